@@ -1,0 +1,104 @@
+/** The adapter for Deno: libc through `Deno.dlopen`. */
+
+import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
+import { LIBC_NAMES, notLinux, wrapLibc } from "./libc.ts";
+import { Reactor } from "./reactor.ts";
+
+const SYMBOLS = {
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  // ssize_t fits in 32 bits for every buffer used here, and a 64-bit result may be a bigint.
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
+  unlink: { parameters: ["buffer"], result: "i32" },
+  setns: { parameters: ["i32", "i32"], result: "i32" },
+  unshare: { parameters: ["i32"], result: "i32" },
+  mount: { parameters: ["buffer", "buffer", "buffer", "u32", "pointer"], result: "i32" },
+  umount2: { parameters: ["buffer", "i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  __errno_location: { parameters: [], result: "pointer" },
+  // Off the JavaScript thread, so their errno is out of reach: any return is a wake-up.
+  pollOffThread: {
+    name: "poll",
+    parameters: ["buffer", "u32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  nap: { name: "getpid", parameters: [], result: "i32", nonblocking: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+function openLibrary(): Library {
+  if (Deno.build.os !== "linux") throw notLinux(Deno.build.os);
+  let cause: unknown;
+  for (const name of LIBC_NAMES) {
+    try {
+      return Deno.dlopen(name, SYMBOLS);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new PlatformError(
+          "permission",
+          "Cannot load libc: Deno has no FFI permission, run with --allow-ffi " +
+            "(--allow-ffi=libc.so.6 does not cover a library that is loaded by name)",
+          { cause: error },
+        );
+      }
+      cause = error;
+    }
+  }
+  throw new PlatformError("library", `Cannot load libc: tried ${LIBC_NAMES.join(", ")}`, { cause });
+}
+
+class DenoAdapter implements Adapter {
+  readonly runtime = "deno";
+  #library?: Library;
+  #libc?: Libc;
+  #reactor?: Reactor;
+
+  get libc(): Libc {
+    if (this.#libc !== undefined) return this.#libc;
+    const { symbols } = this.#library ??= openLibrary();
+    const errno = new Deno.UnsafePointerView(symbols.__errno_location()!);
+    return this.#libc = wrapLibc(
+      symbols,
+      () => errno.getInt32(),
+      (buffer) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer))),
+    );
+  }
+
+  readable(fd: number, options?: { signal?: AbortSignal }): Promise<void> {
+    this.#reactor ??= new Reactor(this.libc, (epoll) => this.#pollOffThread(epoll));
+    return this.#reactor.readable(fd, options?.signal);
+  }
+
+  async #pollOffThread(epoll: number): Promise<void> {
+    const POLLIN = 1;
+    const pollfd = new Uint8Array(new Int32Array([epoll, POLLIN]).buffer);
+    await this.#library!.symbols.pollOffThread(pollfd, 1, -1);
+  }
+
+  async breathe(): Promise<void> {
+    // A call off the thread lets both timers and sockets run; setImmediate starves sockets. Where
+    // libc was not loaded a timer does it, at the cost of a millisecond.
+    if (this.#library) await this.#library.symbols.nap();
+    else await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+/** Deno's adapter; loads nothing by itself. */
+export const adapter: Adapter = new DenoAdapter();
