@@ -1,0 +1,57 @@
+/** What the tests share: saying what they need of the machine, and a network namespace each. */
+
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createNamespace, deleteNamespace } from "@x/pool/netlink";
+
+/** "net-admin" (CAP_NET_ADMIN and CAP_SYS_ADMIN), "linux", or the name of a program on the PATH. */
+export type Requirement = "net-admin" | "linux" | (string & Record<never, never>);
+
+/**
+ * The value for a test's `skip`: undefined where everything needed is there, else the reason,
+ * which is also printed. In CI nothing may be skipped: a missing requirement is an error.
+ *
+ * `it("...", { skip: need("net-admin", "ip") }, () => {})`
+ */
+export function need(...requirements: Requirement[]): string | undefined {
+  const missing = requirements.filter((requirement) => !has(requirement));
+  if (missing.length === 0) return undefined;
+  const reason = `this machine lacks ${missing.join(", ")}`;
+  if (process.env.CI) throw new Error(`Cannot skip tests in CI: ${reason}`);
+  console.log(`skipped: ${reason}`);
+  return reason;
+}
+
+function has(requirement: Requirement): boolean {
+  if (requirement === "linux") return process.platform === "linux";
+  if (requirement === "net-admin") return hasCapabilities(12, 21); // linux/capability.h
+  return (process.env.PATH ?? "").split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, requirement), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function hasCapabilities(...bits: number[]): boolean {
+  if (process.platform !== "linux") return false;
+  const status = readFileSync("/proc/self/status", "utf8");
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return bits.every((bit) => (effective >> BigInt(bit)) & 1n);
+}
+
+let count = 0;
+
+/** A fresh named network namespace: `await using ns = await testNamespace()`. */
+export async function testNamespace(): Promise<{ name: string } & AsyncDisposable> {
+  const name = `xpool-test-${process.pid}-${count++}`;
+  await createNamespace(name);
+  return { name, [Symbol.asyncDispose]: () => deleteNamespace(name) };
+}
+
+/** How many descriptors this process has open; to show that none leaked. */
+export function openDescriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
