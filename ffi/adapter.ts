@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Dialer } from "./dial.ts";
+
 /**
  * The libc calls that the netlink layer makes. Every result is the call's own non-negative value or
  * `-errno`; nothing here throws for a failing call.
@@ -75,6 +77,8 @@ export interface Adapter {
    * @throws {PlatformError} where there is no Linux, no permission, or no C library
    */
   readonly libc: Libc;
+  /** Opens TCP, TLS and Unix connections natively. */
+  readonly dialer: Dialer;
   /**
    * Waits until `fd` has something to read, has hung up or has failed; consumes nothing. One wait
    * per fd at a time. The process is held open while a wait is pending.

@@ -2,6 +2,8 @@
 
 import { dlopen, ptr, read } from "bun:ffi";
 import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
+import type { Dialer } from "./dial.ts";
+import { dialer } from "./bun_dial.ts";
 import { LIBC_NAMES, notLinux, type RawLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -55,6 +57,7 @@ function openLibc(): Libc {
 
 class BunAdapter implements Adapter {
   readonly runtime = "bun";
+  readonly dialer: Dialer = dialer;
   #libc?: Libc;
   #reactor?: Reactor;
 

@@ -1,6 +1,8 @@
 /** The adapter for Deno: libc through `Deno.dlopen`. */
 
 import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
+import type { Dialer } from "./dial.ts";
+import { dialer } from "./deno_dial.ts";
 import { LIBC_NAMES, notLinux, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -66,6 +68,7 @@ function openLibrary(): Library {
 
 class DenoAdapter implements Adapter {
   readonly runtime = "deno";
+  readonly dialer: Dialer = dialer;
   #library?: Library;
   #libc?: Libc;
   #reactor?: Reactor;

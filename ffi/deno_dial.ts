@@ -1,0 +1,130 @@
+import {
+  abandonable,
+  type Dialer,
+  type DialOptions,
+  type DialTls,
+  HandshakeError,
+  type RawSocket,
+  type SocketEvents,
+  type TcpTarget,
+  type UnixTarget,
+} from "./dial.ts";
+
+// Not powers of two: a reply that exactly fills the buffer is then improbable, so an emptied kernel
+// buffer can be told from one that has more.
+const smallRead = 4_000;
+const largeRead = 64_000;
+
+class DenoSocket implements RawSocket {
+  readonly local: string;
+  readonly remote: string;
+  readonly #conn: Deno.Conn;
+  #resume: (() => void) | undefined;
+  #closed = false;
+
+  constructor(conn: Deno.Conn, readonly alpn: string | undefined) {
+    this.#conn = conn;
+    this.local = text(conn.localAddr);
+    this.remote = text(conn.remoteAddr);
+  }
+
+  start(events: SocketEvents): void {
+    this.#pump(events);
+  }
+
+  /** One read is always pending: that is how an idle connection notices its peer's close. */
+  async #pump(events: SocketEvents): Promise<void> {
+    let buffer = new Uint8Array(smallRead);
+    try {
+      while (true) {
+        const n = await this.#conn.read(buffer);
+        if (this.#closed) return;
+        if (n === null) return events.end();
+        if (!events.data(buffer.subarray(0, n))) {
+          await new Promise<void>((resolve) => this.#resume = resolve);
+          if (this.#closed) return;
+        }
+        if (n === buffer.length && n < largeRead) buffer = new Uint8Array(n * 4);
+        else if (n * 16 < buffer.length) buffer = new Uint8Array(smallRead);
+      }
+    } catch (error) {
+      if (!this.#closed) events.lost(error as Error);
+    }
+  }
+
+  resume(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#conn.write(bytes).then((n) =>
+      n < bytes.length ? this.write(bytes.subarray(n)) : undefined
+    );
+  }
+
+  shutdown(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+    this.resume();
+  }
+
+  setNoDelay(on: boolean): void {
+    if ("setNoDelay" in this.#conn) (this.#conn as Deno.TcpConn).setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean): void {
+    if ("setKeepAlive" in this.#conn) (this.#conn as Deno.TcpConn).setKeepAlive(on);
+  }
+
+  setRef(on: boolean): void {
+    if (on) this.#conn.ref();
+    else this.#conn.unref();
+  }
+}
+
+function text(address: Deno.Addr): string {
+  if (address.transport === "unix") return address.path ?? "";
+  const { hostname, port } = address as Deno.NetAddr;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+async function secure(tcp: Deno.TcpConn, tls: DialTls): Promise<RawSocket> {
+  try {
+    const conn = await Deno.startTls(tcp, {
+      hostname: tls.serverName,
+      caCerts: tls.ca as string[] | undefined,
+      alpnProtocols: tls.alpn as string[] | undefined,
+    });
+    const { alpnProtocol } = await conn.handshake();
+    return new DenoSocket(conn, alpnProtocol ?? undefined);
+  } catch (error) {
+    throw new HandshakeError((error as Error).message, { cause: error });
+  }
+}
+
+/** Dials with `Deno.connect`, `Deno.startTls`. */
+export const dialer: Dialer = {
+  async dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    if ("path" in target) {
+      const conn = await abandonable(
+        Deno.connect({ transport: "unix", path: target.path }),
+        signal,
+        (late) => late.close(),
+      );
+      return new DenoSocket(conn, undefined);
+    }
+    const { address, port } = target;
+    const tcp = await Deno.connect({ hostname: address, port, signal });
+    options.onConnected?.();
+    if (options.tls === undefined) return new DenoSocket(tcp, undefined);
+    return abandonable(secure(tcp, options.tls), signal, (late) => late.close());
+  },
+};

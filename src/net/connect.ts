@@ -1,0 +1,156 @@
+import { loadAdapter } from "../../ffi/adapter.ts";
+import { type Dialer, HandshakeError, type RawSocket } from "../../ffi/dial.ts";
+import { Conn } from "./conn.ts";
+import { Endpoint, type EndpointLike } from "./endpoint.ts";
+import { ConnectError } from "./error.ts";
+import { race, RaceLost } from "./race.ts";
+import { addressesOf, type Resolve, systemResolve } from "./resolve.ts";
+import { dialTls, type TlsOptions } from "./tls.ts";
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** Gives up; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds for everything: resolving, connecting, the TLS handshake.
+   * @default 10_000
+   */
+  timeout?: number;
+  /** TLS on top; without it, plain bytes. */
+  tls?: TlsOptions;
+  /**
+   * Milliseconds for resolving the name.
+   * @default 5_000
+   */
+  resolveTimeout?: number;
+  /**
+   * Milliseconds before the next address is tried beside the one before.
+   * @default 250
+   */
+  attemptDelay?: number;
+  /**
+   * Sends small writes at once (TCP_NODELAY).
+   * @default true
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the kernel probe a silent peer (SO_KEEPALIVE).
+   * @default false
+   */
+  keepAlive?: boolean;
+  /** How names become addresses; the system's resolver by default. */
+  resolve?: Resolve;
+  /** What opens sockets; the runtime's own by default. */
+  dialer?: Dialer;
+}
+
+/**
+ * Opens one connection: resolves the host, tries its addresses (IPv6 first, staggered) and, if asked
+ * to, completes the TLS handshake. Nothing is loaded before the first call.
+ *
+ * @throws {ConnectError} with the code of what failed and the layers below as `cause`
+ *
+ * @example
+ * ```ts
+ * import { connect } from "@x/pool";
+ *
+ * await using conn = await connect("localhost:8443", { timeout: 2_000, tls: { alpn: ["h2"] } });
+ * console.log(conn.remoteAddress, conn.alpn);
+ * ```
+ */
+export async function connect(to: EndpointLike, options: ConnectOptions = {}): Promise<Conn> {
+  const endpoint = Endpoint.from(to);
+  const timeout = milliseconds("timeout", options.timeout ?? 10_000);
+  const delay = milliseconds("attemptDelay", options.attemptDelay ?? 250);
+  const resolveTimeout = milliseconds("resolveTimeout", options.resolveTimeout ?? 5_000);
+  const tls = options.tls && dialTls(options.tls, endpoint);
+  options.signal?.throwIfAborted();
+  const dialer = options.dialer ?? (await loadAdapter()).dialer;
+  const control = new AbortController();
+  const { signal } = control;
+  const abort = (): void => control.abort(options.signal!.reason);
+  options.signal?.addEventListener("abort", abort, { once: true });
+  if (options.signal?.aborted) abort();
+  let phase = "resolving the name";
+  const timer = setTimeout(() => {
+    const message = `Cannot connect to ${endpoint}: still ${phase} after ${timeout} ms`;
+    control.abort(new ConnectError("connection_timeout", message, { endpoint, attempts: 1 }));
+  }, timeout);
+
+  const dialAll = async (): Promise<RawSocket> => {
+    signal.throwIfAborted();
+    const onConnected = (): void => void (phase = "in the TLS handshake");
+    if (endpoint.path !== undefined) {
+      phase = "connecting";
+      return await dialer.dial({ path: endpoint.path }, { signal, tls, onConnected });
+    }
+    const resolve = options.resolve ?? systemResolve;
+    const addresses = await addressesOf(endpoint, { resolve, timeout: resolveTimeout, signal });
+    phase = "connecting";
+    return await race(
+      addresses,
+      (address, attempt) =>
+        dialer.dial({ address, port: endpoint.port }, {
+          signal: attempt.signal,
+          tls,
+          onConnected: () => {
+            onConnected();
+            attempt.onConnected();
+          },
+        }),
+      { delay, signal },
+    );
+  };
+
+  try {
+    const raw = await dialAll();
+    const conn = new Conn(endpoint, raw);
+    if (options.noDelay ?? true) conn.setNoDelay(true);
+    if (options.keepAlive) conn.setKeepAlive(true);
+    return conn;
+  } catch (error) {
+    throw signal.aborted ? signal.reason : described(error, endpoint);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Puts the endpoint in front of what a dialer or a race reports. */
+function described(error: unknown, endpoint: Endpoint): unknown {
+  if (error instanceof ConnectError) {
+    return new ConnectError(error.code, `Cannot connect to ${endpoint}: name not resolved`, {
+      endpoint,
+      cause: error,
+    });
+  }
+  const failures = error instanceof RaceLost ? error.failures : [{ address: "", error }];
+  const list = failures.map(({ address, error }) => {
+    const why = reason(error);
+    return address === "" || failures.length === 1 ? why : `${address} ${why}`;
+  });
+  const handshake = failures.find((failure) => failure.error instanceof HandshakeError);
+  const cause = failures.length === 1 ? failures[0].error : new AggregateError(
+    failures.map((failure) => failure.error),
+    list.join(", "),
+  );
+  return new ConnectError(
+    handshake ? "tls_handshake_failed" : "connection_failed",
+    `Cannot connect to ${endpoint}: ${list.join(", ")}`,
+    { endpoint, attempts: 1, cause },
+  );
+}
+
+function reason(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (error instanceof HandshakeError) return `TLS handshake failed: ${message}`;
+  return code === undefined ? message : `${message} (${code})`;
+}
+
+function milliseconds(name: string, value: number): number {
+  if (typeof value === "number" && value > 0 && value <= 0x7fffffff) return value;
+  throw new ConnectError(
+    "invalid_config",
+    `Cannot use option ${name}: expected 1–2147483647 milliseconds, got ${value}`,
+  );
+}

@@ -1,0 +1,63 @@
+import type { DialTls } from "../../ffi/dial.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { ConnectError } from "./error.ts";
+
+/** How to speak TLS. An empty object means: verify against the system's authorities. */
+export interface TlsOptions {
+  /**
+   * The name sent as SNI and verified.
+   * @default the endpoint's host
+   */
+  serverName?: string;
+  /** Certificates to trust, PEM; where given, only these count. */
+  ca?: string | readonly string[];
+  /** This client's certificate chain, PEM; needs `key`. */
+  cert?: string;
+  /** This client's private key, PEM; needs `cert`. */
+  key?: string;
+  /** Protocols to offer through ALPN, most wanted first. */
+  alpn?: readonly string[];
+  /**
+   * The lowest version to accept.
+   * @default "TLSv1.2"
+   */
+  minVersion?: "TLSv1.2" | "TLSv1.3";
+  /**
+   * Accepts any certificate from anybody, which gives away all that TLS protects.
+   * @default false
+   */
+  dangerouslyAcceptAnyCertificate?: boolean;
+}
+
+/**
+ * Validates the options and fills in the endpoint's name.
+ *
+ * @throws {ConnectError} `invalid_config`
+ */
+export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
+  const { cert, key, alpn, minVersion } = options;
+  const invalid = (what: string): never => {
+    throw new ConnectError("invalid_config", `Cannot use TLS options: ${what}`, { endpoint });
+  };
+  const serverName = options.serverName ?? endpoint.host;
+  if (serverName === "") invalid("serverName is needed for a Unix socket");
+  if ((cert === undefined) !== (key === undefined)) invalid("cert and key must come together");
+  if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
+    invalid(`minVersion must be TLSv1.2 or TLSv1.3, got ${minVersion}`);
+  }
+  for (const name of alpn ?? []) {
+    // Its length travels in one byte, and Bun takes the list as text.
+    if (!/^[\x21-\x7e]{1,255}$/.test(name)) {
+      invalid(`alpn names must be 1–255 ASCII characters, got ${JSON.stringify(name)}`);
+    }
+  }
+  return {
+    serverName,
+    ca: typeof options.ca === "string" ? [options.ca] : options.ca,
+    cert,
+    key,
+    alpn: alpn?.length ? alpn : undefined,
+    minVersion,
+    verify: options.dangerouslyAcceptAnyCertificate !== true,
+  };
+}

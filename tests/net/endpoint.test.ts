@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ConnectError, Endpoint, type EndpointLike } from "../../src/net/mod.ts";
+
+const accepted: [EndpointLike, string][] = [
+  ["localhost:80", "localhost:80"],
+  ["LocalHost:080", "localhost:80"],
+  ["127.0.0.1:65535", "127.0.0.1:65535"],
+  ["[::1]:80", "[::1]:80"],
+  ["[0:0:0:0:0:0:0:1]:80", "[::1]:80"],
+  ["[fe80::1%eth0]:80", "[fe80::1%eth0]:80"],
+  ["my_host.example:1", "my_host.example:1"],
+  ["bücher.example:1", "xn--bcher-kva.example:1"],
+  ["http://example.com", "example.com:80"],
+  ["https://example.com/path?x#y", "example.com:443"],
+  ["https://example.com:8443", "example.com:8443"],
+  ["redis://user:secret@cache/0", "cache:6379"],
+  ["tcp://[::1]:9000", "[::1]:9000"],
+  [new URL("https://[2001:DB8::1]/"), "[2001:db8::1]:443"],
+  [["::1", 80], "[::1]:80"],
+  [["[::1]", 80], "[::1]:80"],
+  [["a.example", 1], "a.example:1"],
+  [{ host: "A.example", port: 1 }, "a.example:1"],
+  [{ path: "/run/x.sock" }, "unix:/run/x.sock"],
+  ["/run/x.sock", "unix:/run/x.sock"],
+  ["unix:/run/x.sock", "unix:/run/x.sock"],
+  ["unix:///run/x.sock", "unix:/run/x.sock"],
+];
+
+const refused: [unknown, RegExp][] = [
+  ["", /port is missing/],
+  ["localhost", /port is missing/],
+  ["[::1]", /port is missing/],
+  [":80", /host must not be blank/],
+  [" :80", /host must not be blank/],
+  ["::1:80", /needs brackets/],
+  ["a b:80", /host is not a name/],
+  ["user@host:80", /host is not a name/],
+  ["host/path:80", /host is not a name/],
+  ["[::zz]:80", /host is not a name/],
+  ["[fe80::1%]:80", /host is not a name/],
+  ["localhost:0", /port must be/],
+  ["localhost:65536", /port must be/],
+  ["localhost:-1", /port must be/],
+  ["localhost:8x", /port must be/],
+  ["localhost:", /port must be/],
+  ["foo://host", /scheme has no default/],
+  ["http://", /URL cannot be parsed/],
+  [["h", 1.5], /port must be/],
+  [["h", "80"], /port must be/],
+  [[5, 80], /host must not be blank/],
+  [{ host: "h" }, /port must be/],
+  [{ path: "" }, /path must be non-empty/],
+  ["unix:", /path must be non-empty/],
+  ["/a\0b", /without NUL/],
+  ["/" + "x".repeat(107), /fit 107 bytes/],
+  [undefined, /expected text/],
+  [80, /expected text/],
+  [{}, /expected text/],
+];
+
+describe("Endpoint", () => {
+  for (const [like, key] of accepted) {
+    it(`reads ${typeof like === "string" ? like : JSON.stringify(like)} as ${key}`, () => {
+      const endpoint = Endpoint.from(like);
+      assert.equal(endpoint.key, key);
+      assert.equal(`${endpoint}`, key);
+      assert.equal(Endpoint.from(endpoint), endpoint);
+      assert.ok(Endpoint.from(key).equals(like), "its own text reads as the same endpoint");
+    });
+  }
+
+  for (const [like, message] of refused) {
+    it(`refuses ${JSON.stringify(like)?.slice(0, 40)} and names the part`, () => {
+      assert.throws(
+        () => Endpoint.from(like as EndpointLike),
+        (error) =>
+          error instanceof ConnectError && error.code === "invalid_endpoint" &&
+          message.test(error.message),
+      );
+    });
+  }
+
+  it("tells different endpoints apart", () => {
+    assert.ok(!Endpoint.from("a:1").equals("a:2"));
+    assert.ok(!Endpoint.from("a:1").equals("b:1"));
+    assert.ok(!Endpoint.from("/a").equals("/b"));
+  });
+});
