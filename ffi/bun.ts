@@ -1,10 +1,10 @@
 /** The adapter for Bun: libc through `bun:ffi`. */
 
 import { dlopen, ptr, read } from "bun:ffi";
-import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
+import type { Adapter, Libc } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./bun_dial.ts";
-import { LIBC_NAMES, notLinux, type RawLibc, wrapLibc } from "./libc.ts";
+import { openLibc, type RawLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
 declare const Bun: {
@@ -40,19 +40,10 @@ const SYMBOLS = {
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
-function openLibc(): Libc {
-  if (process.platform !== "linux") throw notLinux(process.platform);
-  let cause: unknown;
-  for (const name of LIBC_NAMES) {
-    try {
-      const { symbols } = dlopen(name, SYMBOLS);
-      const location = symbols.__errno_location();
-      return wrapLibc(symbols as RawLibc, () => read.i32(location, 0), (buffer) => ptr(buffer));
-    } catch (error) {
-      cause = error;
-    }
-  }
-  throw new PlatformError("library", `Cannot load libc: tried ${LIBC_NAMES.join(", ")}`, { cause });
+function open(name: string): Libc {
+  const { symbols } = dlopen(name, SYMBOLS);
+  const location = symbols.__errno_location();
+  return wrapLibc(symbols as RawLibc, () => read.i32(location, 0), (buffer) => ptr(buffer));
 }
 
 class BunAdapter implements Adapter {
@@ -62,7 +53,7 @@ class BunAdapter implements Adapter {
   #reactor?: Reactor;
 
   get libc(): Libc {
-    return this.#libc ??= openLibc();
+    return this.#libc ??= openLibc(open);
   }
 
   readable(fd: number, options?: { signal?: AbortSignal }): Promise<void> {

@@ -3,7 +3,7 @@
 import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./deno_dial.ts";
-import { LIBC_NAMES, notLinux, wrapLibc } from "./libc.ts";
+import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
 const SYMBOLS = {
@@ -45,25 +45,18 @@ const SYMBOLS = {
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
-function openLibrary(): Library {
-  if (Deno.build.os !== "linux") throw notLinux(Deno.build.os);
-  let cause: unknown;
-  for (const name of LIBC_NAMES) {
-    try {
-      return Deno.dlopen(name, SYMBOLS);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) {
-        throw new PlatformError(
-          "permission",
-          "Cannot load libc: Deno has no FFI permission, run with --allow-ffi " +
-            "(--allow-ffi=libc.so.6 does not cover a library that is loaded by name)",
-          { cause: error },
-        );
-      }
-      cause = error;
-    }
+function open(name: string): Library {
+  try {
+    return Deno.dlopen(name, SYMBOLS);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    throw new PlatformError(
+      "permission",
+      "Cannot load libc: Deno has no FFI permission, run with --allow-ffi " +
+        "(--allow-ffi=libc.so.6 does not cover a library that is loaded by name)",
+      { cause },
+    );
   }
-  throw new PlatformError("library", `Cannot load libc: tried ${LIBC_NAMES.join(", ")}`, { cause });
 }
 
 class DenoAdapter implements Adapter {
@@ -75,7 +68,7 @@ class DenoAdapter implements Adapter {
 
   get libc(): Libc {
     if (this.#libc !== undefined) return this.#libc;
-    const { symbols } = this.#library ??= openLibrary();
+    const { symbols } = this.#library ??= openLibc(open);
     const errno = new Deno.UnsafePointerView(symbols.__errno_location()!);
     return this.#libc = wrapLibc(
       symbols,

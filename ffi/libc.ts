@@ -2,13 +2,33 @@
 
 import { type Libc, PlatformError } from "./adapter.ts";
 
-/** Where libc is looked for: glibc, then musl's names. */
-export const LIBC_NAMES = [
-  "libc.so.6",
-  "libc.so",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-];
+/** glibc's name, then musl's. */
+const NAMES = ["libc.so.6", "libc.so", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+/**
+ * Opens libc by the first name that `open` accepts.
+ *
+ * @throws {PlatformError} where there is none; one that `open` throws is passed on
+ */
+export function openLibc<L>(open: (name: string) => L): L {
+  if (process.platform !== "linux") {
+    throw new PlatformError(
+      "platform",
+      "Cannot call libc: netlink and network namespaces need Linux, this system is " +
+        `${process.platform}; pools of TCP, TLS and Unix sockets work here`,
+    );
+  }
+  let cause: unknown;
+  for (const name of NAMES) {
+    try {
+      return open(name);
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      cause ??= error;
+    }
+  }
+  throw new PlatformError("library", `Cannot load libc: tried ${NAMES.join(", ")}`, { cause });
+}
 
 type Buffer = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
@@ -105,13 +125,4 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(new ArrayBuffer(text.length * 3 + 1));
   new TextEncoder().encodeInto(text, bytes);
   return bytes;
-}
-
-/** The error for a system that has no netlink. */
-export function notLinux(system: string): PlatformError {
-  return new PlatformError(
-    "platform",
-    `Cannot call libc: netlink and network namespaces need Linux, this system is ${system}; ` +
-      "pools of TCP, TLS and Unix sockets work here",
-  );
 }
