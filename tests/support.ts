@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { createNamespace, deleteNamespace } from "@x/pool/netlink";
+import { createNamespace, deleteNamespace } from "../src/netlink/namespace.ts";
 
 /** "net-admin" (CAP_NET_ADMIN and CAP_SYS_ADMIN), "linux", or the name of a program on the PATH. */
 export type Requirement = "net-admin" | "linux" | (string & Record<never, never>);
