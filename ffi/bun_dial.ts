@@ -79,8 +79,10 @@ class BunSocket implements RawSocket {
     if (this.#options.tls === undefined) this.opened.resolve(this);
   }
 
-  onHandshake(tcp: BunTcp, ok: boolean, error: Error | null): void {
-    if (ok && (error === null || !this.#options.tls?.verify)) {
+  onHandshake(tcp: BunTcp, ok: boolean, error: Error & { code?: string } | null): void {
+    // `ok` is the verdict on the certificate; only EPROTO means that there is no session.
+    const insecure = !this.#options.tls?.verify && error !== null && error.code !== "EPROTO";
+    if (insecure || (ok && error === null)) {
       this.alpn = tcp.alpnProtocol || undefined;
       this.opened.resolve(this);
     } else {
@@ -203,13 +205,16 @@ function hostPort(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+// The protocol's own numbers, which Bun wants.
+const tlsVersions = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 };
+
 function tlsOptions(tls: DialTls): Record<string, unknown> {
   return {
     serverName: tls.serverName,
     ca: tls.ca,
     cert: tls.cert,
     key: tls.key,
-    minVersion: tls.minVersion,
+    minVersion: tls.minVersion && tlsVersions[tls.minVersion],
     rejectUnauthorized: tls.verify,
     ALPNProtocols: tls.alpn && wireFormat(tls.alpn),
   };
@@ -235,6 +240,6 @@ export const dialer: Dialer = {
       socket: handlers,
       tls: options.tls && tlsOptions(options.tls),
     }).catch(socket.opened.reject);
-    return abandonable(socket.opened.promise, options.signal, (late) => late.close());
+    return abandonable(socket.opened.promise, options.signal);
   },
 };

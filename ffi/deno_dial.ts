@@ -94,37 +94,53 @@ function text(address: Deno.Addr): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-async function secure(tcp: Deno.TcpConn, tls: DialTls): Promise<RawSocket> {
+async function startTls(tcp: Deno.TcpConn, tls: DialTls): Promise<RawSocket> {
+  const conn = await Deno.startTls(tcp, {
+    hostname: tls.serverName,
+    caCerts: tls.ca as string[] | undefined,
+    alpnProtocols: tls.alpn as string[] | undefined,
+  });
   try {
-    const conn = await Deno.startTls(tcp, {
-      hostname: tls.serverName,
-      caCerts: tls.ca as string[] | undefined,
-      alpnProtocols: tls.alpn as string[] | undefined,
-    });
     const { alpnProtocol } = await conn.handshake();
     return new DenoSocket(conn, alpnProtocol ?? undefined);
   } catch (error) {
+    conn.close();
     throw new HandshakeError((error as Error).message, { cause: error });
   }
 }
 
-/** Dials with `Deno.connect`, `Deno.startTls`. */
+/**
+ * `Deno.connect` rejects, and forgets the open socket, when its signal aborts in the turn in which
+ * the connection came up. It asks `throwIfAborted` for that: a signal of our own says no.
+ */
+function dialTcp(target: TcpTarget, signal: AbortSignal): Promise<Deno.TcpConn> {
+  const cancel = new AbortController();
+  cancel.signal.throwIfAborted = (): void => {};
+  signal.addEventListener("abort", () => cancel.abort(), { once: true });
+  const { address: hostname, port } = target;
+  return abandonable(Deno.connect({ hostname, port, signal: cancel.signal }), signal);
+}
+
+function dialUnix(path: string, signal: AbortSignal): Promise<RawSocket> {
+  const work = Deno.connect({ transport: "unix", path });
+  return abandonable(work.then((conn) => new DenoSocket(conn, undefined)), signal);
+}
+
+/** Dials with `Deno.connect` and `Deno.startTls`, and through node:tls what these cannot do. */
 export const dialer: Dialer = {
   async dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket> {
-    const { signal } = options;
+    const { signal, tls } = options;
     signal.throwIfAborted();
-    if ("path" in target) {
-      const conn = await abandonable(
-        Deno.connect({ transport: "unix", path: target.path }),
-        signal,
-        (late) => late.close(),
-      );
-      return new DenoSocket(conn, undefined);
+    const beyondStartTls = tls !== undefined &&
+      ("path" in target || tls.cert !== undefined || tls.minVersion !== undefined || !tls.verify);
+    if (beyondStartTls) {
+      return await (await import("./node_tls.ts")).dialNodeTls(target, tls, options);
     }
-    const { address, port } = target;
-    const tcp = await Deno.connect({ hostname: address, port, signal });
+    if ("path" in target) return await dialUnix(target.path, signal);
+    const tcp = await dialTcp(target, signal);
     options.onConnected?.();
-    if (options.tls === undefined) return new DenoSocket(tcp, undefined);
-    return abandonable(secure(tcp, options.tls), signal, (late) => late.close());
+    if (tls === undefined) return new DenoSocket(tcp, undefined);
+    // Closing the transport under startTls is not possible: it has consumed it.
+    return await abandonable(startTls(tcp, tls), signal);
   },
 };

@@ -16,7 +16,7 @@ export interface UnixTarget {
 export interface DialTls {
   /** The name sent as SNI and verified against the certificate. */
   readonly serverName: string;
-  /** PEM certificates trusted instead of, or besides, the system's. */
+  /** PEM certificates trusted instead of, or besides, the runtime's own. */
   readonly ca?: readonly string[];
   /** The client's certificate chain, PEM. */
   readonly cert?: string;
@@ -97,20 +97,19 @@ export class HandshakeError extends Error {
   override readonly name = "HandshakeError";
 }
 
-/** Settles as `work` does, unless `signal` aborts first: then `late` gets what still arrives. */
-export function abandonable<T>(
+/** Settles as `work` does, unless `signal` aborts first: what still arrives then is closed. */
+export function abandonable<T extends { close(): void }>(
   work: Promise<T>,
   signal: AbortSignal,
-  late: (value: T) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    work.then((value) => {
+    work.then((socket) => {
       signal.removeEventListener("abort", abort);
-      if (signal.aborted) late(value);
-      else resolve(value);
+      if (signal.aborted) socket.close();
+      else resolve(socket);
     }, (error) => {
       signal.removeEventListener("abort", abort);
       reject(error);

@@ -102,7 +102,7 @@ export class Conn implements AsyncDisposable {
   /**
    * Reads what there is, at least one byte, into `into`; null when the peer has ended its side.
    *
-   * @throws {ConnectError} `connection_reset`, or `connection_closed` after {@linkcode Conn.close};
+   * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` after {@linkcode Conn.close};
    * the signal's reason when it aborts first, and then no byte is lost
    */
   read(into: Uint8Array, options?: { signal?: AbortSignal }): Promise<number | null> {
@@ -139,7 +139,7 @@ export class Conn implements AsyncDisposable {
    * Writes all of `bytes`, after the writes before it; settles when the kernel has them, which is
    * when the bytes may be changed again.
    *
-   * @throws {ConnectError} `connection_reset`, or `connection_closed` once this side has ended
+   * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` once this side has ended
    */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#over || this.#shut) {
@@ -259,7 +259,7 @@ export class Conn implements AsyncDisposable {
     if (error !== undefined || !this.#ended) {
       const why = error?.message ?? "closed without an end";
       this.#failure = new ConnectError(
-        "connection_reset",
+        "CONNECTION_RESET",
         `Connection to ${this.endpoint} was lost: ${why}`,
         { endpoint: this.endpoint, cause: error },
       );
@@ -274,12 +274,12 @@ export class Conn implements AsyncDisposable {
     this.#raw.close();
     this.#reader?.reject(this.#failure);
     this.#reader = undefined;
-    this.#closed.resolve(this.#failure?.code === "connection_reset" ? this.#failure : undefined);
+    this.#closed.resolve(this.#failure?.code === "CONNECTION_RESET" ? this.#failure : undefined);
   }
 
   #closedError(doing: string): ConnectError {
     return new ConnectError(
-      "connection_closed",
+      "CONNECTION_CLOSED",
       `Cannot ${doing} connection to ${this.endpoint}: this side has closed it`,
       { endpoint: this.endpoint },
     );

@@ -74,7 +74,7 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
   let phase = "resolving the name";
   const timer = setTimeout(() => {
     const message = `Cannot connect to ${endpoint}: still ${phase} after ${timeout} ms`;
-    control.abort(new ConnectError("connection_timeout", message, { endpoint, attempts: 1 }));
+    control.abort(new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 }));
   }, timeout);
 
   const dialAll = async (): Promise<RawSocket> => {
@@ -135,7 +135,7 @@ function described(error: unknown, endpoint: Endpoint): unknown {
     list.join(", "),
   );
   return new ConnectError(
-    handshake ? "tls_handshake_failed" : "connection_failed",
+    handshake ? "TLS_HANDSHAKE_FAILED" : "CONNECTION_FAILED",
     `Cannot connect to ${endpoint}: ${list.join(", ")}`,
     { endpoint, attempts: 1, cause },
   );
@@ -150,7 +150,7 @@ function reason(error: unknown): string {
 function milliseconds(name: string, value: number): number {
   if (typeof value === "number" && value > 0 && value <= 0x7fffffff) return value;
   throw new ConnectError(
-    "invalid_config",
+    "INVALID_CONFIG",
     `Cannot use option ${name}: expected 1–2147483647 milliseconds, got ${value}`,
   );
 }

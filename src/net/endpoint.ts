@@ -60,7 +60,7 @@ export class Endpoint {
   /**
    * Reads and validates whatever names an endpoint.
    *
-   * @throws {ConnectError} `invalid_endpoint`, naming the part that is wrong
+   * @throws {ConnectError} `INVALID_ENDPOINT`, naming the part that is wrong
    */
   static from(like: EndpointLike): Endpoint {
     if (like instanceof Endpoint) return like;
@@ -77,7 +77,7 @@ export class Endpoint {
   /**
    * A TCP endpoint.
    *
-   * @throws {ConnectError} `invalid_endpoint`
+   * @throws {ConnectError} `INVALID_ENDPOINT`
    */
   static tcp(host: string, port: number): Endpoint {
     const name = canonicalHost(host);
@@ -90,7 +90,7 @@ export class Endpoint {
   /**
    * A Unix socket.
    *
-   * @throws {ConnectError} `invalid_endpoint`
+   * @throws {ConnectError} `INVALID_ENDPOINT`
    */
   static unix(path: string): Endpoint {
     if (typeof path !== "string" || path === "" || path.includes("\0")) {
@@ -164,5 +164,5 @@ function bracketed(host: string): string {
 
 function invalid(what: string, value: unknown): ConnectError {
   const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new ConnectError("invalid_endpoint", `Cannot read endpoint: ${what}, got ${shown}`);
+  return new ConnectError("INVALID_ENDPOINT", `Cannot read endpoint: ${what}, got ${shown}`);
 }

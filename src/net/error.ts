@@ -1,23 +1,23 @@
 /**
  * Why a connection could not be made or used:
  *
- * - `invalid_endpoint`, `invalid_config`: the caller's endpoint or option is wrong
- * - `dns_resolution_failed`: the host has no address
- * - `connection_failed`: every address refused or failed
- * - `connection_timeout`: none of them answered in time
- * - `tls_handshake_failed`: the peer answered, but not with a TLS session that can be trusted
- * - `connection_reset`: an open connection was reset or timed out underneath its user
- * - `connection_closed`: this side has already closed the connection
+ * - `INVALID_ENDPOINT`, `INVALID_CONFIG`: the caller's endpoint or option is wrong
+ * - `DNS_RESOLUTION_FAILED`: the host has no address
+ * - `CONNECTION_FAILED`: every address refused or failed
+ * - `CONNECTION_TIMEOUT`: none of them answered in time
+ * - `TLS_HANDSHAKE_FAILED`: the peer answered, but not with a TLS session that can be trusted
+ * - `CONNECTION_RESET`: an open connection was reset or timed out underneath its user
+ * - `CONNECTION_CLOSED`: this side has already closed the connection
  */
 export type ConnectErrorCode =
-  | "invalid_endpoint"
-  | "invalid_config"
-  | "dns_resolution_failed"
-  | "connection_failed"
-  | "connection_timeout"
-  | "tls_handshake_failed"
-  | "connection_reset"
-  | "connection_closed";
+  | "INVALID_ENDPOINT"
+  | "INVALID_CONFIG"
+  | "DNS_RESOLUTION_FAILED"
+  | "CONNECTION_FAILED"
+  | "CONNECTION_TIMEOUT"
+  | "TLS_HANDSHAKE_FAILED"
+  | "CONNECTION_RESET"
+  | "CONNECTION_CLOSED";
 
 /**
  * A connection could not be made or used. Each layer adds its context as the message and keeps the

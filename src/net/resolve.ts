@@ -14,7 +14,7 @@ export const systemResolve: Resolve = async (host) => {
 /**
  * The endpoint's addresses in the order to try them: families alternate, IPv6 first.
  *
- * @throws {ConnectError} `dns_resolution_failed`
+ * @throws {ConnectError} `DNS_RESOLUTION_FAILED`
  */
 export async function addressesOf(
   endpoint: Endpoint,
@@ -40,7 +40,7 @@ export async function addressesOf(
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     const why = error instanceof Error ? error.message : String(error);
-    throw new ConnectError("dns_resolution_failed", `Cannot resolve ${host}: ${why}`, {
+    throw new ConnectError("DNS_RESOLUTION_FAILED", `Cannot resolve ${host}: ${why}`, {
       endpoint,
       cause: error,
     });

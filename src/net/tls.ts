@@ -9,7 +9,7 @@ export interface TlsOptions {
    * @default the endpoint's host
    */
   serverName?: string;
-  /** Certificates to trust, PEM; where given, only these count. */
+  /** Certificates to trust, PEM: on Deno besides its own authorities, on Bun instead of them. */
   ca?: string | readonly string[];
   /** This client's certificate chain, PEM; needs `key`. */
   cert?: string;
@@ -32,12 +32,12 @@ export interface TlsOptions {
 /**
  * Validates the options and fills in the endpoint's name.
  *
- * @throws {ConnectError} `invalid_config`
+ * @throws {ConnectError} `INVALID_CONFIG`
  */
 export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
   const { cert, key, alpn, minVersion } = options;
   const invalid = (what: string): never => {
-    throw new ConnectError("invalid_config", `Cannot use TLS options: ${what}`, { endpoint });
+    throw new ConnectError("INVALID_CONFIG", `Cannot use TLS options: ${what}`, { endpoint });
   };
   const serverName = options.serverName ?? endpoint.host;
   if (serverName === "") invalid("serverName is needed for a Unix socket");

@@ -143,7 +143,7 @@ describe("Conn", () => {
     await conn.closeWrite();
     await conn.closeWrite();
     assert.equal(conn.usable, false);
-    await assert.rejects(conn.write(bytes("more")), code("connection_closed"));
+    await assert.rejects(conn.write(bytes("more")), code("CONNECTION_CLOSED"));
     assert.equal(await readText(conn, 100), "got all of it");
     assert.equal(await conn.read(new Uint8Array(1)), null);
     assert.equal(await conn.closed, undefined);
@@ -183,10 +183,10 @@ describe("Conn", () => {
     (await peer.socket()).resetAndDestroy();
     await until(() => !conn.usable);
     const why = await conn.closed;
-    assert.equal(why?.code, "connection_reset");
+    assert.equal(why?.code, "CONNECTION_RESET");
     assert.ok(why?.cause instanceof Error);
-    await assert.rejects(conn.read(new Uint8Array(1)), code("connection_reset"));
-    await assert.rejects(conn.write(bytes("x")), code("connection_reset"));
+    await assert.rejects(conn.read(new Uint8Array(1)), code("CONNECTION_RESET"));
+    await assert.rejects(conn.write(bytes("x")), code("CONNECTION_RESET"));
   });
 
   it("notices unsolicited bytes and leaves them for the next reader", async () => {
@@ -211,16 +211,16 @@ describe("Conn", () => {
   it("rejects a pending read and a pending write when this side closes", async () => {
     await using peer = await Peer.listen((socket) => socket.pause());
     const conn = await connect(at(peer));
-    const read = assert.rejects(conn.read(new Uint8Array(1)), code("connection_closed"));
-    const write = assert.rejects(conn.write(new Uint8Array(30_000_000)), code("connection_closed"));
-    const next = assert.rejects(conn.write(bytes("queued")), code("connection_closed"));
+    const read = assert.rejects(conn.read(new Uint8Array(1)), code("CONNECTION_CLOSED"));
+    const write = assert.rejects(conn.write(new Uint8Array(30_000_000)), code("CONNECTION_CLOSED"));
+    const next = assert.rejects(conn.write(bytes("queued")), code("CONNECTION_CLOSED"));
     await sleep(20);
     conn.close();
     conn.close();
     await Promise.all([read, write, next]);
     assert.equal(await conn.closed, undefined);
     assert.equal(conn.usable, false);
-    await assert.rejects(conn.read(new Uint8Array(1)), code("connection_closed"));
+    await assert.rejects(conn.read(new Uint8Array(1)), code("CONNECTION_CLOSED"));
     await conn[Symbol.asyncDispose]();
     conn.setRef(false);
   });
@@ -228,8 +228,8 @@ describe("Conn", () => {
   it("rejects a pending read and a pending write when the peer resets", async () => {
     await using peer = await Peer.listen((socket) => socket.pause());
     await using conn = await connect(at(peer));
-    const read = assert.rejects(conn.read(new Uint8Array(1)), code("connection_reset"));
-    const write = assert.rejects(conn.write(new Uint8Array(30_000_000)), code("connection_reset"));
+    const read = assert.rejects(conn.read(new Uint8Array(1)), code("CONNECTION_RESET"));
+    const write = assert.rejects(conn.write(new Uint8Array(30_000_000)), code("CONNECTION_RESET"));
     await sleep(20);
     (await peer.socket()).resetAndDestroy();
     await Promise.all([read, write]);

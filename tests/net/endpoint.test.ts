@@ -75,7 +75,7 @@ describe("Endpoint", () => {
       assert.throws(
         () => Endpoint.from(like as EndpointLike),
         (error) =>
-          error instanceof ConnectError && error.code === "invalid_endpoint" &&
+          error instanceof ConnectError && error.code === "INVALID_ENDPOINT" &&
           message.test(error.message),
       );
     });

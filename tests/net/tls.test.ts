@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import {
+  createServer,
+  type Server,
+  type TlsOptions as ServerOptions,
+  type TLSSocket,
+} from "node:tls";
+import { connect, ConnectError } from "../../src/net/mod.ts";
+const need = (_: string): string | undefined => undefined; // TEMP
+import { bytes, Peer, readText, sleep, until } from "./peer.ts";
+import { Pki } from "./pki.ts";
+
+const skip = need("openssl");
+const pki = skip === undefined ? new Pki() : undefined;
+after(() => pki?.[Symbol.dispose]());
+
+class TlsPeer implements AsyncDisposable {
+  readonly sockets: TLSSocket[] = [];
+  port = 0;
+  path = "";
+  constructor(readonly server: Server) {
+    server.on("tlsClientError", () => {});
+    server.on("secureConnection", (socket: TLSSocket) => {
+      this.sockets.push(socket);
+      socket.on("error", () => {});
+      socket.on("data", (data) => socket.write(data));
+    });
+  }
+  static async listen(options: ServerOptions = {}, path?: string): Promise<TlsPeer> {
+    const { cert, key } = pki!.server;
+    const peer = new TlsPeer(createServer({ cert, key, ...options }));
+    await new Promise<void>((done) =>
+      path ? peer.server.listen(path, done) : peer.server.listen(0, "127.0.0.1", done)
+    );
+    const address = peer.server.address();
+    if (typeof address === "object" && address !== null) peer.port = address.port;
+    return peer;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise<void>((done) => this.server.close(() => done()));
+  }
+}
+
+const refusedWith = (reason: RegExp) => (error: unknown): boolean => {
+  assert.ok(error instanceof ConnectError, String(error));
+  assert.equal(error.code, "TLS_HANDSHAKE_FAILED", String(error));
+  assert.match(error.message, reason);
+  assert.ok(error.cause instanceof Error);
+  return true;
+};
+
+describe("TLS", { skip }, () => {
+  it("verifies the name, agrees on a protocol and carries bytes", async () => {
+    await using peer = await TlsPeer.listen({ ALPNProtocols: ["echo/1"] });
+    const tls = { ca: pki!.ca, serverName: "pool.test", alpn: ["other", "echo/1"] };
+    await using conn = await connect(["127.0.0.1", peer.port], { tls });
+    assert.equal(conn.alpn, "echo/1");
+    assert.equal(conn.remoteAddress, `127.0.0.1:${peer.port}`);
+    await conn.write(bytes("secret"));
+    assert.equal(await readText(conn, 6), "secret");
+    assert.ok(conn.usable);
+    assert.equal(peer.sockets[0].servername, "pool.test");
+  });
+
+  it("sends the endpoint's host as the server name", async () => {
+    await using peer = await TlsPeer.listen();
+    await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
+    assert.equal(conn.alpn, undefined);
+    await until(() => peer.sockets.length === 1);
+    assert.equal(peer.sockets[0].servername, "localhost");
+  });
+
+  it("carries a megabyte each way", async () => {
+    await using peer = await TlsPeer.listen();
+    await using conn = await connect(["127.0.0.1", peer.port], { tls: { ca: pki!.ca } });
+    const sent = new Uint8Array(1_000_000).map((_, i) => i * 7);
+    const writing = conn.write(sent);
+    const got = new Uint8Array(sent.length);
+    let n = 0;
+    while (n < got.length) n += (await conn.read(got.subarray(n)))!;
+    await writing;
+    assert.equal(Buffer.compare(sent, got), 0);
+  });
+
+  it("refuses an unknown authority", async () => {
+    await using peer = await TlsPeer.listen();
+    await assert.rejects(
+      connect(`localhost:${peer.port}`, { tls: {} }),
+      refusedWith(/UnknownIssuer|unable to verify/),
+    );
+  });
+
+  it("refuses a certificate for another name", async () => {
+    await using peer = await TlsPeer.listen();
+    const tls = { ca: pki!.ca, serverName: "other.test" };
+    await assert.rejects(connect(`localhost:${peer.port}`, { tls }), refusedWith(/other\.test/));
+  });
+
+  it("accepts any certificate only when told so in an ugly way", async () => {
+    await using peer = await TlsPeer.listen();
+    const tls = { dangerouslyAcceptAnyCertificate: true, serverName: "whatever.test" };
+    await using conn = await connect(`localhost:${peer.port}`, { tls });
+    await conn.write(bytes("x"));
+    assert.equal(await readText(conn, 1), "x");
+  });
+
+  it("shows the client's certificate where the server asks for one", async () => {
+    await using peer = await TlsPeer.listen({ ca: pki!.ca, requestCert: true });
+    const { cert, key } = pki!.client;
+    await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca, cert, key } });
+    await conn.write(bytes("mutual"));
+    assert.equal(await readText(conn, 6), "mutual");
+    await until(() => peer.sockets.length === 1);
+    assert.ok(peer.sockets[0].authorized);
+    assert.equal(peer.sockets[0].getPeerCertificate().subject.CN, "client");
+    peer.sockets[0].end();
+    await until(() => !conn.usable);
+  });
+
+  it("refuses a server below the minimum version", async () => {
+    await using peer = await TlsPeer.listen({ maxVersion: "TLSv1.2" });
+    await using twelve = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
+    assert.ok(twelve.usable);
+    const tls = { ca: pki!.ca, minVersion: "TLSv1.3" as const };
+    await assert.rejects(
+      connect(`localhost:${peer.port}`, { tls }),
+      refusedWith(/VERSION|version/i),
+    );
+  });
+
+  it("speaks TLS over a Unix socket", async () => {
+    const path = `${pki!.directory}/tls.sock`;
+    await using peer = await TlsPeer.listen({}, path);
+    await using conn = await connect(path, { tls: { ca: pki!.ca, serverName: "localhost" } });
+    await conn.write(bytes("both"));
+    assert.equal(await readText(conn, 4), "both");
+    assert.equal(peer.sockets.length, 1);
+    await assert.rejects(connect(path, { tls: {} }), /serverName is needed/);
+  });
+
+  it("reports a peer that speaks no TLS", async () => {
+    await using peer = await Peer.listen((socket) =>
+      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")
+    );
+    await assert.rejects(connect(["127.0.0.1", peer.port], { tls: {} }), refusedWith(/./));
+  });
+
+  it("reports a peer that closes in the handshake", async () => {
+    await using peer = await Peer.listen((socket) => socket.once("data", () => socket.destroy()));
+    await assert.rejects(connect(["127.0.0.1", peer.port], { tls: {} }), refusedWith(/./));
+  });
+
+  it("gives up on a silent handshake in time and names the phase", async () => {
+    await using peer = await Peer.listen((socket) => socket.resume());
+    await assert.rejects(
+      connect(["127.0.0.1", peer.port], { tls: {}, timeout: 60 }),
+      (error) =>
+        error instanceof ConnectError && error.code === "CONNECTION_TIMEOUT" &&
+        /TLS handshake/.test(error.message),
+    );
+    const control = new AbortController();
+    setTimeout(() => control.abort(new Error("mine")), 20);
+    await assert.rejects(
+      connect(["127.0.0.1", peer.port], { tls: {}, signal: control.signal }),
+      /^Error: mine/,
+    );
+  });
+
+  it("notices the peer's close_notify on an idle connection", async () => {
+    await using peer = await TlsPeer.listen();
+    await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
+    await until(() => peer.sockets.length === 1);
+    await sleep(10);
+    assert.ok(conn.usable);
+    peer.sockets[0].end();
+    await until(() => !conn.usable);
+    assert.equal(await conn.read(new Uint8Array(1)), null);
+  });
+
+  it("ends its own side", async () => {
+    await using peer = await TlsPeer.listen({}, undefined);
+    await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
+    await until(() => peer.sockets.length === 1);
+    let ended = false;
+    peer.sockets[0].on("end", () => ended = true);
+    await conn.closeWrite();
+    await until(() => ended);
+    assert.equal(await conn.read(new Uint8Array(1)), null);
+  });
+
+  for (
+    const [what, tls] of [
+      ["a certificate without its key", { cert: "x" }],
+      ["an unknown version", { minVersion: "TLSv1" }],
+      ["an empty protocol name", { alpn: [""] }],
+    ] as const
+  ) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(
+        connect("127.0.0.1:1", { tls: tls as object }),
+        (error) => error instanceof ConnectError && error.code === "INVALID_CONFIG",
+      );
+    });
+  }
+});
