@@ -1,0 +1,61 @@
+import type { Time } from "./clock.ts";
+
+/** How an attempt may end; exactly one of `done` and `failed` is called, once. */
+export interface Ending<R> {
+  done(result: R): void;
+  failed(error: unknown): void;
+  /** The work came to a result after the attempt had failed. */
+  late?(result: R): void;
+}
+
+/** Work of the user's under a time limit. Whatever it does, the attempt ends. */
+export class Attempt<R> {
+  readonly #time: Time;
+  readonly #ending: Ending<R>;
+  readonly #abort: AbortController = new AbortController();
+  #timer: unknown;
+  #open = true;
+
+  constructor(time: Time, ms: number, timeout: () => unknown, ending: Ending<R>) {
+    this.#time = time;
+    this.#ending = ending;
+    this.#timer = time.after(ms, () => this.cancel(timeout()));
+  }
+
+  /** Starts the work; a result that is not a promise ends the attempt before this returns. */
+  run(work: (signal: AbortSignal) => R | Promise<R>): void {
+    let result: R | Promise<R>;
+    try {
+      result = work(this.#abort.signal);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (typeof (result as PromiseLike<R> | undefined)?.then !== "function") {
+      return this.#succeed(result as R);
+    }
+    (result as Promise<R>).then((r) => this.#succeed(r), (error) => this.#fail(error));
+  }
+
+  /** Ends the attempt as failed. */
+  cancel(reason: unknown): void {
+    if (!this.#open) return;
+    this.#fail(reason);
+    this.#abort.abort(reason);
+  }
+
+  #close(): boolean {
+    if (!this.#open) return false;
+    this.#open = false;
+    this.#time.cancel(this.#timer);
+    return true;
+  }
+
+  #succeed(result: R): void {
+    if (this.#close()) this.#ending.done(result);
+    else this.#ending.late?.(result);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#close()) this.#ending.failed(error);
+  }
+}

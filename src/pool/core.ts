@@ -1,0 +1,657 @@
+import { Attempt } from "./attempt.ts";
+import { Time } from "./clock.ts";
+import { Deque } from "./deque.ts";
+import { PoolError, type PoolErrorCode } from "./error.ts";
+import { Lease } from "./lease.ts";
+import { Loans } from "./loans.ts";
+import type { DestroyReason } from "./observer.ts";
+import { assertDuration, type PoolOptions, resolveOptions } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { LEVELS, WaitQueue } from "./queue.ts";
+import { Reporter } from "./report.ts";
+import { Retry } from "./retry.ts";
+import { type Home, leasesOf, MARK, mark, reasonOf, SharedSlot, Slot, unmark } from "./slot.ts";
+import { Sweeper } from "./sweeper.ts";
+import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
+
+/** A limit that several pools share. */
+export interface Quota<T> {
+  /** Takes a place; after a `false`, `core.pump` is called once there is one. */
+  enter(core: Core<T>): boolean;
+  /** Gives a place back. */
+  leave(core: Core<T>): void;
+  /** Whether another pool needs the place of a resource that nobody here waits for. */
+  wanted(core: Core<T>): boolean;
+}
+
+interface Warming {
+  readonly target: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+const LIFETIME_JITTER = 0.025;
+const MOST_LEASES = MARK - 1;
+
+/**
+ * The machinery of a pool. A slot is in exactly one place: among the idle ones, lent, being checked,
+ * or gone; each step below leaves it there before any code of the user's runs.
+ */
+export class Core<T> implements Home<T> {
+  options: ResolvedOptions;
+  readonly time: Time;
+  readonly slots: Slot<T>[] = [];
+  readonly idle: Deque<Slot<T>> = new Deque();
+  readonly loans: Loans<T>;
+  readonly sweeper: Sweeper<T>;
+  /** Whether the clock is read at acquire and release. */
+  timed = false;
+  readonly #factory: Factory<T>;
+  readonly #quota: Quota<T> | undefined;
+  readonly #queue: WaitQueue<T>;
+  readonly #report: Reporter;
+  readonly #retry: Retry;
+  readonly #attempts: Set<Attempt<T> | Attempt<boolean>> = new Set();
+  readonly #shared: boolean;
+  #share = Infinity; // leases that the next resource is thought to carry
+  #plain = false;
+  #tracked = false;
+  #fifo = false;
+  #maxUses = Infinity;
+  #creating = 0;
+  #checking = 0;
+  #closing = 0;
+  #leases = 0;
+  #acquired = 0;
+  #fresh = 0;
+  #peakLeases = 0;
+  #peakSize = 0;
+  #peakWaiting = 0;
+  #generation = 0;
+  #failure: unknown;
+  #warming: Warming[] = [];
+  #pumping = false;
+  #closed: Promise<void> | undefined;
+  #drained: () => void = () => {};
+
+  constructor(factory: Factory<T>, options: PoolOptions, quota?: Quota<T>) {
+    if (typeof factory?.create !== "function" || typeof factory.destroy !== "function") {
+      throw new TypeError("Cannot make a pool: its factory needs create() and destroy()");
+    }
+    this.options = resolveOptions(options);
+    this.time = new Time(this.options.clock);
+    this.#factory = factory;
+    this.#quota = quota;
+    this.#shared = factory.capacity !== undefined;
+    if (!this.#shared) this.#share = 1;
+    this.#report = new Reporter(this.options);
+    this.#retry = new Retry(this.time, () => this.pump());
+    this.loans = new Loans(this.time, this.#report, (slot) => this.giveUp(slot, "leaked"));
+    this.#queue = new WaitQueue(this.time, this.options.ageAfter, {
+      expired: (waiters, now) => {
+        const error = this.#error("WAIT_TIMEOUT", "Cannot acquire: timed out waiting");
+        this.#report.timeouts += waiters.length;
+        for (const { since } of waiters) this.#report.tell("timedOut", now - since);
+        return error;
+      },
+      aborted: (waiters, now) => {
+        this.#report.aborted += waiters.length;
+        for (const { since } of waiters) this.#report.tell("aborted", now - since);
+      },
+    });
+    this.sweeper = new Sweeper(this, this.options.maintenance);
+    this.#adopt();
+    if (this.options.minIdle > 0) this.sweeper.wake(0);
+  }
+
+  /** All that counts against `maxSize`. */
+  get size(): number {
+    return this.slots.length + this.#creating + this.#closing;
+  }
+
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  // Lending
+
+  acquire(o?: AcquireOptions): Promise<Lease<T>> {
+    if (o !== undefined) {
+      const refusal = this.#refuse(o);
+      if (refusal !== undefined) return refusal;
+    }
+    const slot = this.#take();
+    return slot === undefined ? this.#wait(o) : Promise.resolve(this.#lend(slot, 0));
+  }
+
+  tryAcquire(): Lease<T> | undefined {
+    const slot = this.#take();
+    return slot === undefined ? undefined : this.#lend(slot, 0);
+  }
+
+  #refuse(o: AcquireOptions): Promise<never> | undefined {
+    const { signal, timeout, priority } = o;
+    try {
+      if (timeout !== undefined) assertDuration("timeout", timeout, 0);
+      if (priority !== undefined && !Object.hasOwn(LEVELS, priority)) {
+        const known = Object.keys(LEVELS).join(", ");
+        throw new TypeError(`Cannot use priority: it must be one of ${known}, not ${priority}`);
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (signal === undefined || !signal.aborted) return undefined;
+    this.#report.aborted++;
+    this.#report.tell("aborted", 0);
+    return Promise.reject(signal.reason);
+  }
+
+  #wait(o: AcquireOptions | undefined): Promise<Lease<T>> {
+    const queue = this.#queue;
+    if (this.#closed !== undefined) {
+      return Promise.reject(this.#error("CLOSED", "Cannot acquire: the pool is closed"));
+    }
+    const coming = this.#creating + this.#checking + Math.max(0, this.options.maxSize - this.size);
+    if (queue.size >= this.options.maxWaiting + coming) {
+      return Promise.reject(this.#error("QUEUE_FULL", "Cannot acquire: the queue is full"));
+    }
+    const lease = queue.wait(o?.timeout ?? this.options.acquireTimeout, o);
+    if (queue.size > this.#peakWaiting) this.#peakWaiting = queue.size;
+    this.#report.tell("waiting", queue.size);
+    this.pump();
+    return lease;
+  }
+
+  /** The next slot that may be lent at once. May start the check of one that may not. */
+  #take(): Slot<T> | undefined {
+    const slot = this.#fifo ? this.idle.shift() : this.idle.pop();
+    return slot === undefined || this.#plain ? slot : this.#examine(slot);
+  }
+
+  #examine(first: Slot<T>): Slot<T> | undefined {
+    let next: Slot<T> | undefined = first;
+    for (; next !== undefined; next = this.#fifo ? this.idle.shift() : this.idle.pop()) {
+      const slot: Slot<T> = next;
+      if (this.#shared) (slot as SharedSlot<T>).queued = false;
+      if (this.timed && leasesOf(slot) === 0) {
+        const now = this.time.now();
+        if (this.isOld(slot, now)) mark(slot, "lifetime");
+        else if (this.idle.length >= this.options.minIdle && this.isStale(slot, now)) {
+          mark(slot, "idle");
+        } else if (this.isDue(slot, now)) {
+          this.check(slot);
+          return this.#freshest(now);
+        }
+      }
+      if (slot.state < MARK && !this.isUsable(slot)) mark(slot, "unusable");
+      if (slot.state < MARK) return slot;
+      this.#settle(slot);
+    }
+    return undefined;
+  }
+
+  /** With `fifo` the oldest may be due for a check while the newest is not. */
+  #freshest(now: number): Slot<T> | undefined {
+    if (!this.#fifo) return undefined;
+    const slot = this.idle.pop();
+    if (slot === undefined) return undefined;
+    if (!this.isDue(slot, now) && !this.isStale(slot, now)) return this.#examine(slot);
+    this.idle.push(slot);
+    return undefined;
+  }
+
+  #lend(slot: Slot<T>, waited: number): Lease<T> {
+    slot.state++;
+    if (slot.uses++ === 0) this.#fresh++;
+    this.#acquired++;
+    if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
+    if (this.#tracked) {
+      if (this.#shared) this.#rest(slot);
+      return this.loans.lend(slot, waited);
+    }
+    const lease = new Lease<T>(slot);
+    slot.lease = lease;
+    return lease;
+  }
+
+  /** A created, released or checked slot: to the first waiter, else to the idle ones. */
+  #offer(slot: Slot<T>): void {
+    const queue = this.#queue;
+    while (queue.size > 0 && this.#hasRoom(slot)) {
+      const waiter = queue.take()!;
+      const waited = this.#tracked ? this.time.now() - waiter.since : 0;
+      waiter.resolve(this.#lend(slot, waited));
+    }
+    if (leasesOf(slot) > 0 && !this.#shared) return;
+    if (this.#quota !== undefined && leasesOf(slot) === 0 && this.#quota.wanted(this)) {
+      return this.evictOne(slot, "evicted");
+    }
+    this.#rest(slot);
+  }
+
+  #hasRoom(slot: Slot<T>): boolean {
+    if (slot.state >= MARK || slot.uses >= this.#maxUses) return false;
+    return leasesOf(slot) < (this.#shared ? this.#capacity(slot) : 1);
+  }
+
+  #capacity(slot: Slot<T>): number {
+    try {
+      this.#share = Math.min(this.#factory.capacity!(slot.resource), MOST_LEASES);
+      return this.#share;
+    } catch (error) {
+      this.#report.fail(error, "capacity");
+      mark(slot, "unusable");
+      return 0;
+    }
+  }
+
+  #rest(slot: Slot<T>): void {
+    if (this.timed) slot.since = this.time.now();
+    if (this.#shared) {
+      const shared = slot as SharedSlot<T>;
+      if (shared.queued || !this.#hasRoom(slot)) return;
+      shared.queued = true;
+    }
+    this.idle.push(slot);
+  }
+
+  // Taking back
+
+  giveBack(slot: Slot<T>): void {
+    slot.state--;
+    this.#leases--;
+    if (!this.#plain && slot.state < MARK && !this.isUsable(slot)) mark(slot, "unusable");
+    if (slot.state === 0 && slot.uses < this.#maxUses) this.#offer(slot);
+    else this.#settle(slot);
+  }
+
+  giveUp(slot: Slot<T>, reason: DestroyReason): void {
+    slot.state--;
+    this.#leases--;
+    mark(slot, reason);
+    this.#settle(slot);
+  }
+
+  giveAway(slot: Slot<T>): T {
+    if (leasesOf(slot) > 1) {
+      throw new TypeError(`Cannot detach: the resource has ${leasesOf(slot)} leases`);
+    }
+    if (slot.index < 0) throw new TypeError("Cannot detach: the resource was destroyed");
+    this.#leases--;
+    this.#forget(slot);
+    this.#report.detached++;
+    this.#vacated();
+    return slot.resource;
+  }
+
+  /** A slot that came back but may not simply be lent again. */
+  #settle(slot: Slot<T>): void {
+    if (slot.index < 0) return;
+    if (reasonOf(slot) === "shrunk" && this.size <= this.options.maxSize) unmark(slot);
+    if (slot.uses >= this.#maxUses) mark(slot, "uses");
+    if (slot.state < MARK) this.#offer(slot);
+    else if (leasesOf(slot) === 0) this.destroy(slot, reasonOf(slot)!);
+    else this.pump();
+  }
+
+  // Judging
+
+  isUsable(slot: Slot<T>): boolean {
+    if (this.#factory.usable === undefined) return true;
+    try {
+      return this.#factory.usable(slot.resource);
+    } catch (error) {
+      this.#report.fail(error, "usable");
+      return false;
+    }
+  }
+
+  isOld(slot: Slot<T>, now: number): boolean {
+    return slot.expires !== 0 && now >= slot.expires;
+  }
+
+  isStale(slot: Slot<T>, now: number): boolean {
+    return now - slot.since >= this.options.idleTimeout;
+  }
+
+  isDue(slot: Slot<T>, now: number): boolean {
+    return this.#factory.check !== undefined &&
+      now - Math.max(slot.since, slot.checked) >= this.options.checkAfter;
+  }
+
+  /** Checks a slot that was taken out of the idle ones. */
+  check(slot: Slot<T>): void {
+    const ended = (): void => {
+      this.#attempts.delete(attempt);
+      this.#checking--;
+    };
+    const { checkTimeout } = this.options;
+    const attempt = new Attempt<boolean>(
+      this.time,
+      checkTimeout,
+      () => this.#error("CHECK_TIMEOUT", `Cannot check: no answer in ${checkTimeout} ms`),
+      {
+        done: (good) => {
+          ended();
+          if (good) slot.checked = this.time.now();
+          else mark(slot, "unhealthy");
+          this.#settle(slot);
+        },
+        failed: (error) => {
+          ended();
+          if (slot.state < MARK) this.#report.fail(error, "check");
+          mark(slot, "unhealthy");
+          this.#settle(slot);
+        },
+      },
+    );
+    this.#checking++;
+    this.#attempts.add(attempt);
+    attempt.run((signal) => this.#factory.check!(slot.resource, { signal }));
+  }
+
+  // Making and ending
+
+  /** Starts what the waiters, the warming and the wanted number of idle ones need. */
+  pump(idle = 0): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#closed === undefined) {
+      const slot = this.#lacking() ? this.#take() : undefined;
+      if (slot !== undefined) this.#offer(slot);
+      else if (!this.#lacking() && !this.#wanted(idle) || !this.#create()) break;
+    }
+    this.#pumping = false;
+  }
+
+  /** Whether there are more waiters than resources on their way. */
+  #lacking(): boolean {
+    const coming = this.#creating + this.#checking;
+    return coming === 0 ? this.#queue.size > 0 : this.#queue.size > coming * this.#share;
+  }
+
+  #wanted(idle: number): boolean {
+    const ready = this.idle.length + this.#checking + this.#creating - this.#queue.size;
+    if (ready < idle) return true;
+    return this.#warming.some(({ target }) => this.slots.length + this.#creating < target);
+  }
+
+  #create(): boolean {
+    if (this.#retry.waiting || this.size >= this.options.maxSize) return false;
+    if (this.#quota !== undefined && !this.#quota.enter(this)) return false;
+    const { createTimeout } = this.options;
+    const started = this.time.now();
+    const generation = this.#generation;
+    const ended = (): void => {
+      this.#attempts.delete(attempt);
+      this.#creating--;
+    };
+    const attempt = new Attempt<T>(
+      this.time,
+      createTimeout,
+      () => this.#error("CREATE_TIMEOUT", `Cannot create: no resource in ${createTimeout} ms`),
+      {
+        done: (resource) => {
+          ended();
+          this.#created(resource, started, generation);
+        },
+        failed: (error) => {
+          ended();
+          this.#createFailed(error);
+        },
+        late: (resource) => {
+          this.#report.destroy("late");
+          this.#end(resource, () => {});
+        },
+      },
+    );
+    this.#creating++;
+    this.#attempts.add(attempt);
+    if (this.size > this.#peakSize) this.#peakSize = this.size;
+    attempt.run((signal) => this.#factory.create({ signal }));
+    return true;
+  }
+
+  #created(resource: T, started: number, generation: number): void {
+    const now = this.time.now();
+    const slot = this.#shared
+      ? new SharedSlot<T>(this, resource, now, this.#expiry(now))
+      : new Slot<T>(this, resource, now, this.#expiry(now));
+    slot.index = this.slots.push(slot) - 1;
+    this.#failure = undefined;
+    this.#retry.reset();
+    if (generation !== this.#generation) mark(slot, "evicted");
+    else if (this.size > this.options.maxSize) mark(slot, "shrunk");
+    this.#report.create(now - started);
+    this.#settle(slot);
+    this.#warming = this.#warming.filter((warming) => {
+      if (this.slots.length < warming.target) return true;
+      warming.resolve();
+      return false;
+    });
+    this.sweeper.wake();
+    this.pump();
+  }
+
+  #createFailed(error: unknown): void {
+    if (this.#closed === undefined) {
+      this.#failure = error;
+      this.#retry.failed(this.options, this.#queue.size > 0);
+      this.#report.createFailed++;
+      this.#report.tell("createFailed", error);
+      this.#report.fail(error, "create");
+      if (this.#retry.failures > this.options.createRetries) this.#giveIn();
+    }
+    this.#vacated();
+  }
+
+  /** Tells everybody who waits, unless a resource is left that they may get. */
+  #giveIn(): void {
+    if (this.#creating > 0) return;
+    const error = this.#error("CREATE_FAILED", "Cannot create a resource");
+    this.#retry.failures = 0;
+    for (const warming of this.#warming.splice(0)) warming.reject(error);
+    if (this.slots.length === 0) this.#queue.rejectAll(error);
+  }
+
+  #expiry(now: number): number {
+    const { maxLifetime } = this.options;
+    if (maxLifetime === Infinity) return 0;
+    return Math.ceil(now + maxLifetime * (1 - LIFETIME_JITTER * Math.random()));
+  }
+
+  /** Takes an idle slot out of service, which nobody asked for. */
+  evictOne(slot: Slot<T>, reason: DestroyReason): void {
+    mark(slot, reason);
+    this.#report.tell("evicted", reason);
+    this.#settle(slot);
+  }
+
+  destroy(slot: Slot<T>, reason: DestroyReason): void {
+    mark(slot, reason);
+    this.#forget(slot);
+    this.#closing++;
+    this.#report.destroy(reason);
+    this.#end(slot.resource, () => {
+      this.#closing--;
+      this.#vacated();
+    });
+  }
+
+  #end(resource: T, ended: () => void): void {
+    const { destroyTimeout } = this.options;
+    const attempt = new Attempt<void>(
+      this.time,
+      destroyTimeout,
+      () => this.#error("DESTROY_TIMEOUT", `Cannot destroy: no end in ${destroyTimeout} ms`),
+      {
+        done: ended,
+        failed: (error) => {
+          this.#report.fail(error, "destroy");
+          ended();
+        },
+      },
+    );
+    attempt.run(() => this.#factory.destroy(resource));
+  }
+
+  #forget(slot: Slot<T>): void {
+    const last = this.slots.pop()!;
+    if (last !== slot) {
+      this.slots[slot.index] = last;
+      last.index = slot.index;
+    }
+    slot.index = -1;
+    slot.lease = null;
+  }
+
+  #vacated(): void {
+    this.#quota?.leave(this);
+    if (this.#closed !== undefined && this.size === 0) this.#drained();
+    this.pump();
+  }
+
+  // The whole pool
+
+  warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
+    if (!Number.isSafeInteger(n) || n < 0) {
+      return Promise.reject(new RangeError(`Cannot warm: it must be a whole number, not ${n}`));
+    }
+    if (this.#closed !== undefined) {
+      return Promise.reject(this.#error("CLOSED", "Cannot warm: the pool is closed"));
+    }
+    const target = Math.min(n, this.options.maxSize);
+    if (this.slots.length >= target) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#warming.push({ target, resolve, reject });
+      this.pump();
+    });
+  }
+
+  evict(): void {
+    this.#generation++;
+    this.#clear("evicted");
+  }
+
+  /** Takes up to `most` idle resources out of service, the longest unused first. */
+  evictIdle(most: number, reason: DestroyReason): number {
+    const victims: Slot<T>[] = [];
+    this.idle.filter((slot) => {
+      if (victims.length >= most || leasesOf(slot) > 0) return true;
+      victims.push(slot);
+      return false;
+    });
+    for (const slot of victims) this.evictOne(slot, reason);
+    return victims.length;
+  }
+
+  #clear(reason: DestroyReason): void {
+    for (const slot of this.slots) mark(slot, reason);
+    const victims: Slot<T>[] = [];
+    this.idle.filter((slot) => {
+      if (leasesOf(slot) === 0) victims.push(slot);
+      return false;
+    });
+    for (const slot of victims) {
+      this.#report.tell("evicted", reason);
+      this.#settle(slot);
+    }
+  }
+
+  reconfigure(options: PoolOptions): void {
+    const before = this.options;
+    this.options = resolveOptions(options, before);
+    this.#adopt();
+    if (before.maxLifetime !== this.options.maxLifetime) {
+      const now = this.time.now();
+      for (const slot of this.slots) slot.expires = this.#expiry(now);
+    }
+    const surplus = this.size - this.options.maxSize;
+    if (surplus > 0) {
+      this.evictIdle(surplus, "shrunk");
+      for (const slot of this.slots) if (leasesOf(slot) > 0) mark(slot, "shrunk");
+    }
+    this.sweeper.restart();
+    this.pump();
+  }
+
+  /** Copies what the hot path asks for, and what others keep of the options. */
+  #adopt(): void {
+    const o = this.options;
+    const observed = o.observer?.acquired !== undefined || o.observer?.released !== undefined;
+    this.#report.options = o;
+    this.#queue.ageAfter = o.ageAfter;
+    this.#fifo = o.order === "fifo";
+    this.#maxUses = o.maxUses;
+    this.#tracked = this.#shared || observed || o.leakAfter !== Infinity;
+    this.timed = !this.sweeper.running || this.#factory.check !== undefined;
+    this.#plain = !this.timed && !this.#shared && this.#factory.usable === undefined;
+  }
+
+  maintain(on: boolean): void {
+    if (on) this.sweeper.start();
+    else this.sweeper.stop();
+    this.#adopt();
+  }
+
+  get stats(): PoolStats {
+    const report = this.#report;
+    let leased = 0;
+    for (const slot of this.slots) if (leasesOf(slot) > 0) leased++;
+    return {
+      size: this.size,
+      idle: this.slots.length - leased - this.#checking,
+      leased,
+      leases: this.#leases,
+      creating: this.#creating,
+      checking: this.#checking,
+      closing: this.#closing,
+      waiting: this.#queue.size,
+      totals: { ...report.totals, acquired: this.#acquired, reused: this.#acquired - this.#fresh },
+      peak: { size: this.#peakSize, leases: this.#peakLeases, waiting: this.#peakWaiting },
+      createTime: report.createTime,
+    };
+  }
+
+  #error(code: PoolErrorCode, what: string): PoolError {
+    const s = this.stats;
+    const numbers = `size is ${s.size} of ${this.options.maxSize}, idle ${s.idle}, ` +
+      `leased ${s.leased}, creating ${s.creating}, waiting ${s.waiting}`;
+    const cause = this.#failure === undefined ? undefined : { cause: this.#failure };
+    return new PoolError(code, `${what} (${this.options.name}: ${numbers})`, cause);
+  }
+
+  close(signal?: AbortSignal): Promise<void> {
+    const closed = this.#closed ?? this.#shut();
+    if (signal === undefined) return closed;
+    const force = (): void => {
+      for (const slot of [...this.slots]) this.destroy(slot, "closed");
+    };
+    if (signal.aborted) force();
+    else {
+      signal.addEventListener("abort", force, { once: true });
+      closed.then(() => signal.removeEventListener("abort", force));
+    }
+    return closed;
+  }
+
+  #shut(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    this.#drained = (): void => {
+      this.#drained = (): void => {};
+      resolve();
+      this.#report.tell("closed");
+    };
+    this.sweeper.stop();
+    this.#retry.reset();
+    const error = this.#error("CLOSED", "Cannot acquire: the pool is closed");
+    for (const warming of this.#warming.splice(0)) warming.reject(error);
+    this.#queue.rejectAll(error);
+    this.#queue.stop();
+    this.#clear("closed");
+    for (const attempt of [...this.#attempts]) attempt.cancel(error);
+    if (this.size === 0) this.#drained();
+    return promise;
+  }
+}

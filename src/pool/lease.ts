@@ -1,0 +1,99 @@
+/** What a {@linkcode Lease} guards: a resource, and what to do with it in the end. */
+export interface LeaseSource<T> {
+  /** The resource itself. */
+  readonly resource: T;
+  /** Takes the resource back. */
+  release(): void;
+  /** Takes the resource back to destroy it. */
+  discard(): void;
+  /** Hands the resource over for good. */
+  detach(): T;
+}
+
+/** Leaves a detached resource to its new owner. */
+class Owned<T> implements LeaseSource<T> {
+  constructor(readonly resource: T) {}
+  release(): void {}
+  discard(): void {}
+  detach(): T {
+    return this.resource;
+  }
+}
+
+/**
+ * The right to use one resource until it is given back. Every way to end it may be called again and
+ * then does nothing.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@x/pool";
+ *
+ * await using pool = new Pool({ create: () => Promise.resolve(new Map()), destroy: () => {} });
+ * {
+ *   using lease = await pool.acquire();
+ *   lease.value.set("a", 1);
+ * }
+ * console.log(pool.stats.idle);
+ * ```
+ */
+export class Lease<T> implements Disposable, AsyncDisposable {
+  #source: LeaseSource<T> | null;
+
+  /** Made by the pool, or by whoever lends something of its own. */
+  constructor(source: LeaseSource<T>) {
+    this.#source = source;
+  }
+
+  /**
+   * The resource.
+   *
+   * @throws {TypeError} once the lease has ended
+   */
+  get value(): T {
+    return this.#open().resource;
+  }
+
+  /** Gives the resource back. */
+  release(): void {
+    const source = this.#source;
+    if (source === null) return;
+    this.#source = null;
+    source.release();
+  }
+
+  /** Gives the resource back to be destroyed, because it is in an unknown state. */
+  discard(): void {
+    const source = this.#source;
+    if (source === null) return;
+    this.#source = null;
+    source.discard();
+  }
+
+  /**
+   * Takes the resource out of the pool: it no longer counts, survives the pool's close, and is the
+   * caller's to end. The lease goes on giving the `value`.
+   *
+   * @throws {TypeError} once the lease has ended, or while others share the resource
+   */
+  detach(): T {
+    const resource = this.#open().detach();
+    this.#source = new Owned(resource);
+    return resource;
+  }
+
+  /** Releases. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** Releases. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    return Promise.resolve();
+  }
+
+  #open(): LeaseSource<T> {
+    if (this.#source === null) throw new TypeError("Cannot use the resource: its lease has ended");
+    return this.#source;
+  }
+}

@@ -1,0 +1,269 @@
+import { type Clock, systemClock } from "./clock.ts";
+import type { Activity, Observer } from "./observer.ts";
+
+/** The limits and habits of a pool. All durations are milliseconds; `Infinity` switches one off. */
+export interface PoolOptions {
+  /**
+   * The pool's name in errors and for observers.
+   *
+   * @default "pool"
+   */
+  name?: string;
+  /**
+   * The most resources at any moment, those being created, checked or closed included.
+   *
+   * @default 10
+   */
+  maxSize?: number;
+  /**
+   * Idle resources that maintenance keeps ready.
+   *
+   * @default 0
+   */
+  minIdle?: number;
+  /**
+   * The most acquires in the queue, beyond those for which a resource is on its way; one more is
+   * refused at once.
+   *
+   * @default Infinity
+   */
+  maxWaiting?: number;
+  /**
+   * How often a resource may be lent.
+   *
+   * @default Infinity
+   */
+  maxUses?: number;
+  /**
+   * How long a resource may be idle. A pool without `check` looks at use in steps of
+   * `maintenanceInterval`, so that a resource may go that much earlier, never later.
+   *
+   * @default 300_000
+   */
+  idleTimeout?: number;
+  /**
+   * How old a resource may grow, less up to 2.5 % that is rolled once for each. One in use is
+   * destroyed when it comes back.
+   *
+   * @default 1_800_000
+   */
+  maxLifetime?: number;
+  /**
+   * How long an acquire may wait.
+   *
+   * @default 30_000
+   */
+  acquireTimeout?: number;
+  /**
+   * How long a creation may take.
+   *
+   * @default 10_000
+   */
+  createTimeout?: number;
+  /**
+   * How long a check may take.
+   *
+   * @default 5_000
+   */
+  checkTimeout?: number;
+  /**
+   * How long the end of a resource may take before its place is given away.
+   *
+   * @default 5_000
+   */
+  destroyTimeout?: number;
+  /**
+   * A resource that was neither used nor checked for longer is checked before it is lent; 0 checks
+   * always.
+   *
+   * @default 500
+   */
+  checkAfter?: number;
+  /**
+   * A lease held longer is reported with the stack of its acquire. Recording stacks costs about
+   * 1 µs for each acquire.
+   *
+   * @default Infinity
+   */
+  leakAfter?: number;
+  /**
+   * Which idle resource is lent: the last used one, so that the pool can shrink, or the one unused
+   * for longest, so that all are used alike.
+   *
+   * @default "lifo"
+   */
+  order?: "lifo" | "fifo";
+  /**
+   * After how long a waiter counts as one priority higher.
+   *
+   * @default 1_000
+   */
+  ageAfter?: number;
+  /**
+   * How often a failed creation is tried again before everybody who waits is told, if no resource
+   * is left that they could wait for.
+   *
+   * @default 3
+   */
+  createRetries?: number;
+  /**
+   * The pause after a first failed creation; it doubles each time, give or take 10 %.
+   *
+   * @default 100
+   */
+  createRetryDelay?: number;
+  /**
+   * The longest pause between creations.
+   *
+   * @default 5_000
+   */
+  createRetryMaxDelay?: number;
+  /**
+   * How often maintenance looks at the pool while it has resources or `minIdle`.
+   *
+   * @default an eighth of `idleTimeout`, a quarter of `leakAfter`, or 30_000: the least of them
+   */
+  maintenanceInterval?: number;
+  /**
+   * Whether maintenance runs from the start. Without it the clock is read at each acquire instead.
+   *
+   * @default true
+   */
+  maintenance?: boolean;
+  /** Sees what the pool does. */
+  observer?: Observer;
+  /** Gets the errors that no caller can be given. */
+  onError?: (error: unknown, during: Activity) => void;
+  /**
+   * The pool's time, for tests.
+   *
+   * @default the platform's
+   */
+  clock?: Clock;
+}
+
+/** Options with every default filled in. */
+export type ResolvedOptions =
+  & Required<Omit<PoolOptions, "observer" | "onError" | "maintenanceInterval">>
+  & Pick<PoolOptions, "observer" | "onError" | "maintenanceInterval">;
+
+/** What a pool does unless told otherwise. */
+export const defaults: ResolvedOptions = {
+  name: "pool",
+  maxSize: 10,
+  minIdle: 0,
+  maxWaiting: Infinity,
+  maxUses: Infinity,
+  idleTimeout: 300_000,
+  maxLifetime: 1_800_000,
+  acquireTimeout: 30_000,
+  createTimeout: 10_000,
+  checkTimeout: 5_000,
+  destroyTimeout: 5_000,
+  checkAfter: 500,
+  leakAfter: Infinity,
+  order: "lifo",
+  ageAfter: 1_000,
+  createRetries: 3,
+  createRetryDelay: 100,
+  createRetryMaxDelay: 5_000,
+  maintenance: true,
+  clock: systemClock,
+};
+
+const COUNTS: Readonly<Record<string, readonly [least: number, unlimited: boolean]>> = {
+  maxSize: [1, false],
+  minIdle: [0, false],
+  maxWaiting: [0, true],
+  maxUses: [1, true],
+  createRetries: [0, true],
+};
+
+const DURATIONS: Readonly<Record<string, number>> = {
+  idleTimeout: 1,
+  maxLifetime: 1,
+  acquireTimeout: 0,
+  createTimeout: 1,
+  checkTimeout: 1,
+  destroyTimeout: 1,
+  checkAfter: 0,
+  leakAfter: 1,
+  ageAfter: 1,
+  createRetryDelay: 0,
+  createRetryMaxDelay: 0,
+  maintenanceInterval: 1,
+};
+
+/** Whether the option is a number of things. */
+export const isCount = (name: string): boolean => Object.hasOwn(COUNTS, name);
+
+/** Whether the option is a number of milliseconds. */
+export const isDuration = (name: string): boolean => Object.hasOwn(DURATIONS, name);
+
+const show = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value);
+
+/**
+ * Refuses a value that is not a number of milliseconds.
+ *
+ * @throws {TypeError | RangeError} naming the option and the value
+ */
+export function assertDuration(name: string, value: unknown, least: number): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot use ${name}: it must be a number of ms, not ${show(value)}`);
+  }
+  if (!(value >= least)) {
+    throw new RangeError(`Cannot use ${name}: it must be at least ${least} ms, not ${value}`);
+  }
+}
+
+function assertCount(name: string, value: unknown): void {
+  const [least, unlimited] = COUNTS[name];
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot use ${name}: it must be a number, not ${show(value)}`);
+  }
+  if (value >= least && (Number.isSafeInteger(value) || (unlimited && value === Infinity))) return;
+  const kind = unlimited ? "a whole number or Infinity" : "a whole number";
+  throw new RangeError(`Cannot use ${name}: it must be ${kind}, at least ${least}, not ${value}`);
+}
+
+function assertOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  const list = allowed.map(show).join(" or ");
+  throw new TypeError(`Cannot use ${name}: it must be ${list}, not ${show(value)}`);
+}
+
+/**
+ * Fills in and checks options; an `undefined` one keeps what `base` has.
+ *
+ * @throws {TypeError | RangeError} naming the option and the value
+ */
+export function resolveOptions(
+  options: PoolOptions,
+  base: ResolvedOptions = defaults,
+): ResolvedOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const all: ResolvedOptions = { ...base, ...Object.fromEntries(given) };
+  for (const [name, value] of Object.entries(all)) {
+    if (isCount(name)) assertCount(name, value);
+    else if (isDuration(name)) assertDuration(name, value, DURATIONS[name]);
+  }
+  if (all.minIdle > all.maxSize) {
+    throw new RangeError(
+      `Cannot use minIdle: it must be at most maxSize ${all.maxSize}, not ${all.minIdle}`,
+    );
+  }
+  assertOneOf("order", all.order, ["lifo", "fifo"]);
+  assertOneOf("maintenance", all.maintenance, [true, false]);
+  assertOneOf("the type of name", typeof all.name, ["string"]);
+  assertOneOf("the type of observer", typeof all.observer, ["object", "undefined"]);
+  assertOneOf("the type of onError", typeof all.onError, ["function", "undefined"]);
+  assertOneOf("the type of clock", typeof all.clock?.now, ["function"]);
+  return all;
+}
+
+/** The time between two looks of maintenance. */
+export function sweepInterval(o: ResolvedOptions): number {
+  return o.maintenanceInterval ??
+    Math.max(1, Math.ceil(Math.min(o.idleTimeout / 8, o.leakAfter / 4, 30_000)));
+}

@@ -1,0 +1,127 @@
+import { Core } from "./core.ts";
+import type { Lease } from "./lease.ts";
+import type { PoolOptions } from "./options.ts";
+import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
+
+/**
+ * A pool of resources that are costly to make: it makes them when they are needed, lends each to one
+ * caller at a time (or to as many as `capacity` says), and ends them when they are old, idle or bad.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@x/pool";
+ *
+ * let n = 0;
+ * await using pool = new Pool({
+ *   create: () => Promise.resolve({ id: ++n }),
+ *   destroy: (resource) => console.log(`closing ${resource.id}`),
+ * }, { maxSize: 4 });
+ *
+ * await using lease = await pool.acquire({ timeout: 1_000 });
+ * console.log(lease.value.id, pool.stats.leased);
+ * ```
+ */
+export class Pool<T> implements AsyncDisposable {
+  readonly #core: Core<T>;
+
+  /**
+   * Makes an empty pool.
+   *
+   * @throws {TypeError | RangeError} naming the bad option and its value
+   */
+  constructor(factory: Factory<T>, options: PoolOptions = {}) {
+    this.#core = new Core(factory, options);
+  }
+
+  /**
+   * Borrows a resource: an idle one at once, else the first that is freed or created.
+   *
+   * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
+   * is closed
+   * @throws {unknown} the `reason` of the signal, if that aborts first
+   */
+  acquire(o?: AcquireOptions): Promise<Lease<T>> {
+    return this.#core.acquire(o);
+  }
+
+  /** Borrows an idle resource if there is one that needs no check; creates none. */
+  tryAcquire(): Lease<T> | undefined {
+    return this.#core.tryAcquire();
+  }
+
+  /**
+   * Borrows a resource for the length of a call. If that throws, the resource is destroyed, unless
+   * `discardOnError` says otherwise.
+   */
+  async use<R>(fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
+    const lease = await this.#core.acquire(o);
+    try {
+      return await fn(lease.value);
+    } catch (error) {
+      const discard = o?.discardOnError ?? true;
+      if (typeof discard === "function" ? discard(error) : discard) lease.discard();
+      throw error;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * Changes options while the pool works. A larger `maxSize` serves waiters at once, a smaller one
+   * takes the excess out of service as it comes back.
+   *
+   * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
+   */
+  reconfigure(options: Partial<PoolOptions>): void {
+    this.#core.reconfigure(options);
+  }
+
+  /**
+   * Creates resources until there are `n`.
+   *
+   * @default `minIdle`, or `maxSize` where that is 0
+   * @throws {PoolError} if creations go on failing
+   */
+  warm(n?: number): Promise<void> {
+    return this.#core.warm(n);
+  }
+
+  /** Destroys what is idle now, and everything else that exists now when it comes back. */
+  evict(): void {
+    this.#core.evict();
+  }
+
+  /** Starts maintenance: it ends idle and old resources, checks idle ones and keeps `minIdle`. */
+  startMaintenance(): void {
+    this.#core.maintain(true);
+  }
+
+  /** Stops maintenance, its timer included. Idle and old resources are then judged at acquire. */
+  stopMaintenance(): void {
+    this.#core.maintain(false);
+  }
+
+  /** Does one round of maintenance now. */
+  maintain(): void {
+    this.#core.sweeper.sweep();
+  }
+
+  /** Numbers of resources now, and what happened so far. */
+  get stats(): PoolStats {
+    return this.#core.stats;
+  }
+
+  /**
+   * Refuses new acquires, rejects those that wait, destroys what is idle, and resolves once every
+   * lease has come back and its resource is destroyed. When the signal aborts, what is still lent is
+   * destroyed at once.
+   */
+  close(o?: { signal?: AbortSignal }): Promise<void> {
+    return this.#core.close(o?.signal);
+  }
+
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,117 @@
+import type { Activity, DestroyReason, Leak, Observer } from "./observer.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { PoolTotals, Timing } from "./types.ts";
+
+/** All reasons, in the order in which stats show them. */
+export const REASONS: readonly DestroyReason[] = [
+  "idle",
+  "lifetime",
+  "uses",
+  "unusable",
+  "unhealthy",
+  "discarded",
+  "evicted",
+  "shrunk",
+  "leaked",
+  "closed",
+  "late",
+];
+
+type Hook = Exclude<keyof Observer, "failed">;
+type HookArguments<K extends Hook> = Parameters<NonNullable<Observer[K]>> extends
+  [...infer A, string] ? A : never;
+
+/** Counts what happens and tells the observer, whose errors go to `onError`. */
+export class Reporter {
+  options: ResolvedOptions;
+  acquired = 0;
+  fresh = 0;
+  created = 0;
+  createFailed = 0;
+  detached = 0;
+  timeouts = 0;
+  aborted = 0;
+  leaked = 0;
+  errors = 0;
+  peakSize = 0;
+  peakLeases = 0;
+  peakWaiting = 0;
+  readonly #destroyed: Record<DestroyReason, number>;
+  #createMs = 0;
+  #createMax = 0;
+
+  constructor(options: ResolvedOptions) {
+    this.options = options;
+    this.#destroyed = Object.fromEntries(REASONS.map((r) => [r, 0])) as Record<
+      DestroyReason,
+      number
+    >;
+  }
+
+  /** Calls one method of the observer, if it has it. */
+  tell<K extends Hook>(hook: K, ...args: HookArguments<K>): void {
+    const { observer, name } = this.options;
+    if (observer?.[hook] === undefined) return;
+    try {
+      (observer[hook] as (...all: unknown[]) => void)(...args, name);
+    } catch (error) {
+      this.fail(error, "observe");
+    }
+  }
+
+  /** Reports an error that no caller can be given. */
+  fail(error: unknown, during: Activity): void {
+    this.errors++;
+    const { observer, onError, name } = this.options;
+    this.#guard(() => onError?.(error, during));
+    this.#guard(() => observer?.failed?.(error, during, name));
+  }
+
+  create(ms: number): void {
+    this.created++;
+    this.#createMs += ms;
+    if (ms > this.#createMax) this.#createMax = ms;
+    this.tell("created", ms);
+  }
+
+  destroy(reason: DestroyReason): void {
+    this.#destroyed[reason]++;
+    this.tell("destroyed", reason);
+  }
+
+  leak(leak: Leak): void {
+    this.leaked++;
+    this.tell("leaked", leak);
+  }
+
+  get createTime(): Timing {
+    const count = this.created;
+    return { count, mean: count === 0 ? 0 : this.#createMs / count, max: this.#createMax };
+  }
+
+  get totals(): PoolTotals {
+    return {
+      acquired: this.acquired,
+      reused: this.acquired - this.fresh,
+      created: this.created,
+      createFailed: this.createFailed,
+      detached: this.detached,
+      destroyed: { ...this.#destroyed },
+      timeouts: this.timeouts,
+      aborted: this.aborted,
+      leaked: this.leaked,
+      errors: this.errors,
+    };
+  }
+
+  /** An error of the last resort's own becomes an uncaught one, as with any event handler. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
