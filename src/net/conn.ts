@@ -89,12 +89,17 @@ export class Conn implements AsyncDisposable {
     return this.#closed.promise;
   }
 
+  /** Whether neither side has ended, as far as is known here. */
+  get isOpen(): boolean {
+    return !this.#over && !this.#ended && !this.#shut;
+  }
+
   /**
    * Whether a next user would find the connection fresh: open in both directions, no unread byte, no
    * pending read, no unfinished write, no locked stream.
    */
   get usable(): boolean {
-    return !this.#over && !this.#ended && !this.#shut && this.#unread.length === 0 &&
+    return this.isOpen && this.#unread.length === 0 &&
       this.#reader === undefined && this.#writes === 0 &&
       !this.#readable?.locked && !this.#writable?.locked;
   }

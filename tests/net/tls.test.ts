@@ -7,7 +7,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { connect, ConnectError } from "../../src/net/mod.ts";
-const need = (_: string): string | undefined => undefined; // TEMP
+import { need } from "../support.ts";
 import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 import { Pki } from "./pki.ts";
 
