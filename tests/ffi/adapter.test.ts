@@ -7,7 +7,7 @@ import { it } from "node:test";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { MessageHeader, MSG_TRUNC } from "../../ffi/message_header.ts";
 import { need, openDescriptors } from "../support.ts";
-import { runModule } from "./child.ts";
+import { runModule } from "../child.ts";
 
 const skip = need("linux");
 const adapter = skip ? undefined! : await loadAdapter();
@@ -232,7 +232,7 @@ it("importing mod.ts needs no permission", { skip: need("linux") }, async () => 
   const { code, output } = await runModule(
     `import * as x from "@x/pool"; import * as n from "@x/pool/netlink";
      console.log(typeof x.Pool, typeof n.RouteConnection);`,
-    [],
+    { deno: [] },
   );
   assert.deepEqual([code, output], [0, "function function\n"]);
 });
@@ -242,7 +242,7 @@ it("without permission the error says which flag to give", { skip }, async () =>
   const { code, output } = await runModule(
     `import { createNamespace } from "@x/pool/netlink";
      await createNamespace("x").catch((e) => console.log(e.name, e.code, e.message));`,
-    [],
+    { deno: [] },
   );
   assert.equal(code, 0);
   assert.match(output, /^PlatformError permission .*run with --allow-ffi/);

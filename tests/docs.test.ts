@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { it } from "node:test";
+import { root, runModule } from "./child.ts";
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? sources(path) : path.endsWith(".ts") ? [path] : [];
+  });
+}
+
+/** The TypeScript blocks in a file's doc comments. */
+function examples(path: string): string[] {
+  return [...read(path).matchAll(/^ *\/\*\*[\s\S]*?\*\//gm)].flatMap(([comment]) => {
+    const text = comment.replace(/^ *\* ?/gm, "");
+    return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code);
+  });
+}
+
+it("every code block in the README and in a docstring type-checks", () => {
+  const files = ["README.md", "CONTRIBUTING.md", "mod.ts", "src", "ffi"];
+  const { status, stderr } = spawnSync("deno", ["check", "--doc-only", ...files], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stderr);
+});
+
+it("an excerpt in the README stands in the file that it names", () => {
+  const excerpts = [
+    ...read("README.md").matchAll(/\[`?(examples\/\w+\.ts)`?\][^`]*?```ts ignore\n([\s\S]*?)```/g),
+  ];
+  assert.ok(excerpts.length >= 3, `only ${excerpts.length} excerpts found`);
+  for (const [, path, code] of excerpts) {
+    assert.ok(read(path).includes(code), `${path} does not contain:\n${code}`);
+  }
+});
+
+it("every file that the README and CONTRIBUTING name exists", () => {
+  for (const document of ["README.md", "CONTRIBUTING.md"]) {
+    for (const [, path] of read(document).matchAll(/\]\((?!http)([^)#]+)[^)]*\)/g)) {
+      assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
+    }
+  }
+});
+
+for (const folder of ["src/pool", "src/observe"]) {
+  for (const path of sources(folder)) {
+    examples(path).forEach((code, i) => {
+      it(`example ${i + 1} in ${path} runs and ends`, async () => {
+        const { code: exit, output } = await runModule(code);
+        assert.equal(exit, 0, output);
+      });
+    });
+  }
+}
