@@ -8,6 +8,14 @@ export interface NetlinkErrorOptions extends ErrorOptions {
   errno: number;
   /** What was attempted, in words: "add link veth0". */
   operation: string;
+  /** What the kernel said in words, where it did. */
+  kernelMessage?: string;
+  /** Path of the attribute that the kernel objects to: "linkinfo.data.id". */
+  attribute?: string;
+  /** Path of an attribute that the kernel misses. */
+  missing?: string;
+  /** What the kernel accepts for the attribute: type, limits, mask. */
+  policy?: Record<string, unknown>;
 }
 
 /** The kernel refused an operation, or a system call on the way to it failed. */
@@ -20,18 +28,74 @@ export class NetlinkError extends Error {
   readonly code: string;
   /** What was attempted, in words: "add link veth0". */
   readonly operation: string;
+  /** What the kernel said in words (NLMSGERR_ATTR_MSG), where it did. */
+  readonly kernelMessage?: string;
+  /** Path of the attribute that the kernel objects to: "linkinfo.data.id". */
+  readonly attribute?: string;
+  /** Path of an attribute that the kernel misses. */
+  readonly missing?: string;
+  /** What the kernel accepts for the attribute: type, limits, mask. */
+  readonly policy?: Record<string, unknown>;
 
-  /** @param detail what the kernel or the failing step said */
+  /**
+   * Made where the kernel refuses.
+   *
+   * @param detail what the kernel or the failing step said
+   */
   constructor(detail: string, options: NetlinkErrorOptions) {
     const code = errnoName(options.errno);
     super(`Cannot ${options.operation}: ${detail} (${code})`, options);
     this.errno = options.errno;
     this.code = code;
     this.operation = options.operation;
+    this.kernelMessage = options.kernelMessage;
+    this.attribute = options.attribute;
+    this.missing = options.missing;
+    this.policy = options.policy;
   }
 
   /** The error for a libc call that returned `-errno`. */
   static fromCall(operation: string, call: string, result: number): NetlinkError {
     return new NetlinkError(`${call} failed`, { errno: -result, operation });
+  }
+
+  /** There is no such object: ENOENT, ENODEV, ESRCH, ENXIO or EADDRNOTAVAIL. */
+  get isNotFound(): boolean {
+    return ["ENOENT", "ENODEV", "ESRCH", "ENXIO", "EADDRNOTAVAIL"].includes(this.code);
+  }
+
+  /** There is such an object already. */
+  get isExists(): boolean {
+    return this.code === "EEXIST";
+  }
+
+  /** A privilege is missing: EPERM or EACCES. */
+  get isPermission(): boolean {
+    return this.code === "EPERM" || this.code === "EACCES";
+  }
+
+  /** Something else holds the object, or another dump the socket. */
+  get isBusy(): boolean {
+    return this.code === "EBUSY";
+  }
+
+  /** The kernel does not accept a value: EINVAL, ERANGE or EAFNOSUPPORT. */
+  get isInvalid(): boolean {
+    return ["EINVAL", "ERANGE", "EAFNOSUPPORT"].includes(this.code);
+  }
+
+  /** This kernel cannot do it: EOPNOTSUPP, EPROTONOSUPPORT, ENOSYS, EPFNOSUPPORT. */
+  get isUnsupported(): boolean {
+    return ["EOPNOTSUPP", "EPROTONOSUPPORT", "ENOSYS", "EPFNOSUPPORT"].includes(this.code);
+  }
+
+  /** A dump changed while it was read, more often than it was retried. */
+  get isInterrupted(): boolean {
+    return this.code === "EINTR";
+  }
+
+  /** The time that the caller or the default allowed is over. */
+  get isTimeout(): boolean {
+    return this.code === "ETIMEDOUT";
   }
 }

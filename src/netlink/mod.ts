@@ -4,11 +4,46 @@
  * @module
  */
 
-export { PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
+export { type Libc, PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
+export type { RequestOptions } from "./channel.ts";
+export { MalformedError } from "./codec/malformed.ts";
+export type { Values } from "./codec/encode.ts";
+export type { Bitfield32, Element, Input, View } from "./codec/types.ts";
+export { Connection, type ConnectionOptions } from "./connection.ts";
+export type { Dump, DumpOptions } from "./dump.ts";
 export { NetlinkError, type NetlinkErrorOptions } from "./error.ts";
+export type { KernelAccess } from "./kernel_access.ts";
 export {
   createNamespace,
   deleteNamespace,
   listNamespaces,
   type NamespaceTarget,
 } from "./namespace.ts";
+export type * from "../pool/mod.ts";
+export { netlinkPool, type NetlinkPoolOptions } from "./pool.ts";
+export type { Address } from "./route/address.ts";
+export type { Addresses, AddressFilter, AddressRef, NewAddress } from "./route/addresses.ts";
+export type { LinkRef } from "./route/input.ts";
+export type { Link, OperState } from "./route/link.ts";
+export type {
+  BridgeOptions,
+  IpvlanOptions,
+  KindOptions,
+  MacvlanOptions,
+  VlanOptions,
+  VrfOptions,
+  VxlanOptions,
+} from "./route/link_kinds.ts";
+export type {
+  LinkChanges,
+  LinkFilter,
+  Links,
+  LinkSettings,
+  NewLink,
+  VethPeer,
+} from "./route/links.ts";
+export type { RouteType } from "./route/names.ts";
+export type { Route } from "./route/route.ts";
+export type { NewRoute, RouteFilter, RouteRef, Routes } from "./route/routes.ts";
+export { RouteConnection } from "./route_connection.ts";
+export type { Families } from "./spec/mod.ts";

@@ -137,7 +137,8 @@ function shareDirectory(libc: Libc, operation: string): void {
   check(libc.mount("", DIRECTORY, "none", MS_SHARED | MS_REC), operation, "mount");
 }
 
-function targetPath(target: NamespaceTarget): string {
+/** The file that stands for a namespace. */
+export function targetPath(target: NamespaceTarget): string {
   if (typeof target === "string") return target.includes("/") ? target : namePath(target);
   if ("name" in target) return namePath(target.name);
   if ("path" in target) return target.path;

@@ -1,0 +1,383 @@
+/** Requests and their answers over one socket. */
+
+import type { MessageClass } from "./codec/codec.ts";
+import { MalformedError } from "./codec/malformed.ts";
+import type { BaseView } from "./codec/view.ts";
+import type { Words } from "./codec/words.ts";
+import { Writer } from "./codec/writer.ts";
+import { NetlinkError } from "./error.ts";
+import type { KernelAccess } from "./kernel_access.ts";
+import type { NamespaceTarget } from "./namespace.ts";
+import {
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HEADER,
+  NLMSG_NOOP,
+} from "./protocol.ts";
+import { refusal } from "./refusal.ts";
+import { type Datagram, NetlinkSocket } from "./socket.ts";
+
+/** How long a caller waits. */
+export interface RequestOptions {
+  /** Gives up; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds until `ETIMEDOUT`.
+   *
+   * @default 5000
+   */
+  timeout?: number;
+}
+
+/** One message to the kernel. */
+export interface Ask {
+  /** `nlmsg_type`. */
+  type: number;
+  /** `nlmsg_flags` besides NLM_F_REQUEST. */
+  flags: number;
+  /** What is attempted, in words that follow "Cannot". */
+  operation: string;
+  /** Appends everything behind the netlink header. */
+  write(writer: Writer): void;
+  /** How to read the request back, to name attributes in errors. */
+  layout?: MessageClass;
+}
+
+const ETIMEDOUT = 110, EMSGSIZE = 90, EBADF = 9;
+const DEFAULT_TIMEOUT = 5000;
+/** A loop may keep other work waiting for that long, in milliseconds. */
+const TURN = 8;
+
+/** A request whose answers are still to come. */
+export abstract class Exchange {
+  /** The messages between were changed while the kernel listed them. */
+  interrupted = false;
+  /** Set once the last answer is there. */
+  done = false;
+  /** Why it failed. */
+  error?: unknown;
+  /** @internal Called once when `done`. */
+  settled?: () => void;
+  /** A copy of the request, made when the writer's buffer is needed again. */
+  sent?: Words;
+  sequence = 0;
+
+  /** @param single whether one data message is all there is to come */
+  constructor(readonly ask: Ask, readonly single = false) {}
+
+  /** Takes the data message at word `at`. */
+  abstract data(w: Words, at: number): void;
+
+  finish(error?: unknown): void {
+    if (this.done) return;
+    this.done = true;
+    this.error ??= error;
+    this.settled?.();
+  }
+}
+
+/** The socket, the requests under way, and who reads. */
+export class Channel {
+  readonly adapter: KernelAccess;
+  readonly #socket: NetlinkSocket;
+  readonly #writer = new Writer();
+  readonly #waiting = new Map<number, Exchange>();
+  // Starting anywhere makes answers to an earlier socket of the same port id foreign.
+  #sequence = crypto.getRandomValues(new Uint32Array(1))[0];
+  #current?: Exchange;
+  #reading = false;
+  #stop?: AbortController;
+  #broken?: unknown;
+
+  constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
+    this.adapter = adapter;
+    this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
+  }
+
+  /** The socket's port id. */
+  get portId(): number {
+    return this.#socket.portId;
+  }
+
+  /** Open, and with nothing left to read. */
+  get usable(): boolean {
+    if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
+    if (this.#unanswered && !this.#reading) this.#readForATurn();
+    return !this.#unanswered;
+  }
+
+  get #unanswered(): boolean {
+    return this.#waiting.size > 0 || this.#current?.done === false;
+  }
+
+  #readForATurn(): void {
+    const start = performance.now();
+    while (this.read(undefined, true) && performance.now() - start < TURN);
+  }
+
+  /** Whether {@linkcode close} was called. */
+  get closed(): boolean {
+    return this.#socket.fd < 0;
+  }
+
+  /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
+  send(exchange: Exchange): void {
+    if (this.#socket.fd < 0) {
+      throw new NetlinkError("the connection is closed", {
+        errno: EBADF,
+        operation: exchange.ask.operation,
+      });
+    }
+    if (this.#broken !== undefined) throw this.#broken;
+    const { ask } = exchange, writer = this.#writer;
+    this.#keepRequest();
+    exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
+    writer.length = NLMSG_HEADER;
+    ask.write(writer);
+    const { words } = writer;
+    words[0] = writer.length;
+    words[1] = ask.type | ((ask.flags | NLM_F_REQUEST) << 16);
+    words[2] = exchange.sequence;
+    words[3] = this.#socket.portId;
+    const result = this.#socket.send(writer);
+    if (result < 0) throw NetlinkError.fromCall(ask.operation, "sendmsg", result);
+    this.#current = exchange;
+  }
+
+  /** The writer is about to be reused: a request that still waits takes its bytes along. */
+  #keepRequest(): void {
+    const last = this.#current;
+    this.#current = undefined;
+    if (last !== undefined && !last.done) {
+      last.sent = this.#writer.words.slice(0, this.#writer.length >> 2);
+      this.#waiting.set(last.sequence, last);
+    }
+  }
+
+  /**
+   * Receives what is there, until `until` is done or, with `once`, a single datagram.
+   *
+   * @returns false when nothing more is there for now
+   */
+  read(until?: Exchange, once = false): boolean {
+    while (until === undefined || !until.done) {
+      const datagram = this.#socket.receive();
+      if (datagram === undefined) return false;
+      if (typeof datagram === "number") {
+        this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
+        return true;
+      }
+      if (!datagram.multicast) this.#dispatch(datagram);
+      if (once) break;
+    }
+    return true;
+  }
+
+  #dispatch({ words: w, offset, length, received }: Datagram): void {
+    const end = (offset << 2) + received;
+    for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
+      const size = w[at];
+      const last = (at << 2) + size;
+      const exchange = this.#find(w, at);
+      if (size < NLMSG_HEADER || last > end) {
+        if (length > received) return this.#cut(exchange, length, received);
+        return this.#break(
+          new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2),
+        );
+      }
+      // Answers to somebody else, or to a request that was given up before this socket was opened.
+      if (exchange !== undefined) {
+        try {
+          this.#message(exchange, w, at, last);
+        } catch (error) {
+          exchange.error ??= error;
+          if (exchange.single) exchange.finish();
+        }
+      }
+      at += (size + 3) >>> 2;
+    }
+  }
+
+  #find(w: Words, at: number): Exchange | undefined {
+    if (w[at + 3] >>> 0 !== this.#socket.portId) return undefined;
+    const sequence = w[at + 2] >>> 0;
+    return this.#current?.sequence === sequence ? this.#current : this.#waiting.get(sequence);
+  }
+
+  #message(exchange: Exchange, w: Words, at: number, end: number): void {
+    const type = w[at + 1] & 0xffff;
+    if (exchange.done) return;
+    if (w[at + 1] & (NLM_F_DUMP_INTR << 16)) exchange.interrupted = true;
+    switch (type) {
+      case NLMSG_NOOP:
+        return;
+      case NLMSG_ERROR:
+      case NLMSG_DONE: {
+        // Some kernels end a dump with nothing behind the header.
+        const code = end - (at << 2) >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
+        const failed = code < 0
+          ? refusal(w, at, end, type === NLMSG_DONE, this.#asked(exchange))
+          : undefined;
+        this.#waiting.delete(exchange.sequence);
+        return exchange.finish(failed);
+      }
+      default:
+        if (exchange.error === undefined) exchange.data(w, at);
+        if (exchange.single) {
+          this.#waiting.delete(exchange.sequence);
+          exchange.finish();
+        }
+    }
+  }
+
+  #asked(exchange: Exchange) {
+    const { ask } = exchange;
+    return {
+      operation: ask.operation,
+      request: (): BaseView | undefined =>
+        ask.layout && new ask.layout(exchange.sent ?? this.#writer.words, 0),
+    };
+  }
+
+  /** A datagram was longer than the buffer; what did not fit is gone. */
+  #cut(exchange: Exchange | undefined, length: number, received: number): void {
+    if (exchange === undefined) return;
+    exchange.error ??= new NetlinkError(
+      `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
+      { errno: EMSGSIZE, operation: exchange.ask.operation },
+    );
+    if (!(exchange.ask.flags & NLM_F_DUMP)) {
+      this.#waiting.delete(exchange.sequence);
+      exchange.finish();
+    }
+  }
+
+  /** Nothing that comes from this socket can be trusted any more. */
+  #break(error: unknown): void {
+    this.#broken ??= error;
+    const all = [...this.#waiting.values()];
+    if (this.#current) all.push(this.#current);
+    this.#waiting.clear();
+    for (const exchange of all) exchange.finish(error);
+  }
+
+  /** Resolves once `exchange` is done; rejects with its error, a timeout or the signal's reason. */
+  async settle(exchange: Exchange, options: RequestOptions = {}): Promise<void> {
+    if (!exchange.done) await this.#wait(exchange, options);
+    if (exchange.error !== undefined) throw exchange.error;
+  }
+
+  /**
+   * Waits for the kernel to say more. A request that is given up stays in the books until its answer
+   * comes, so that {@linkcode usable} tells.
+   */
+  async #wait(exchange: Exchange, options: RequestOptions): Promise<void> {
+    this.#keepRequest();
+    const { signal, timeout = DEFAULT_TIMEOUT } = options;
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    exchange.settled = resolve;
+    const abort = () => reject(signal!.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    const { operation } = exchange.ask;
+    const timer = setTimeout(() =>
+      reject(
+        new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }),
+      ), timeout);
+    this.#waiters++;
+    if (!this.#reading) this.#readAlong();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      exchange.settled = undefined;
+      // Nobody waits: the process need not be held for answers that nobody wants.
+      if (--this.#waiters === 0) this.#stop?.abort();
+    }
+  }
+
+  #waiters = 0;
+
+  async #readAlong(): Promise<void> {
+    this.#reading = true;
+    try {
+      while (this.#waiters > 0 && this.#socket.fd >= 0) {
+        this.#stop = new AbortController();
+        const { signal } = this.#stop;
+        await this.adapter.readable(this.#socket.fd, { signal }).catch((error) => {
+          if (!signal.aborted) throw error;
+        });
+        if (this.#socket.fd >= 0) await this.#readInTurns();
+      }
+    } catch (error) {
+      this.#break(error);
+    } finally {
+      this.#reading = false;
+      this.#stop = undefined;
+    }
+  }
+
+  async #readInTurns(): Promise<void> {
+    let start = performance.now();
+    while (this.read(undefined, true)) {
+      if (this.#broken !== undefined) return;
+      if (performance.now() - start > TURN) {
+        await this.adapter.breathe();
+        start = performance.now();
+      }
+    }
+  }
+
+  /**
+   * Sends a dump's request. The kernel lists for one dump at a time: what is left of an earlier one
+   * is read into memory first, so that loops over dumps may nest.
+   */
+  async beginDump(dump: Exchange, options: RequestOptions): Promise<void> {
+    while (this.#dump?.done === false) await this.readTo(this.#dump, options);
+    options.signal?.throwIfAborted();
+    this.send(dump);
+    this.#dump = dump;
+  }
+
+  #dump?: Exchange;
+
+  /** Reads until `exchange` is done, giving way to other work now and then. */
+  async readTo(exchange: Exchange, options: RequestOptions): Promise<void> {
+    let start = performance.now();
+    while (!exchange.done) {
+      if (!this.read(exchange, true)) await this.#wait(exchange, options);
+      if (performance.now() - start > TURN) {
+        await this.adapter.breathe();
+        options.signal?.throwIfAborted();
+        start = performance.now();
+      }
+    }
+  }
+
+  /** Reads one datagram on behalf of `exchange`, waiting for it if need be. */
+  async readSome(exchange: Exchange, options: RequestOptions): Promise<void> {
+    if (!exchange.done && !this.read(exchange, true)) await this.#wait(exchange, options);
+  }
+
+  /** Lets go of a dump: reads on for a moment; what is still left then makes this unusable. */
+  abandon(exchange: Exchange): void {
+    if (!exchange.done && this.#broken === undefined) this.#readForATurn();
+  }
+
+  /** Closes the socket; requests under way fail. */
+  close(): void {
+    if (this.#socket.fd < 0) return;
+    this.#stop?.abort();
+    this.#socket.close();
+    this.#break(
+      new NetlinkError("the connection was closed meanwhile", {
+        errno: EBADF,
+        operation: "use a netlink connection",
+      }),
+    );
+  }
+}

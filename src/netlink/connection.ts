@@ -1,0 +1,135 @@
+/** A connection to one part of the kernel. */
+
+import { loadAdapter } from "../../ffi/adapter.ts";
+import { type Ask, Channel, Exchange, type RequestOptions } from "./channel.ts";
+import type { Words } from "./codec/words.ts";
+import { Dump, type DumpOptions, type Make } from "./dump.ts";
+import type { KernelAccess } from "./kernel_access.ts";
+import type { NamespaceTarget } from "./namespace.ts";
+
+/** Where and how a connection is opened. */
+export interface ConnectionOptions {
+  /**
+   * The network namespace.
+   *
+   * @default the caller's own
+   */
+  netns?: NamespaceTarget;
+  /** Gives up before the socket is opened. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds that a request waits for an answer, unless it says otherwise.
+   *
+   * @default 5000
+   */
+  timeout?: number;
+  /**
+   * How libc is called; for tests.
+   *
+   * @default the adapter of the runtime
+   */
+  adapter?: KernelAccess;
+}
+
+class AckExchange extends Exchange {
+  data(): void {}
+}
+
+class GetExchange<T> extends Exchange {
+  value?: T;
+  constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
+    super(ask, single);
+  }
+  data(w: Words, at: number): void {
+    this.value ??= this.make(w, at);
+  }
+}
+
+/** What the connections of all protocols have in common; made by their `open`. */
+export class Connection implements AsyncDisposable {
+  /** @internal */
+  readonly channel: Channel;
+  readonly #timeout?: number;
+
+  /** @internal Use `open`. */
+  protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
+    this.channel = new Channel(adapter, protocol, options.netns);
+    this.#timeout = options.timeout;
+  }
+
+  /** @internal The adapter to open with; rejects if the caller has given up. */
+  protected static async prepare(options: ConnectionOptions): Promise<KernelAccess> {
+    options.signal?.throwIfAborted();
+    const adapter = options.adapter ?? await loadAdapter();
+    options.signal?.throwIfAborted();
+    return adapter;
+  }
+
+  /** The socket's port id, unique in its namespace. */
+  get portId(): number {
+    return this.channel.portId;
+  }
+
+  /** Whether it is open and has answered everything: a pool lends no other. */
+  get usable(): boolean {
+    return this.channel.usable;
+  }
+
+  /** Whether {@linkcode close} was called. */
+  get closed(): boolean {
+    return this.channel.closed;
+  }
+
+  /** @internal Sends a request that the kernel acknowledges. */
+  async change(ask: Ask, options?: RequestOptions): Promise<void> {
+    const exchange = new AckExchange(ask);
+    await this.#run(exchange, options);
+  }
+
+  /**
+   * @internal Sends a request that the kernel answers with one message.
+   *
+   * @param single whether nothing follows that message; an acknowledgement does otherwise
+   */
+  async get<T>(
+    ask: Ask,
+    make: Make<T>,
+    single: boolean,
+    options?: RequestOptions,
+  ): Promise<T | undefined> {
+    const exchange = new GetExchange(ask, make, single);
+    await this.#run(exchange, options);
+    return exchange.value;
+  }
+
+  /** @internal A list. */
+  list<T>(
+    ask: () => Ask | Promise<Ask>,
+    make: Make<T>,
+    options: DumpOptions & { keep?: (item: T) => boolean } = {},
+  ): Dump<T> {
+    return new Dump(this.channel, ask, make, { timeout: this.#timeout, ...options });
+  }
+
+  #run(exchange: Exchange, options?: RequestOptions): Promise<void> | undefined {
+    options?.signal?.throwIfAborted();
+    this.channel.send(exchange);
+    this.channel.read(exchange);
+    if (exchange.done) {
+      if (exchange.error !== undefined) throw exchange.error;
+      return;
+    }
+    return this.channel.settle(exchange, { timeout: this.#timeout, ...options });
+  }
+
+  /** Closes the socket. Requests under way are rejected. Idempotent. */
+  close(): void {
+    this.channel.close();
+  }
+
+  /** The same as {@linkcode close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+}

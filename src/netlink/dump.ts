@@ -1,0 +1,145 @@
+/** A list that the kernel makes: read as it comes, or as a whole. */
+
+import { type Ask, type Channel, Exchange, type RequestOptions } from "./channel.ts";
+import type { Words } from "./codec/words.ts";
+import { NetlinkError } from "./error.ts";
+
+/** How a dump is read. */
+export interface DumpOptions extends RequestOptions {
+  /**
+   * Whether all is read before the first item is given out. What changes meanwhile makes the kernel
+   * mark a dump as interrupted: a whole one is then read again, a streaming one ends with an error.
+   *
+   * @default true
+   */
+  whole?: boolean;
+}
+
+/** Makes an item of the message at a word index. */
+export type Make<T> = (w: Words, at: number) => T;
+
+const EINTR = 4;
+const ATTEMPTS = 10;
+/** Milliseconds between two looks at the clock while items are given out. */
+const TURN = 8;
+
+class DumpExchange<T> extends Exchange {
+  items: T[] = [];
+  abandoned = false;
+  constructor(ask: Ask, readonly make: Make<T>) {
+    super(ask);
+  }
+
+  data(w: Words, at: number): void {
+    if (!this.abandoned) this.items.push(this.make(w, at));
+  }
+}
+
+/**
+ * The items of one kernel list. Nothing is asked before it is iterated; every iteration asks anew.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * for await (const link of nl.links.list()) console.log(link.name);
+ * const all = await nl.links.list().toArray();
+ * console.log(all.length);
+ * ```
+ */
+export class Dump<T> implements AsyncIterable<T> {
+  readonly #channel: Channel;
+  readonly #ask: () => Ask | Promise<Ask>;
+  readonly #make: Make<T>;
+  readonly #keep?: (item: T) => boolean;
+  readonly #options: DumpOptions;
+
+  /** @internal `keep` is for what the kernel cannot filter */
+  constructor(
+    channel: Channel,
+    ask: () => Ask | Promise<Ask>,
+    make: Make<T>,
+    options: DumpOptions & { keep?: (item: T) => boolean } = {},
+  ) {
+    this.#channel = channel;
+    this.#ask = ask;
+    this.#make = make;
+    this.#keep = options.keep;
+    this.#options = options;
+  }
+
+  /**
+   * All items.
+   *
+   * @throws {NetlinkError} `EINTR` when the list changed each of ten times that it was read
+   */
+  async toArray(): Promise<T[]> {
+    const ask = await this.#ask();
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const exchange = await this.#begin(ask);
+      try {
+        await this.#channel.readTo(exchange, this.#options);
+      } catch (error) {
+        this.#abandon(exchange);
+        throw error;
+      }
+      if (exchange.error !== undefined) throw exchange.error;
+      if (exchange.interrupted) continue;
+      return this.#keep ? exchange.items.filter(this.#keep) : exchange.items;
+    }
+    throw interrupted(ask, ATTEMPTS);
+  }
+
+  /** Iterates; leaving early is allowed at any time. */
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return this.#options.whole === false ? this.#stream() : this.#whole();
+  }
+
+  async #begin(ask: Ask): Promise<DumpExchange<T>> {
+    const exchange = new DumpExchange(ask, this.#make);
+    await this.#channel.beginDump(exchange, this.#options);
+    return exchange;
+  }
+
+  #abandon(exchange: DumpExchange<T>): void {
+    exchange.abandoned = true;
+    exchange.items = [];
+    this.#channel.abandon(exchange);
+  }
+
+  async *#whole(): AsyncGenerator<T, undefined> {
+    yield* await this.toArray();
+  }
+
+  async *#stream(): AsyncGenerator<T, undefined> {
+    const ask = await this.#ask();
+    const exchange = await this.#begin(ask);
+    let start = performance.now();
+    try {
+      for (;;) {
+        await this.#channel.readSome(exchange, this.#options);
+        this.#options.signal?.throwIfAborted();
+        const { items } = exchange;
+        exchange.items = [];
+        for (const item of items) if (this.#keep?.(item) ?? true) yield item;
+        if (exchange.done && exchange.items.length === 0) break;
+        if (performance.now() - start > TURN) {
+          await this.#channel.adapter.breathe();
+          start = performance.now();
+        }
+      }
+    } finally {
+      if (!exchange.done) this.#abandon(exchange);
+    }
+    if (exchange.error !== undefined) throw exchange.error;
+    if (exchange.interrupted) throw interrupted(ask, 1);
+  }
+}
+
+function interrupted(ask: Ask, times: number): NetlinkError {
+  return new NetlinkError(
+    `it changed while it was read, ${times} time${times > 1 ? "s" : ""} in a row`,
+    { errno: EINTR, operation: ask.operation },
+  );
+}

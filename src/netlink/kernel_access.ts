@@ -1,0 +1,13 @@
+/** What netlink needs of the runtime. */
+
+import type { Libc } from "../../ffi/adapter.ts";
+
+/** What a connection needs of the runtime; a part of what the adapters of Deno and Bun offer. */
+export interface KernelAccess {
+  /** libc. */
+  readonly libc: Libc;
+  /** Waits until `fd` has something to read; consumes nothing. */
+  readable(fd: number, options?: { signal?: AbortSignal }): Promise<void>;
+  /** Gives timers and sockets one turn. */
+  breathe(): Promise<void>;
+}

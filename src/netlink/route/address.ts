@@ -1,0 +1,122 @@
+/** An IP address of a link as the kernel describes it. */
+
+import { Codec } from "../codec/codec.ts";
+import { EnumTable } from "../codec/enums.ts";
+import type { Words } from "../codec/words.ts";
+import type { Families } from "../spec/mod.ts";
+import { spec } from "../spec/rt-addr.ts";
+import { AF_INET, ip, string, u32 } from "./item.ts";
+import { locate } from "./item.ts";
+import { scopeName } from "./names.ts";
+
+/** The codec of addresses. */
+export const addressCodec: Codec = new Codec(spec);
+const Full = addressCodec.message("getaddr");
+
+const SET = spec.sets["addr-attrs"];
+const FLAGS = new EnumTable(spec.enums["ifa-flags"], true);
+const START = 6; // words: nlmsghdr 4, ifaddrmsg 2
+const FOREVER = 0xffffffff;
+
+/** An address of a link (linux/if_addr.h). */
+export class Address {
+  readonly #w: Words;
+  readonly #at: number;
+
+  /** @internal */
+  constructor(w: Words, at: number) {
+    this.#w = w;
+    this.#at = at;
+  }
+
+  /** The link's index. */
+  get link(): number {
+    return this.#w[this.#at + 5];
+  }
+
+  /** IP version. */
+  get family(): 4 | 6 {
+    return (this.#w[this.#at + 4] & 0xff) === AF_INET ? 4 : 6;
+  }
+
+  /** The address with its prefix length, as in "10.0.0.1/24". */
+  get address(): string {
+    return `${this.ip}/${this.prefixLength}`;
+  }
+
+  /** The address alone. */
+  get ip(): string {
+    // On a link with a peer, IFA_ADDRESS is the peer's.
+    return ip(this.#w, this.#at, START, SET.local.id) ??
+      ip(this.#w, this.#at, START, SET.address.id) ?? "";
+  }
+
+  /** Bits of the network part. */
+  get prefixLength(): number {
+    return (this.#w[this.#at + 4] >>> 8) & 0xff;
+  }
+
+  /** The other end of a point-to-point link. */
+  get peer(): string | undefined {
+    const local = ip(this.#w, this.#at, START, SET.local.id);
+    const other = ip(this.#w, this.#at, START, SET.address.id);
+    return local === undefined || local === other ? undefined : other;
+  }
+
+  /** The broadcast address. */
+  get broadcast(): string | undefined {
+    return ip(this.#w, this.#at, START, SET.broadcast.id);
+  }
+
+  /** The label, an IPv4 address's alone. */
+  get label(): string | undefined {
+    return string(this.#w, this.#at, START, SET.label.id);
+  }
+
+  /** How far the address is valid: "global", "link", "host", or a number. */
+  get scope(): string | number {
+    return scopeName(this.#w[this.#at + 4] >>> 24);
+  }
+
+  /** Names of the flags that are set (IFA_F_*). */
+  get flags(): readonly string[] {
+    const value = u32(this.#w, this.#at, START, SET.flags.id) ??
+      (this.#w[this.#at + 4] >>> 16) & 0xff;
+    return FLAGS.list(value) as readonly string[];
+  }
+
+  /** Seconds that it stays; Infinity if for ever. */
+  get validLifetime(): number {
+    return this.#lifetime(1);
+  }
+
+  /** Seconds that it is used for new connections; Infinity if for ever. */
+  get preferredLifetime(): number {
+    return this.#lifetime(0);
+  }
+
+  #lifetime(member: number): number {
+    const i = locate(this.#w, this.#at, START, SET.cacheinfo.id);
+    const seconds = i < 0 ? FOREVER : this.#w[i + 1 + member] >>> 0;
+    return seconds === FOREVER ? Infinity : seconds;
+  }
+
+  /** Everything that the kernel said, named as in the kernel's specification. */
+  get attributes(): Families["rt-addr"]["getaddr"]["dump"]["reply"] {
+    return new Full(
+      this.#w,
+      this.#at,
+    ) as unknown as Families["rt-addr"]["getaddr"]["dump"]["reply"];
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    const { link, family, address, peer, broadcast, label, scope, flags } = this;
+    return { link, family, address, peer, broadcast, label, scope, flags };
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}

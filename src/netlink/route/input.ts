@@ -1,0 +1,106 @@
+/** Checks what callers pass before anything is sent. */
+
+import { parseIp } from "../codec/address.ts";
+import { AF_INET, AF_INET6 } from "./item.ts";
+
+/** A link, by name or by index. */
+export type LinkRef = string | number;
+
+/** An address with a prefix length, in bytes. */
+export interface Prefix {
+  /** AF_INET or AF_INET6. */
+  readonly family: number;
+  /** Four or sixteen bytes. */
+  readonly bytes: Uint8Array;
+  /** Bits of the network part. */
+  readonly length: number;
+}
+
+/** The error for a bad value; `form` says what would be good. */
+export function bad(parameter: string, form: string, value: unknown): TypeError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new TypeError(`Cannot use ${parameter}: must be ${form}, current value is ${shown}`);
+}
+
+/** Checks an integer. */
+export function integer(parameter: string, value: number, low: number, high: number): number {
+  if (!Number.isInteger(value)) throw bad(parameter, "an integer", value);
+  if (value < low || value > high) {
+    throw new RangeError(
+      `Cannot use ${parameter}: must be ${low} to ${high}, current value is ${value}`,
+    );
+  }
+  return value;
+}
+
+const utf8 = new TextEncoder();
+
+/** Checks a new link's name as the kernel's dev_valid_name does. */
+export function linkName(parameter: string, name: string): string {
+  const good = typeof name === "string" && /^[^\s/:\0]+$/.test(name) && name !== "." &&
+    name !== ".." && utf8.encode(name).length <= 15;
+  if (!good) throw bad(parameter, "1 to 15 bytes without space, slash or colon", name);
+  return name;
+}
+
+/** Checks a reference to a link, which may be an alternative name of up to 127 bytes. */
+export function linkRef(parameter: string, ref: LinkRef): LinkRef {
+  if (typeof ref === "number") return integer(parameter, ref, 1, 0x7fffffff);
+  if (typeof ref !== "string" || !/^[^\s/\0]{1,127}$/.test(ref)) {
+    throw bad(parameter, "a link's name or index", ref);
+  }
+  return ref;
+}
+
+/** Checks an IPv4 or IPv6 address. */
+export function address(parameter: string, value: string): Prefix {
+  const bytes = typeof value === "string" ? parseIp(value) : undefined;
+  if (bytes === undefined) throw bad(parameter, "an IPv4 or IPv6 address", value);
+  return { family: familyOf(bytes), bytes, length: bytes.length * 8 };
+}
+
+/** Checks an address with a prefix length; without one it is the whole address. */
+export function prefix(parameter: string, value: string): Prefix {
+  const [host, bits, ...rest] = typeof value === "string" ? value.split("/") : [];
+  const bytes = host === undefined ? undefined : parseIp(host);
+  if (bytes === undefined || rest.length > 0) {
+    throw bad(parameter, "an address such as 10.0.0.1/24 or 2001:db8::1/64", value);
+  }
+  const most = bytes.length * 8;
+  const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  if (!(length <= most)) {
+    throw new RangeError(
+      `Cannot use ${parameter}: prefix length must be 0 to ${most}, current value is ${
+        JSON.stringify(value)
+      }`,
+    );
+  }
+  return { family: familyOf(bytes), bytes, length };
+}
+
+/** The network part of a prefix. */
+export function network(p: Prefix): Uint8Array {
+  return p.bytes.map((b, i) => {
+    const bits = Math.min(8, Math.max(0, p.length - i * 8));
+    return b & (0xff00 >> bits);
+  });
+}
+
+/** AF_INET or AF_INET6 for 4 or 6; AF_UNSPEC if undefined. */
+export function familyNumber(parameter: string, family: 4 | 6 | undefined): number {
+  if (family === undefined) return 0;
+  if (family !== 4 && family !== 6) throw bad(parameter, "4 or 6", family);
+  return family === 4 ? AF_INET : AF_INET6;
+}
+
+function familyOf(bytes: Uint8Array): number {
+  return bytes.length === 4 ? AF_INET : AF_INET6;
+}
+
+/** Checks a hardware address of six bytes. */
+export function mac(parameter: string, value: string): string {
+  if (typeof value !== "string" || !/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(value)) {
+    throw bad(parameter, "a MAC address such as 02:00:00:00:00:01", value);
+  }
+  return value;
+}

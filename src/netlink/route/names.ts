@@ -1,0 +1,80 @@
+/** Names of the numbers in route and address headers (linux/rtnetlink.h). */
+
+import { bad, integer } from "./input.ts";
+
+/** A route's type: RTN_* of linux/rtnetlink.h. */
+export type RouteType =
+  | "unspec"
+  | "unicast"
+  | "local"
+  | "broadcast"
+  | "anycast"
+  | "multicast"
+  | "blackhole"
+  | "unreachable"
+  | "prohibit"
+  | "throw"
+  | "nat"
+  | "xresolve";
+
+/** Route types by number. */
+export const ROUTE_TYPES: readonly RouteType[] = [
+  "unspec",
+  "unicast",
+  "local",
+  "broadcast",
+  "anycast",
+  "multicast",
+  "blackhole",
+  "unreachable",
+  "prohibit",
+  "throw",
+  "nat",
+  "xresolve",
+];
+
+const SCOPES: Record<string, number> = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 };
+const PROTOCOLS: Record<string, number> = {
+  unspec: 0,
+  redirect: 1,
+  kernel: 2,
+  boot: 3,
+  static: 4,
+  ra: 9,
+  dhcp: 16,
+  bird: 12,
+  bgp: 186,
+  isis: 187,
+  ospf: 188,
+  rip: 189,
+};
+
+const nameIn = (table: Record<string, number>) => {
+  const names = new Map(Object.entries(table).map(([name, value]) => [value, name]));
+  return (value: number): string | number => names.get(value) ?? value;
+};
+const valueIn = (table: Record<string, number>) => (parameter: string, value: string | number) => {
+  if (typeof value === "number") return integer(parameter, value, 0, 255);
+  if (!Object.hasOwn(table, value)) {
+    throw bad(parameter, `a number or one of ${Object.keys(table).join(", ")}`, value);
+  }
+  return table[value];
+};
+
+/** "link" for 253. */
+export const scopeName: (value: number) => string | number = nameIn(SCOPES);
+/** 253 for "link". */
+export const scopeValue: (parameter: string, value: string | number) => number = valueIn(SCOPES);
+/** "static" for 4. */
+export const protocolName: (value: number) => string | number = nameIn(PROTOCOLS);
+/** 4 for "static". */
+export const protocolValue: (parameter: string, value: string | number) => number = valueIn(
+  PROTOCOLS,
+);
+
+/** RTN_* of a name. */
+export function typeValue(parameter: string, value: RouteType): number {
+  const index = ROUTE_TYPES.indexOf(value);
+  if (index < 0) throw bad(parameter, `one of ${ROUTE_TYPES.join(", ")}`, value);
+  return index;
+}

@@ -1,0 +1,142 @@
+/** A route as the kernel describes it. */
+
+import { Codec } from "../codec/codec.ts";
+import { payloadLength, type Words } from "../codec/words.ts";
+import type { Families } from "../spec/mod.ts";
+import { spec } from "../spec/rt-route.ts";
+import { ip, ipAt, locate, u32, version } from "./item.ts";
+import { protocolName, ROUTE_TYPES, type RouteType, scopeName } from "./names.ts";
+
+/** The codec of routes. */
+export const routeCodec: Codec = new Codec(spec);
+const Full = routeCodec.message("getroute");
+
+const SET = spec.sets["route-attrs"];
+const DST = SET.dst.id, SRC = SET.src.id, GATEWAY = SET.gateway.id, OIF = SET.oif.id;
+const PRIORITY = SET.priority.id, TABLE = SET.table.id, PREFSRC = SET.prefsrc.id;
+const VIA = SET.via.id, METRICS = SET.metrics.id;
+const START = 7; // words: nlmsghdr 4, rtmsg 3
+
+/** A route (linux/rtnetlink.h). */
+export class Route {
+  readonly #w: Words;
+  readonly #at: number;
+
+  /** @internal */
+  constructor(w: Words, at: number) {
+    this.#w = w;
+    this.#at = at;
+  }
+
+  /** IP version; undefined for other families, such as MPLS. */
+  get family(): 4 | 6 | undefined {
+    return version(this.#w[this.#at + 4] & 0xff);
+  }
+
+  /** The network that it leads to, as in "10.0.0.0/24"; "default" for all. */
+  get destination(): string {
+    return this.#prefix(DST, (this.#w[this.#at + 4] >>> 8) & 0xff) ?? "default";
+  }
+
+  /** The network that packets come from, where that matters. */
+  get from(): string | undefined {
+    return this.#prefix(SRC, (this.#w[this.#at + 4] >>> 16) & 0xff);
+  }
+
+  #prefix(id: number, length: number): string | undefined {
+    const address = ip(this.#w, this.#at, START, id);
+    return address === undefined ? undefined : `${address}/${length}`;
+  }
+
+  /** The next hop's address. */
+  get gateway(): string | undefined {
+    const w = this.#w, at = this.#at;
+    const i = locate(w, at, START, GATEWAY);
+    if (i >= 0) return ipAt(w, i);
+    // An IPv4 route through an IPv6 neighbour: struct rtvia, its family in front.
+    const via = locate(w, at, START, VIA);
+    if (via < 0 || payloadLength(w, via) !== 18) return undefined;
+    return this.#via(via);
+  }
+
+  #via(i: number): string {
+    const from = this.#w.byteOffset + ((i + 1) << 2) + 2;
+    return ipAt(
+      new Int32Array([20, ...new Int32Array(this.#w.buffer.slice(from, from + 16))]),
+      0,
+    );
+  }
+
+  /** Index of the link that it goes out by. */
+  get link(): number | undefined {
+    return u32(this.#w, this.#at, START, OIF);
+  }
+
+  /** Number of its table; 254 is the main one. */
+  get table(): number {
+    return u32(this.#w, this.#at, START, TABLE) ?? this.#w[this.#at + 5] & 0xff;
+  }
+
+  /** The lower, the better; 0 is best for IPv4. */
+  get priority(): number {
+    return u32(this.#w, this.#at, START, PRIORITY) ?? 0;
+  }
+
+  /** Preferred source address. */
+  get source(): string | undefined {
+    return ip(this.#w, this.#at, START, PREFSRC);
+  }
+
+  /** What happens to packets: "unicast" sends them on. */
+  get type(): RouteType {
+    return ROUTE_TYPES[this.#w[this.#at + 5] >>> 24] ?? "unspec";
+  }
+
+  /** How far the destination is. */
+  get scope(): string | number {
+    return scopeName((this.#w[this.#at + 5] >>> 16) & 0xff);
+  }
+
+  /** Who made it: "kernel", "boot", "static", "dhcp", ... */
+  get protocol(): string | number {
+    return protocolName((this.#w[this.#at + 5] >>> 8) & 0xff);
+  }
+
+  /** The path's MTU in bytes, where it was set. */
+  get mtu(): number | undefined {
+    return locate(this.#w, this.#at, START, METRICS) < 0 ? undefined : this.attributes.metrics?.mtu;
+  }
+
+  /** Everything that the kernel said, named as in the kernel's specification. */
+  get attributes(): Families["rt-route"]["getroute"]["do"]["reply"] {
+    return new Full(
+      this.#w,
+      this.#at,
+    ) as unknown as Families["rt-route"]["getroute"]["do"]["reply"];
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    const { family, destination, from, gateway, link, table, priority, source, type } = this;
+    const { scope, protocol, mtu } = this;
+    return {
+      family,
+      destination,
+      from,
+      gateway,
+      link,
+      table,
+      priority,
+      source,
+      type,
+      scope,
+      protocol,
+      mtu,
+    };
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}

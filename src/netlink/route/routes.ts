@@ -1,0 +1,230 @@
+/** Routes: listing, adding, deleting. */
+
+import type { Ask, RequestOptions } from "../channel.ts";
+import { Encoder } from "../codec/encode.ts";
+import type { Connection } from "../connection.ts";
+import type { Dump, DumpOptions } from "../dump.ts";
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
+import { address, bad, familyNumber, integer, type LinkRef, network, prefix } from "./input.ts";
+import { AF_INET } from "./item.ts";
+import type { Links } from "./links.ts";
+import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
+import { Route, routeCodec } from "./route.ts";
+
+/** Which route. What is left out matches anything when it is deleted. */
+export interface RouteRef {
+  /** The network, as in "10.0.0.0/24" or "2001:db8::/32"; "default" for all. */
+  destination: string;
+  /**
+   * IP version; needed for "default" without a gateway or source only.
+   *
+   * @default that of the addresses, else 4
+   */
+  family?: 4 | 6;
+  /** The next hop's address. */
+  gateway?: string;
+  /** The link that it goes out by. */
+  link?: LinkRef;
+  /**
+   * Number of the table.
+   *
+   * @default 254, the main one
+   */
+  table?: number;
+  /** The lower, the better. */
+  priority?: number;
+  /** Preferred source address. */
+  source?: string;
+  /**
+   * What happens to packets.
+   *
+   * @default "unicast"
+   */
+  type?: RouteType;
+  /** How far the destination is; by default as far as the type and gateway imply. */
+  scope?: string | number;
+  /** Who made it. */
+  protocol?: string | number;
+}
+
+/** A route to be added. */
+export interface NewRoute extends RouteRef {
+  /** The path's MTU, in bytes. */
+  mtu?: number;
+  /**
+   * Whether the gateway is taken to be on the link though no address says so.
+   *
+   * @default false
+   */
+  onlink?: boolean;
+  /**
+   * Who made it.
+   *
+   * @default "static"
+   */
+  protocol?: string | number;
+  /**
+   * Whether a route to the same network is replaced instead of refused.
+   *
+   * @default false
+   */
+  replace?: boolean;
+}
+
+/** Which routes a list shall have; the kernel selects them. */
+export interface RouteFilter extends DumpOptions {
+  /** Only those of this IP version. */
+  family?: 4 | 6;
+  /** Only those of this table. */
+  table?: number;
+  /** Only those that go out by this link. */
+  link?: LinkRef;
+  /** Only those of this type. */
+  type?: RouteType;
+  /** Only those made by this. */
+  protocol?: string | number;
+}
+
+const { operations } = routeCodec.spec;
+const NEW = operations.newroute.do![0], DELETE = operations.delroute.do![0];
+const GET = operations.getroute.dump![0];
+const encoder = new Encoder(routeCodec);
+const layout = routeCodec.message("getroute");
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Route(w, at);
+
+const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
+const RTNH_F_ONLINK = 4;
+const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
+const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
+
+/** The routes of a connection's namespace. */
+export class Routes {
+  readonly #nl: Connection;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#nl = connection;
+    this.#links = links;
+  }
+
+  /** All routes, or those that the kernel selects. */
+  list(filter: RouteFilter = {}): Dump<Route> {
+    const { family, table, link, type, protocol, ...options } = filter;
+    const header = {
+      rtmFamily: familyNumber("family", family),
+      rtmType: type === undefined ? 0 : typeValue("type", type),
+      rtmProtocol: protocol === undefined ? 0 : protocolValue("protocol", protocol),
+    };
+    if (table !== undefined) integer("table", table, 1, 0xffffffff);
+    return this.#nl.list(
+      async () => {
+        const oif = link === undefined ? undefined : await this.#links.index(link, "link");
+        return {
+          type: GET,
+          flags: NLM_F_DUMP,
+          operation: "list routes",
+          layout,
+          write: (writer) => encoder.request(writer, "getroute", { header, table, oif }),
+        };
+      },
+      make,
+      options,
+    );
+  }
+
+  /**
+   * Adds a route.
+   *
+   * @throws {NetlinkError} `EEXIST` when there is one, `ENETUNREACH` when the gateway is on no link
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(route: NewRoute, options?: RequestOptions): Promise<void> {
+    const flags = NLM_F_ACK | NLM_F_CREATE | (route.replace ? NLM_F_REPLACE : NLM_F_EXCL);
+    await this.#send(NEW, flags, "add", route, options);
+  }
+
+  /**
+   * Deletes a route.
+   *
+   * @throws {NetlinkError} `ESRCH` when there is none
+   */
+  async delete(route: RouteRef, options?: RequestOptions): Promise<void> {
+    await this.#send(DELETE, NLM_F_ACK, "delete", route, options);
+  }
+
+  async #send(
+    type: number,
+    flags: number,
+    verb: "add" | "delete",
+    route: NewRoute,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const values = this.#values(route, verb === "add");
+    const { link } = route;
+    if (link !== undefined) {
+      values.oif = typeof link === "number" ? link : await this.#links.index(link, "link", options);
+    }
+    const ask: Ask = {
+      type,
+      flags,
+      operation: `${verb} route ${route.destination}`,
+      layout,
+      write: (writer) => encoder.request(writer, "newroute", values),
+    };
+    await this.#nl.change(ask, options);
+  }
+
+  #values(route: NewRoute, fresh: boolean): Record<string, unknown> {
+    const { destination, table = MAIN, type, scope, protocol, priority, mtu } = route;
+    const dst = destination === "default" ? undefined : prefix("destination", destination);
+    const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
+    const source = route.source === undefined ? undefined : address("source", route.source);
+    const family = (dst ?? gateway ?? source)?.family ??
+      familyNumber("family", route.family ?? 4);
+    for (const [name, p] of Object.entries({ gateway, source })) {
+      if (p && p.family !== family) {
+        throw bad(name, "of the destination's IP version", route[name as "gateway"]);
+      }
+    }
+    if (dst && network(dst).some((b, i) => b !== dst.bytes[i])) {
+      throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
+    }
+    integer("table", table, 1, 0xffffffff);
+    return {
+      header: {
+        rtmFamily: family,
+        rtmDstLen: dst?.length ?? 0,
+        rtmTable: table < 256 ? table : COMPAT,
+        rtmProtocol: fresh || protocol !== undefined
+          ? protocolValue("protocol", protocol ?? "static")
+          : 0,
+        rtmScope: scope !== undefined
+          ? scopeValue("scope", scope)
+          : family !== AF_INET
+          ? 0
+          : fresh
+          ? impliedScope(type, gateway !== undefined)
+          : NOWHERE,
+        rtmType: fresh || type !== undefined ? typeValue("type", type ?? "unicast") : 0,
+        rtmFlags: route.onlink ? RTNH_F_ONLINK : 0,
+      },
+      dst: dst?.bytes,
+      table: table < 256 ? undefined : table,
+      gateway: gateway?.bytes,
+      prefsrc: source?.bytes,
+      priority,
+      metrics: mtu === undefined ? undefined : { mtu },
+    };
+  }
+}
+
+// Scope 255 matches any when deleting; 0 would miss routes of scope link.
+const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
+
+/** The scope that `ip route add` gives an IPv4 route. */
+function impliedScope(type: RouteType | undefined, gateway: boolean): number {
+  if (LOCAL_TYPES.includes(type)) return HOST;
+  if (LINK_TYPES.includes(type)) return LINK;
+  return (type ?? "unicast") === "unicast" && !gateway ? LINK : GLOBAL;
+}

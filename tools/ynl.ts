@@ -1,0 +1,64 @@
+/**
+ * Turns the kernel's YAML netlink specifications into `src/netlink/spec/*.ts`.
+ *
+ *     YNL_SPECS=/path/to/linux/Documentation/netlink/specs deno run -A tools/ynl.ts
+ *
+ * Every file whose operations can be expressed is generated; the result depends on nothing but the
+ * specifications and tools/ynl_overrides.ts.
+ */
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { emit, HEADER } from "./ynl_emit.ts";
+import { camel, readModel } from "./ynl_model.ts";
+
+const module = (file: string) => `${file.replaceAll("_", "-")}.ts`;
+
+/** All generated files by name. */
+export function generate(folder: string): Map<string, string> {
+  const out = new Map<string, string>();
+  let types = "", loaders = "", exports = "";
+  for (const entry of readdirSync(folder).filter((f) => f.endsWith(".yaml")).sort()) {
+    const file = entry.slice(0, -".yaml".length);
+    const model = readModel(file, readFileSync(`${folder}/${entry}`, "utf8"));
+    const name = JSON.stringify(model.family.name);
+    out.set(module(file), emit(model));
+    types += `  /** ${module(file)} */\n`;
+    types += `  ${name}: import("./${module(file)}").Operations;\n`;
+    exports += `export type * as ${camel(model.family.name)} from "./${module(file)}";\n`;
+    loaders += `  ${name}: async () => (await import("./${module(file)}")).spec,\n`;
+  }
+  out.set(
+    "mod.ts",
+    `${HEADER}/** Every generated family: types now, data on demand.\n *\n * @module\n */\n
+import type { FamilySpec } from "../codec/spec.ts";
+
+${exports}
+/**
+ * Messages of each family's operations, by family name. Left out of the documentation pages, which its
+ * thousands of types would fill; editors show them.
+ *
+ * @internal
+ */
+export interface Families {
+${types}}
+
+/** Loads a family's definition. */
+export const families: { readonly [N in keyof Families]: () => Promise<FamilySpec> } = {
+${loaders}};
+`,
+  );
+  return out;
+}
+
+if (import.meta.main) {
+  const folder = process.env.YNL_SPECS;
+  if (!folder) throw new Error("Cannot generate: YNL_SPECS must name a folder of specifications");
+  const target = new URL("../src/netlink/spec/", import.meta.url);
+  const files = generate(folder);
+  for (const old of readdirSync(target)) {
+    if (!files.has(old)) rmSync(new URL(old, target));
+  }
+  for (const [name, text] of files) writeFileSync(new URL(name, target), text);
+  console.log(`${files.size} files written`);
+}

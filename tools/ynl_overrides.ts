@@ -1,0 +1,184 @@
+/**
+ * Where the kernel's YAML specifications contradict the uapi headers, or leave a family in a form
+ * that no program can use. The headers decide; each entry says which one.
+ */
+
+// deno-lint-ignore no-explicit-any -- parsed YAML, shaped by the specification's own schema
+type Yaml = any;
+
+const named = (list: Yaml[], name: string): Yaml => {
+  const found = list.find((x) => x.name === name);
+  if (found === undefined) throw new Error(`Cannot override ${name}: the specification has none`);
+  return found;
+};
+const struct = (spec: Yaml, name: string, members: Yaml[]) => {
+  named(spec.definitions, name).members = members;
+};
+
+/** An attribute in short: name, type, and what else its entry says. */
+const attribute = ([name, type, more]: [string, string, Yaml?]): Yaml => ({ name, type, ...more });
+const BE = { "byte-order": "big-endian" };
+const IPV4 = { ...BE, "display-hint": "ipv4" };
+const IPV6 = { "display-hint": "ipv6" };
+
+/** Adds a link kind's attribute set and its format. */
+function kind(spec: Yaml, kinds: string[], prefix: string, list: [string, string, Yaml?][]): void {
+  const name = `linkinfo-${kinds[0]}-attrs`;
+  spec["attribute-sets"].push({
+    name,
+    "name-prefix": prefix,
+    attributes: list.map(attribute),
+  });
+  const formats = named(spec["sub-messages"], "linkinfo-data-msg").formats;
+  for (const value of kinds) formats.push({ value, "attribute-set": name });
+}
+
+/** By file name without its suffix: a function that corrects the parsed specification in place. */
+export const overrides: Record<string, (spec: Yaml) => void> = {
+  // linux/netlink.h has NL_POLICY_TYPE_ATTR_PAD = 11 and _MASK = 12.
+  nlctrl(spec) {
+    const attributes = named(spec["attribute-sets"], "policy-attrs").attributes;
+    named(attributes, "pad").value = 11;
+    named(attributes, "mask").value = 12;
+  },
+  // linux/rtnetlink.h: struct rta_cacheinfo has eight members, expires is signed.
+  "rt-route"(spec) {
+    const u32 = (name: string) => ({ name, type: "u32" });
+    struct(spec, "rta-cacheinfo", [
+      u32("rta-clntref"),
+      u32("rta-lastuse"),
+      { name: "rta-expires", type: "s32" },
+      u32("rta-error"),
+      u32("rta-used"),
+      u32("rta-id"),
+      u32("rta-ts"),
+      u32("rta-tsage"),
+    ]);
+  },
+  // linux/if_link.h, linux/veth.h: link kinds that the specification leaves out.
+  "rt-link"(spec) {
+    spec.definitions.push(
+      {
+        name: "ifla-vxlan-port-range",
+        type: "struct",
+        members: [
+          { name: "low", type: "u16", ...BE },
+          { name: "high", type: "u16", ...BE },
+        ],
+      },
+      { name: "vxlan-df", type: "enum", entries: ["unset", "set", "inherit"] },
+      // One mode, never a set of them, though the values are bits.
+      {
+        name: "macvlan-mode",
+        type: "enum",
+        entries: ["private", "vepa", "bridge", "passthru", "source"]
+          .map((name, i) => ({ name, value: 2 ** i })),
+      },
+      { name: "macvlan-macaddr-mode", type: "enum", entries: ["add", "del", "flush", "set"] },
+      { name: "ipvlan-mode", type: "enum", entries: ["l2", "l3", "l3s"] },
+      { name: "ipvlan-flags", type: "flags", entries: ["private", "vepa"] },
+    );
+    kind(spec, ["veth"], "veth-info-", [
+      ["peer", "nest", { "nested-attributes": "link-attrs", "fixed-header": "ifinfomsg" }],
+    ]);
+    kind(spec, ["vxlan"], "ifla-vxlan-", [
+      ["id", "u32"],
+      ["group", "u32", IPV4],
+      ["link", "u32"],
+      ["local", "u32", IPV4],
+      ["ttl", "u8"],
+      ["tos", "u8"],
+      ["learning", "u8"],
+      ["ageing", "u32", { doc: "Seconds." }],
+      ["limit", "u32"],
+      ["port-range", "binary", { struct: "ifla-vxlan-port-range" }],
+      ["proxy", "u8"],
+      ["rsc", "u8"],
+      ["l2miss", "u8"],
+      ["l3miss", "u8"],
+      ["port", "u16", BE],
+      ["group6", "binary", IPV6],
+      ["local6", "binary", IPV6],
+      ["udp-csum", "u8"],
+      ["udp-zero-csum6-tx", "u8"],
+      ["udp-zero-csum6-rx", "u8"],
+      ["remcsum-tx", "u8"],
+      ["remcsum-rx", "u8"],
+      ["gbp", "flag"],
+      ["remcsum-nopartial", "flag"],
+      ["collect-metadata", "u8"],
+      ["label", "u32", BE],
+      ["gpe", "flag"],
+      ["ttl-inherit", "flag"],
+      ["df", "u8", { enum: "vxlan-df" }],
+      ["vnifilter", "u8"],
+      ["localbypass", "u8"],
+      ["label-policy", "u32"],
+      ["reserved-bits", "binary"],
+      ["mc-route", "u8"],
+    ]);
+    kind(spec, ["macvlan", "macvtap"], "ifla-macvlan-", [
+      ["mode", "u32", { enum: "macvlan-mode" }],
+      ["flags", "u16"],
+      ["macaddr-mode", "u32", { enum: "macvlan-macaddr-mode" }],
+      ["macaddr", "binary", { "display-hint": "mac" }],
+      ["macaddr-data", "nest", { "nested-attributes": "linkinfo-macaddr-attrs" }],
+      ["macaddr-count", "u32"],
+      ["bc-queue-len", "u32"],
+      ["bc-queue-len-used", "u32"],
+      ["bc-cutoff", "s32"],
+    ]);
+    spec["attribute-sets"].push({
+      name: "linkinfo-macaddr-attrs",
+      "name-prefix": "ifla-macvlan-",
+      attributes: [
+        {
+          name: "macaddr",
+          type: "binary",
+          value: 4,
+          "display-hint": "mac",
+          "multi-attr": true,
+        },
+      ],
+    });
+    kind(spec, ["ipvlan", "ipvtap"], "ifla-ipvlan-", [
+      ["mode", "u16", { enum: "ipvlan-mode" }],
+      ["flags", "u16", { enum: "ipvlan-flags" }],
+    ]);
+    kind(spec, ["xfrm"], "ifla-xfrm-", [
+      ["link", "u32"],
+      ["if-id", "u32"],
+      ["collect-metadata", "flag"],
+    ]);
+    const formats = named(spec["sub-messages"], "linkinfo-data-msg").formats;
+    for (const [value, like] of [["ip6gretap", "ip6gre"], ["ip6erspan", "ip6gre"]]) {
+      const set = formats.find((f: Yaml) => f.value === like)["attribute-set"];
+      formats.push({ value, "attribute-set": set });
+    }
+  },
+  // linux/rtnetlink.h: struct rtgenmsg is one byte; the specification pads it to a word.
+  "rt-rule"(spec) {
+    struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
+  },
+  // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members, tc_u32_pcnt ends in a
+  // flexible array that is no part of its size.
+  tc(spec) {
+    struct(spec, "tc-ratespec", [
+      { name: "cell-log", type: "u8" },
+      { name: "linklayer", type: "u8" },
+      { name: "overhead", type: "u16" },
+      { name: "cell-align", type: "s16" },
+      { name: "mpu", type: "u16" },
+      { name: "rate", type: "u32" },
+    ]);
+    struct(spec, "tc-u32-pcnt", [
+      { name: "rcnt", type: "u64" },
+      { name: "rhit", type: "u64" },
+    ]);
+  },
+  // linux/ethtool_netlink.h: a statistic is a nest of one u64 whose attribute number is the counter.
+  ethtool(spec) {
+    const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
+    Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
+  },
+};
