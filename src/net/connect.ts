@@ -6,6 +6,7 @@ import { ConnectError } from "./error.ts";
 import { race, RaceLost } from "./race.ts";
 import { addressesOf, type Resolve, systemResolve } from "./resolve.ts";
 import { dialTls, type TlsOptions } from "./tls.ts";
+import { within } from "./within.ts";
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -64,22 +65,11 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
   const delay = milliseconds("attemptDelay", options.attemptDelay ?? 250);
   const resolveTimeout = milliseconds("resolveTimeout", options.resolveTimeout ?? 5_000);
   const tls = options.tls && dialTls(options.tls, endpoint);
-  options.signal?.throwIfAborted();
-  const dialer = options.dialer ?? (await loadAdapter()).dialer;
-  const control = new AbortController();
-  const { signal } = control;
-  const abort = (): void => control.abort(options.signal!.reason);
-  options.signal?.addEventListener("abort", abort, { once: true });
-  if (options.signal?.aborted) abort();
   let phase = "resolving the name";
-  const timer = setTimeout(() => {
-    const message = `Cannot connect to ${endpoint}: still ${phase} after ${timeout} ms`;
-    control.abort(new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 }));
-  }, timeout);
-
-  const dialAll = async (): Promise<RawSocket> => {
+  const onConnected = (): void => void (phase = "in the TLS handshake");
+  const dial = async (signal: AbortSignal): Promise<RawSocket> => {
+    const dialer = options.dialer ?? (await loadAdapter()).dialer;
     signal.throwIfAborted();
-    const onConnected = (): void => void (phase = "in the TLS handshake");
     if (endpoint.path !== undefined) {
       phase = "connecting";
       return await dialer.dial({ path: endpoint.path }, { signal, tls, onConnected });
@@ -89,31 +79,37 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
     phase = "connecting";
     return await race(
       addresses,
-      (address, attempt) =>
+      (address, { signal, onConnected: won }) =>
         dialer.dial({ address, port: endpoint.port }, {
-          signal: attempt.signal,
+          signal,
           tls,
           onConnected: () => {
             onConnected();
-            attempt.onConnected();
+            won();
           },
         }),
       { delay, signal },
     );
   };
-
-  try {
-    const raw = await dialAll();
-    const conn = new Conn(endpoint, raw);
-    if (options.noDelay ?? true) conn.setNoDelay(true);
-    if (options.keepAlive) conn.setKeepAlive(true);
-    return conn;
-  } catch (error) {
-    throw signal.aborted ? signal.reason : described(error, endpoint);
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", abort);
-  }
+  const raw = await within(
+    (signal) =>
+      dial(signal).catch((error) => {
+        throw signal.aborted ? error : described(error, endpoint);
+      }),
+    {
+      signal: options.signal,
+      timeout,
+      expired: () => {
+        const message = `Cannot connect to ${endpoint}: still ${phase} after ${timeout} ms`;
+        return new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 });
+      },
+      late: (raw) => raw.close(),
+    },
+  );
+  const conn = new Conn(endpoint, raw);
+  if (options.noDelay ?? true) conn.setNoDelay(true);
+  if (options.keepAlive) conn.setKeepAlive(true);
+  return conn;
 }
 
 /** Puts the endpoint in front of what a dialer or a race reports. */

@@ -2,9 +2,15 @@ import { type AcquireOptions, Lease, Pool, PoolError } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import { connect } from "./connect.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
-import type { EndpointPoolOptions, EndpointStats } from "./endpoint_pool_options.ts";
+import {
+  type EndpointPoolOptions,
+  type EndpointStats,
+  type ResolvedEndpointPoolOptions,
+  resolvedOptions,
+} from "./endpoint_pool_options.ts";
 import { ConnectError } from "./error.ts";
 import { Member, MemberLoan } from "./member.ts";
+import { within } from "./within.ts";
 
 interface Place<T extends object> {
   readonly endpoint: Endpoint;
@@ -30,7 +36,7 @@ interface Place<T extends object> {
  * ```
  */
 export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
-  readonly #options: EndpointPoolOptions<T>;
+  readonly #options: ResolvedEndpointPoolOptions<T>;
   readonly #places: Map<string, Place<T>> = new Map();
   #closed = false;
 
@@ -40,7 +46,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    * @throws {ConnectError} `INVALID_CONFIG`, naming the option and the value
    */
   constructor(options: EndpointPoolOptions<T> = {}) {
-    this.#options = options;
+    this.#options = resolvedOptions(options);
   }
 
   /**
@@ -162,7 +168,6 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     };
     const check = o.healthCheck;
     const access = o.protocol?.access;
-    const connectTimeout = o.connectTimeout ?? 10_000;
     const pool = new Pool<Member<T>>({
       create: ({ signal }) => this.#connect(place, signal, sweep),
       usable: (member) => member.usable,
@@ -181,11 +186,11 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
       maxSize: o.maxPerEndpoint,
       maxUses: o.maxUses,
       acquireTimeout: o.acquireTimeout,
-      createTimeout: connectTimeout + (o.protocol ? o.initTimeout ?? 5_000 : 1_000),
+      createTimeout: o.connectTimeout + o.initTimeout,
       createRetries: o.connectRetries,
-      createRetryDelay: o.connectRetryDelay ?? 100,
-      idleTimeout: o.idleTimeout ?? 60_000,
-      maxLifetime: o.maxLifetime ?? 300_000,
+      createRetryDelay: o.connectRetryDelay,
+      idleTimeout: o.idleTimeout,
+      maxLifetime: o.maxLifetime,
       checkAfter: o.checkAfter,
       checkTimeout: o.checkTimeout,
       observer: o.observer,
@@ -196,7 +201,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   }
 
   async #connect(place: Place<T>, signal: AbortSignal, onLost: () => void): Promise<Member<T>> {
-    const { tls, protocol, connectTimeout, connect: extra } = this.#options;
+    const { tls, protocol, connectTimeout, initTimeout, connect: extra } = this.#options;
     const { endpoint } = place;
     const conn = await connect(endpoint, {
       ...extra,
@@ -204,9 +209,20 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
       timeout: connectTimeout,
       tls: typeof tls === "function" ? tls(endpoint) : tls,
     });
+    const onLate = (state: T): unknown => protocol?.onClose?.(state);
     try {
-      // Without a protocol T is Conn.
-      const state = protocol ? await protocol.init(conn, { signal }) : conn as unknown as T;
+      const state = protocol === undefined
+        ? conn as unknown as T // without a protocol T is Conn
+        : await within((signal) => protocol.init(conn, { signal }), {
+          signal,
+          timeout: initTimeout,
+          expired: () => {
+            const message =
+              `Cannot connect to ${endpoint}: init still running after ${initTimeout} ms`;
+            return new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 });
+          },
+          late: (state) => void Promise.try(onLate, state).catch(place.onError),
+        });
       const member = new Member(conn, state, protocol, onLost);
       guarded(place, this.#options.onCreated);
       return member;
@@ -220,7 +236,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     if (!(error instanceof PoolError) || error.code !== "CREATE_FAILED") return error;
     const { cause } = error;
     if (!(cause instanceof Error)) return error;
-    const retries = this.#options.connectRetries ?? 3;
+    const retries = this.#options.connectRetries;
     return new ConnectError(
       cause instanceof ConnectError ? cause.code : "CONNECTION_FAILED",
       `${cause.message}, after ${retries} ${retries === 1 ? "retry" : "retries"}`,

@@ -2,6 +2,7 @@ import type { Observer } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { ConnectError } from "./error.ts";
 import type { Protocol } from "./protocol.ts";
 import type { TlsOptions } from "./tls.ts";
 
@@ -111,4 +112,71 @@ export interface EndpointStats {
   readonly totalClosed: number;
   /** Failed connects and checks, and connections that broke or were discarded. */
   readonly errors: number;
+}
+
+const limits = {
+  maxPerEndpoint: 10,
+  maxTotal: Infinity,
+  acquireTimeout: 30_000,
+  connectTimeout: 10_000,
+  connectRetries: 3,
+  connectRetryDelay: 100,
+  initTimeout: 5_000,
+  idleTimeout: 60_000,
+  maxLifetime: 300_000,
+  maxUses: Infinity,
+  forgetAfter: 300_000,
+  checkAfter: 500,
+  checkTimeout: 5_000,
+};
+
+/** The names of the options that are numbers. */
+export type Limit = keyof typeof limits;
+
+/** Options with every limit filled in. */
+export type ResolvedEndpointPoolOptions<T extends object> =
+  & EndpointPoolOptions<T>
+  & Record<Limit, number>;
+
+const counts: ReadonlySet<string> = new Set<Limit>([
+  ...["maxPerEndpoint", "maxTotal", "maxUses", "connectRetries"] as const,
+]);
+const finite: ReadonlySet<string> = new Set<Limit>(["maxPerEndpoint", "connectTimeout"]);
+const mayBeZero: ReadonlySet<string> = new Set<Limit>([
+  ...["acquireTimeout", "connectRetries", "connectRetryDelay", "checkAfter"] as const,
+]);
+
+/**
+ * Checks every limit and fills in what was left out.
+ *
+ * @throws {ConnectError} `INVALID_CONFIG`, naming the option and the value
+ */
+export function resolvedOptions<T extends object>(
+  options: EndpointPoolOptions<T>,
+): ResolvedEndpointPoolOptions<T> {
+  const resolved = { ...limits, ...options };
+  for (const name of Object.keys(limits) as Limit[]) {
+    const value = resolved[name] ??= limits[name];
+    const least = mayBeZero.has(name) ? 0 : 1;
+    const whole = counts.has(name);
+    const fits = typeof value === "number" && value >= least &&
+      (value === Infinity ? !finite.has(name) : !whole || Number.isSafeInteger(value));
+    if (!fits) {
+      const kind = whole ? "a whole number" : "milliseconds";
+      const most = finite.has(name) ? "finite" : "or Infinity";
+      throw invalid(name, `${kind}, at least ${least}, ${most}`, value);
+    }
+  }
+  const access = options.protocol?.access;
+  if (typeof access === "object" && !(Number.isInteger(access.shared) && access.shared >= 1)) {
+    throw invalid("protocol.access.shared", "a whole number, at least 1", access.shared);
+  }
+  return resolved;
+}
+
+function invalid(name: string, expected: string, value: unknown): ConnectError {
+  return new ConnectError(
+    "INVALID_CONFIG",
+    `Cannot use option ${name}: expected ${expected}, got ${String(value)}`,
+  );
 }

@@ -1,5 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
+import { within } from "./within.ts";
 
 /** Turns a host name into address literals. */
 export type Resolve = (host: string, options: { signal: AbortSignal }) => Promise<string[]>;
@@ -22,32 +23,22 @@ export async function addressesOf(
 ): Promise<string[]> {
   const { host } = endpoint;
   if (host.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(host)) return [host];
-  const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
-  const cancel = new AbortController();
-  const abort = (): void => stop(options.signal.reason);
-  options.signal.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(
-    () => stop(new Error(`no answer after ${options.timeout} ms`)),
-    options.timeout,
-  );
+  const { signal, timeout } = options;
   try {
-    const addresses = await Promise.race([
-      options.resolve(host, { signal: cancel.signal }),
-      stopped,
-    ]);
+    const addresses = await within((signal) => options.resolve(host, { signal }), {
+      signal,
+      timeout,
+      expired: () => new Error(`no answer after ${timeout} ms`),
+    });
     if (addresses.length === 0) throw new Error("no address");
     return interleaved(addresses);
   } catch (error) {
-    if (options.signal.aborted) throw options.signal.reason;
+    if (signal.aborted) throw signal.reason;
     const why = error instanceof Error ? error.message : String(error);
     throw new ConnectError("DNS_RESOLUTION_FAILED", `Cannot resolve ${host}: ${why}`, {
       endpoint,
       cause: error,
     });
-  } finally {
-    clearTimeout(timer);
-    options.signal.removeEventListener("abort", abort);
-    cancel.abort();
   }
 }
 

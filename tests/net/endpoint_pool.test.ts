@@ -254,6 +254,22 @@ describe("EndpointPool", () => {
     assert.equal(peer.accepted, 1);
   });
 
+  for (
+    const [name, value] of [
+      ...[["maxPerEndpoint", 0], ["maxPerEndpoint", Infinity], ["maxTotal", 1.5], ["maxUses", -1]],
+      ...[["connectRetries", NaN], ["connectTimeout", 0], ["idleTimeout", "5"], ["checkAfter", -1]],
+    ] as const
+  ) {
+    it(`refuses ${name} ${value} and names it`, () => {
+      assert.throws(
+        () => new EndpointPool({ [name]: value }),
+        (error) =>
+          error instanceof ConnectError && error.code === "INVALID_CONFIG" &&
+          error.message.includes(`${name}:`) && error.message.endsWith(`got ${value}`),
+      );
+    });
+  }
+
   it("serves 2,000 requests over three servers while one is killed and restarted", async () => {
     const peers = await Promise.all([Peer.echo(), Peer.echo(), Peer.echo()]);
     const ports = peers.map((peer) => peer.port);
