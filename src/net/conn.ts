@@ -105,7 +105,8 @@ export class Conn implements AsyncDisposable {
   }
 
   /**
-   * Reads what there is, at least one byte, into `into`; null when the peer has ended its side.
+   * Reads what there is, at least one byte, into `into`; null when the peer has ended its side. A
+   * TLS peer that ends without close_notify is a reset on Deno, but an end like any other on Bun.
    *
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` after {@linkcode Conn.close};
    * the signal's reason when it aborts first, and then no byte is lost

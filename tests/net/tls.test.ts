@@ -1,47 +1,14 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import {
-  createServer,
-  type Server,
-  type TlsOptions as ServerOptions,
-  type TLSSocket,
-} from "node:tls";
 import { connect, ConnectError } from "../../src/net/mod.ts";
 import { need } from "../support.ts";
 import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 import { Pki } from "./pki.ts";
+import { TlsPeer } from "./tls_peer.ts";
 
 const skip = need("openssl");
 const pki = skip === undefined ? new Pki() : undefined;
 after(() => pki?.[Symbol.dispose]());
-
-class TlsPeer implements AsyncDisposable {
-  readonly sockets: TLSSocket[] = [];
-  port = 0;
-  path = "";
-  constructor(readonly server: Server) {
-    server.on("tlsClientError", () => {});
-    server.on("secureConnection", (socket: TLSSocket) => {
-      this.sockets.push(socket);
-      socket.on("error", () => {});
-      socket.on("data", (data) => socket.write(data));
-    });
-  }
-  static async listen(options: ServerOptions = {}, path?: string): Promise<TlsPeer> {
-    const { cert, key } = pki!.server;
-    const peer = new TlsPeer(createServer({ cert, key, ...options }));
-    await new Promise<void>((done) =>
-      path ? peer.server.listen(path, done) : peer.server.listen(0, "127.0.0.1", done)
-    );
-    const address = peer.server.address();
-    if (typeof address === "object" && address !== null) peer.port = address.port;
-    return peer;
-  }
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    await new Promise<void>((done) => this.server.close(() => done()));
-  }
-}
 
 const refusedWith = (reason: RegExp) => (error: unknown): boolean => {
   assert.ok(error instanceof ConnectError, String(error));
@@ -53,7 +20,7 @@ const refusedWith = (reason: RegExp) => (error: unknown): boolean => {
 
 describe("TLS", { skip }, () => {
   it("verifies the name, agrees on a protocol and carries bytes", async () => {
-    await using peer = await TlsPeer.listen({ ALPNProtocols: ["echo/1"] });
+    await using peer = await TlsPeer.listen(pki!, { ALPNProtocols: ["echo/1"] });
     const tls = { ca: pki!.ca, serverName: "pool.test", alpn: ["other", "echo/1"] };
     await using conn = await connect(["127.0.0.1", peer.port], { tls });
     assert.equal(conn.alpn, "echo/1");
@@ -65,7 +32,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("sends the endpoint's host as the server name", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
     assert.equal(conn.alpn, undefined);
     await until(() => peer.sockets.length === 1);
@@ -73,7 +40,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("carries a megabyte each way", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     await using conn = await connect(["127.0.0.1", peer.port], { tls: { ca: pki!.ca } });
     const sent = new Uint8Array(1_000_000).map((_, i) => i * 7);
     const writing = conn.write(sent);
@@ -85,7 +52,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("refuses an unknown authority", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     await assert.rejects(
       connect(`localhost:${peer.port}`, { tls: {} }),
       refusedWith(/UnknownIssuer|unable to verify/),
@@ -93,13 +60,13 @@ describe("TLS", { skip }, () => {
   });
 
   it("refuses a certificate for another name", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     const tls = { ca: pki!.ca, serverName: "other.test" };
     await assert.rejects(connect(`localhost:${peer.port}`, { tls }), refusedWith(/other\.test/));
   });
 
   it("accepts any certificate only when told so in an ugly way", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     const tls = { dangerouslyAcceptAnyCertificate: true, serverName: "whatever.test" };
     await using conn = await connect(`localhost:${peer.port}`, { tls });
     await conn.write(bytes("x"));
@@ -107,7 +74,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("shows the client's certificate where the server asks for one", async () => {
-    await using peer = await TlsPeer.listen({ ca: pki!.ca, requestCert: true });
+    await using peer = await TlsPeer.listen(pki!, { ca: pki!.ca, requestCert: true });
     const { cert, key } = pki!.client;
     await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca, cert, key } });
     await conn.write(bytes("mutual"));
@@ -120,7 +87,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("refuses a server below the minimum version", async () => {
-    await using peer = await TlsPeer.listen({ maxVersion: "TLSv1.2" });
+    await using peer = await TlsPeer.listen(pki!, { maxVersion: "TLSv1.2" });
     await using twelve = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
     assert.ok(twelve.usable);
     const tls = { ca: pki!.ca, minVersion: "TLSv1.3" as const };
@@ -132,7 +99,7 @@ describe("TLS", { skip }, () => {
 
   it("speaks TLS over a Unix socket", async () => {
     const path = `${pki!.directory}/tls.sock`;
-    await using peer = await TlsPeer.listen({}, path);
+    await using peer = await TlsPeer.listen(pki!, {}, path);
     await using conn = await connect(path, { tls: { ca: pki!.ca, serverName: "localhost" } });
     await conn.write(bytes("both"));
     assert.equal(await readText(conn, 4), "both");
@@ -169,7 +136,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("notices the peer's close_notify on an idle connection", async () => {
-    await using peer = await TlsPeer.listen();
+    await using peer = await TlsPeer.listen(pki!);
     await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
     await until(() => peer.sockets.length === 1);
     await sleep(10);
@@ -180,7 +147,7 @@ describe("TLS", { skip }, () => {
   });
 
   it("ends its own side", async () => {
-    await using peer = await TlsPeer.listen({}, undefined);
+    await using peer = await TlsPeer.listen(pki!);
     await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
     await until(() => peer.sockets.length === 1);
     let ended = false;
