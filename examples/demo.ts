@@ -38,17 +38,17 @@ async function main(signal: AbortSignal): Promise<number> {
     say("Network namespace: this process's own, as root of a user namespace");
     await run(undefined, signal);
   } else {
+    await using stack = new AsyncDisposableStack();
     const name = `xpool-demo-${process.pid}`;
+    // Removes the namespace even if this process is killed without a chance to.
+    await stack.use(new Companion("guard.ts", [name])).ready;
     try {
       await createNamespace(name);
     } catch (error) {
       if (error instanceof NetlinkError && error.isPermission) return await asOrdinaryUser();
       throw error;
     }
-    await using stack = new AsyncDisposableStack();
     stack.defer(() => deleteNamespace(name));
-    // Removes the namespace even if this process is killed without a chance to.
-    await stack.use(new Companion("guard.ts", [name])).ready;
     say(`Network namespace: ${name}`);
     await run(name, signal);
   }

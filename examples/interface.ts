@@ -24,9 +24,7 @@ if (gateway) {
   await nl.routes.add({ destination: "default", gateway, link }).catch(unlessThere);
 }
 
-for await (const { address, prefixLength } of nl.addresses.list({ link })) {
-  console.log(`${link} has ${address}/${prefixLength}`);
-}
+for await (const { address } of nl.addresses.list({ link })) console.log(`${link} has ${address}`);
 for await (const { destination, gateway } of nl.routes.list({ table: 254, link })) {
   console.log(`${destination} goes ${gateway ? `through ${gateway}` : "out directly"}`);
 }

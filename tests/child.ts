@@ -19,7 +19,7 @@ export interface RunOptions {
 }
 
 /** A running program, and all that it printed. */
-export class Program {
+export class Program implements AsyncDisposable {
   /** Standard output and standard error as they came. */
   output = "";
   /** Its exit code once its output has ended; null if a signal ended it. */
@@ -58,6 +58,11 @@ export class Program {
 
   write(text: string): void {
     this.#child.stdin!.write(text);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended;
   }
 
   /** Waits until the output matches. */
