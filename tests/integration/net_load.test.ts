@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { type Conn, EndpointPool, type Lease } from "../../mod.ts";
+import { bytes, readText, until } from "../net/peer.ts";
+import { otherRuntimeEcho } from "../net/servers.ts";
+import { need, openDescriptors } from "../support.ts";
+
+const skip = need("linux");
+
+async function echoLine(conn: Conn, line: string): Promise<void> {
+  await conn.write(bytes(line));
+  assert.equal(await readText(conn, line.length), line);
+}
+
+describe("an endpoint pool under load", { skip }, () => {
+  it("echoes 50,000 lines over 16 servers without a failure", { timeout: 60_000 }, async () => {
+    await using servers = await otherRuntimeEcho(16);
+    await using pool = new EndpointPool({ maxPerEndpoint: 5 });
+    const endpoints = servers.ports.map((port) => `127.0.0.1:${port}`);
+    let next = 0, peak = 0;
+    const started = performance.now();
+    const work = async (): Promise<void> => {
+      while (next < 50_000) {
+        const n = next++;
+        // Spread by a stride, so that neighbours go to different servers.
+        const endpoint = endpoints[(n * 7) % 16];
+        await pool.withConnection(endpoint, (conn) => {
+          peak = Math.max(peak, pool.stats(endpoint).active);
+          return echoLine(conn, `line ${n}\n`);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: 200 }, work));
+    const all = pool.allStats().map(([, stats]) => stats);
+    const sum = (pick: (stats: (typeof all)[number]) => number): number =>
+      all.reduce((total, stats) => total + pick(stats), 0);
+    const created = sum((stats) => stats.totalCreated);
+    assert.equal(all.length, 16);
+    assert.ok(peak <= 5, `${peak} at once`);
+    assert.ok(created <= 80, `${created} created`);
+    assert.equal(created + sum((stats) => stats.totalReused), 50_000);
+    assert.deepEqual([sum((s) => s.errors), sum((s) => s.active), sum((s) => s.waiting)], [
+      0,
+      0,
+      0,
+    ]);
+    console.log(
+      `50,000 echoes in ${Math.round(performance.now() - started)} ms, ${created} created`,
+    );
+  });
+
+  it(
+    "opens, uses and closes 10,000 connections and leaks nothing",
+    { timeout: 60_000 },
+    async () => {
+      const limit = Number(
+        /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))![1],
+      );
+      const count = Math.min(10_000, limit - 1_000);
+      await using servers = await otherRuntimeEcho(8);
+      const before = openDescriptors();
+      const memory: number[] = [];
+      for (let round = 0; round < 2; round++) {
+        await using pool = new EndpointPool({ maxPerEndpoint: count / 8, acquireTimeout: 50_000 });
+        const rss = process.memoryUsage().rss;
+        const leases: Lease<Conn>[] = [];
+        for (let opened = 0; opened < count; opened += 400) {
+          leases.push(
+            ...await Promise.all(
+              Array.from(
+                { length: 400 },
+                (_, i) => pool.acquire(["127.0.0.1", servers.ports[i % 8]]),
+              ),
+            ),
+          );
+        }
+        assert.ok(openDescriptors() >= count);
+        for (let i = 0; i < leases.length; i += 500) {
+          await Promise.all(
+            leases.slice(i, i + 500).map(async (lease) => {
+              await echoLine(lease.value, "x");
+              lease.release();
+            }),
+          );
+        }
+        const idle = pool.allStats().reduce((total, [, stats]) => total + stats.idle, 0);
+        assert.equal(idle, count);
+        memory.push(process.memoryUsage().rss - rss);
+        console.log(`${count} connections: ${Math.round(memory[round] / count)} B of RSS each`);
+      }
+      await until(() => openDescriptors() <= before + 10, "every descriptor to be closed");
+      assert.ok(memory[0] / count < 40_000, `${memory[0] / count} B a connection`);
+      assert.ok(memory[1] / count < 40_000, "memory is flat when it is done again");
+    },
+  );
+});
