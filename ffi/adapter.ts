@@ -95,7 +95,11 @@ export type PlatformErrorCode = "permission" | "platform" | "library";
 export class PlatformError extends Error {
   /** The error's class name. */
   override readonly name = "PlatformError";
-  /** @param code what is missing */
+  /**
+   * Says what is missing.
+   *
+   * @param code what kind of thing is missing
+   */
   constructor(readonly code: PlatformErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
   }
