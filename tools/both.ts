@@ -69,9 +69,45 @@ function chosen(folder: string, ending: string): string[] {
   return all.filter((file) => wanted.some((path) => file.startsWith(path)));
 }
 
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Deno's own total counts groups as tests and their tests as steps: count the leaves instead. */
+function countDeno(output: string): Counts {
+  const counts = { ok: 0, FAILED: 0, ignored: 0 };
+  let previous = 0;
+  for (const [, indent, result] of output.matchAll(/^( *)\S.* \.\.\. (ok|FAILED|ignored)\b/gm)) {
+    // A group's result comes after its tests', less indented.
+    if (indent.length >= previous) counts[result as keyof typeof counts]++;
+    previous = indent.length;
+  }
+  return { passed: counts.ok, failed: counts.FAILED, skipped: counts.ignored };
+}
+
+function countBun(output: string): Counts {
+  const last = (word: string) =>
+    Number([...output.matchAll(new RegExp(`^ *(\\d+) ${word}$`, "gm"))].at(-1)?.[1] ?? 0);
+  return { passed: last("pass"), failed: last("fail"), skipped: last("skip") };
+}
+
 const RUNTIMES = [
-  { name: "Deno", command: "deno", run: ["run", "-A"], test: ["test", "-A", "--no-check"] },
-  { name: "Bun", command: "bun", run: [] as string[], test: ["test", "--timeout", "120000"] },
+  {
+    name: "Deno",
+    command: "deno",
+    run: ["run", "-A"],
+    test: ["test", "-A", "--no-check"],
+    count: countDeno,
+  },
+  {
+    name: "Bun",
+    command: "bun",
+    run: [] as string[],
+    test: ["test", "--timeout", "120000"],
+    count: countBun,
+  },
 ];
 
 function heading(name: string): void {
@@ -85,16 +121,11 @@ async function test(): Promise<number> {
     heading(runtime.name);
     const [code, output] = await run(runtime.command, [...runtime.test, ...tests], true);
     // deno-lint-ignore no-control-regex
-    const text = output.replace(/\x1b\[[0-9;]*m/g, "");
-    const count = (...patterns: RegExp[]) =>
-      patterns.map((pattern) => Number([...text.matchAll(pattern)].at(-1)?.[1] ?? 0))
-        .reduce((a, b) => a + b);
-    const passed = count(/\| (\d+) passed/g, /^ *(\d+) pass$/gm);
-    const failed = count(/passed.*\| (\d+) failed/g, /^ *(\d+) fail$/gm);
-    total.passed += passed;
+    const counts = runtime.count(output.replace(/\x1b\[[0-9;]*m/g, ""));
+    total.passed += counts.passed;
     // A runtime that crashed, or that found nothing to run, has failed as well.
-    total.failed += failed || (code !== 0 || passed === 0 ? 1 : 0);
-    total.skipped += count(/\| (\d+) ignored/g, /^ *(\d+) skip$/gm);
+    total.failed += counts.failed || (code !== 0 || counts.passed === 0 ? 1 : 0);
+    total.skipped += counts.skipped;
   }
   const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
