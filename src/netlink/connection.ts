@@ -81,9 +81,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /** @internal Sends a request that the kernel acknowledges. */
-  async change(ask: Ask, options?: RequestOptions): Promise<void> {
+  change(ask: Ask, options?: RequestOptions): Promise<void> {
     const exchange = new AckExchange(ask);
-    await this.#run(exchange, options);
+    return this.#run(exchange, () => undefined, options);
   }
 
   /**
@@ -91,15 +91,14 @@ export class Connection implements AsyncDisposable {
    *
    * @param single whether nothing follows that message; an acknowledgement does otherwise
    */
-  async get<T>(
+  get<T>(
     ask: Ask,
     make: Make<T>,
     single: boolean,
     options?: RequestOptions,
   ): Promise<T | undefined> {
     const exchange = new GetExchange(ask, make, single);
-    await this.#run(exchange, options);
-    return exchange.value;
+    return this.#run(exchange, () => exchange.value, options);
   }
 
   /** @internal A list. */
@@ -111,15 +110,22 @@ export class Connection implements AsyncDisposable {
     return new Dump(this.channel, ask, make, { timeout: this.#timeout, ...options });
   }
 
-  #run(exchange: Exchange, options?: RequestOptions): Promise<void> | undefined {
-    options?.signal?.throwIfAborted();
-    this.channel.send(exchange);
-    this.channel.read(exchange);
-    if (exchange.done) {
-      if (exchange.error !== undefined) throw exchange.error;
-      return;
+  /** Most answers are there when sending returns: then no time goes into waiting for them. */
+  #run<T>(exchange: Exchange, result: () => T, options?: RequestOptions): Promise<T> {
+    try {
+      options?.signal?.throwIfAborted();
+      this.channel.send(exchange);
+      this.channel.read(exchange);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.channel.settle(exchange, { timeout: this.#timeout, ...options });
+    if (!exchange.done) {
+      const waited = this.channel.settle(exchange, { timeout: this.#timeout, ...options });
+      return waited.then(result);
+    }
+    return exchange.error === undefined
+      ? Promise.resolve(result())
+      : Promise.reject(exchange.error);
   }
 
   /** Closes the socket. Requests under way are rejected. Idempotent. */

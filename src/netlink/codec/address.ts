@@ -1,16 +1,28 @@
 /** Addresses as text and as bytes. */
 
-import { byte, type Words } from "./words.ts";
+import { byte, swap16, type Words } from "./words.ts";
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
-const DECIMAL = Array.from({ length: 256 }, (_, i) => String(i));
+// Text of two bytes at a time, filled as they are met: joining strings is what costs.
+const HEADS: string[] = new Array(65536).fill("");
+const TAILS: string[] = new Array(65536).fill("");
 
 /** The IPv4 address at byte offset `at`. */
 export function ipv4Text(w: Words, at: number): string {
   const v = w[at >> 2];
-  return DECIMAL[v & 255] + "." + DECIMAL[(v >>> 8) & 255] + "." + DECIMAL[(v >>> 16) & 255] + "." +
-    DECIMAL[v >>> 24];
+  return (HEADS[v & 0xffff] || head(v & 0xffff)) + (TAILS[v >>> 16] || tail(v >>> 16));
 }
+
+function head(v: number): string {
+  return HEADS[v] = `${v & 255}.${v >>> 8}.`;
+}
+
+function tail(v: number): string {
+  return TAILS[v] = `${v & 255}.${v >>> 8}`;
+}
+
+/** "/24" and the like. */
+export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 
 /** The IPv6 address at byte offset `at`, in the form of RFC 5952. */
 export function ipv6Text(w: Words, at: number): string {
@@ -39,43 +51,62 @@ export function hexText(w: Words, at: number, length: number, separator = ""): s
   return out;
 }
 
-/** The bytes of an IPv4 address, or undefined if `text` is none. */
-export function parseIpv4(text: string): Uint8Array | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (match === null) return undefined;
-  const parts = match.slice(1);
-  // A leading zero means octal to some programs and nothing to others.
-  if (parts.some((p) => Number(p) > 255 || (p.length > 1 && p[0] === "0"))) return undefined;
-  return Uint8Array.from(parts, Number);
+/** An address as the words of its bytes: one for IPv4, four for IPv6. */
+export type IpWords = readonly number[];
+
+/** The IPv4 address from `from` to `end` of a text as one word, or undefined if it is none. */
+export function parseIpv4(text: string, from = 0, end = text.length): IpWords | undefined {
+  let word = 0, part = 0, digits = 0, shift = 0;
+  for (let i = from; i < end; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 46) { // "."
+      if (digits === 0 || shift === 24) return undefined;
+      word |= part << shift;
+      shift += 8;
+      part = digits = 0;
+      continue;
+    }
+    // A leading zero means octal to some programs and nothing to others.
+    if (c < 48 || c > 57 || (digits > 0 && part === 0)) return undefined;
+    part = part * 10 + c - 48;
+    digits++;
+    if (part > 255) return undefined;
+  }
+  return digits === 0 || shift !== 24 ? undefined : [word | (part << 24)];
 }
 
-/** The bytes of an IPv6 address, or undefined if `text` is none; a zone is none of its bytes. */
-export function parseIpv6(text: string): Uint8Array | undefined {
-  let tail: Uint8Array | undefined;
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
-  if (dotted !== null) {
-    tail = parseIpv4(dotted[2]);
+/** The IPv6 address that a text is, without a zone, or undefined if it is none. */
+export function parseIpv6(text: string): IpWords | undefined {
+  const colon = text.lastIndexOf(":");
+  let tail: IpWords | undefined;
+  if (text.includes(".")) {
+    tail = parseIpv4(text, colon + 1);
     if (tail === undefined) return undefined;
-    text = dotted[1] + "0:0";
+    text = text.slice(0, colon + 1) + "0:0";
   }
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const parts = halves.map((h) => h === "" ? [] : h.split(":"));
-  const count = parts[0].length + (parts[1]?.length ?? 0);
-  if (halves.length === 1 ? count !== 8 : count > 7) return undefined;
-  const groups = parts[1] === undefined
-    ? parts[0]
-    : [...parts[0], ...Array<string>(8 - count).fill("0"), ...parts[1]];
+  const [front, back] = halves.map((h) => h === "" ? [] : h.split(":"));
+  const count = front.length + (back?.length ?? 0);
+  if (back === undefined ? count !== 8 : count > 7) return undefined;
+  const groups = back === undefined
+    ? front
+    : [...front, ...Array<string>(8 - count).fill("0"), ...back];
   if (!groups.every((g) => /^[0-9a-f]{1,4}$/i.test(g))) return undefined;
-  const out = new Uint8Array(16);
-  groups.forEach((g, i) => out.set([parseInt(g, 16) >> 8, parseInt(g, 16) & 255], i * 2));
-  if (tail !== undefined) out.set(tail, 12);
-  return out;
+  const values = groups.map((g) => swap16(parseInt(g, 16)));
+  const words = [0, 2, 4, 6].map((i) => values[i] | (values[i + 1] << 16));
+  if (tail !== undefined) words[3] = tail[0];
+  return words;
 }
 
-/** The bytes of an IPv4 or IPv6 address, or undefined if `text` is neither. */
-export function parseIp(text: string): Uint8Array | undefined {
+/** The words of an IPv4 or IPv6 address, or undefined if `text` is neither. */
+export function parseIp(text: string): IpWords | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+}
+
+/** The bytes that words stand for. */
+export function ipBytes(words: IpWords): Uint8Array {
+  return new Uint8Array(Int32Array.from(words).buffer);
 }
 
 /** The bytes of hexadecimal text, with or without colons or hyphens, or undefined. */

@@ -45,6 +45,12 @@ export class Writer {
     this.length += 8;
   }
 
+  /** Appends an attribute of whole words, such as an IP address. */
+  ip(type: number, words: readonly number[]): void {
+    this.word((type << 16) | (4 + words.length * 4));
+    for (let i = 0; i < words.length; i++) this.word(words[i]);
+  }
+
   /** Appends an attribute with a copy of `payload`. */
   blob(type: number, payload: Uint8Array): void {
     const at = this.open(type);

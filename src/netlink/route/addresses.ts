@@ -1,6 +1,7 @@
 /** Addresses: listing, adding, deleting. */
 
 import type { Ask, RequestOptions } from "../channel.ts";
+import { ipBytes } from "../codec/address.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
@@ -150,7 +151,7 @@ export class Addresses {
       throw bad("peer", "of the same IP version as the address", entry.peer);
     }
     return {
-      values: { local: local.bytes, address: peer?.bytes ?? local.bytes },
+      values: { local: ipBytes(local.words), address: ipBytes((peer ?? local).words) },
       header: { ifaFamily: local.family, ifaPrefixlen: local.length },
       operation: `${verb} address ${entry.address} ${verb === "add" ? "to" : "of"} ${entry.link}`,
     };

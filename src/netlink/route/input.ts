@@ -1,17 +1,18 @@
 /** Checks what callers pass before anything is sent. */
 
-import { parseIp } from "../codec/address.ts";
+import { type IpWords, parseIp } from "../codec/address.ts";
+import { swap32 } from "../codec/words.ts";
 import { AF_INET, AF_INET6 } from "./item.ts";
 
 /** A link, by name or by index. */
 export type LinkRef = string | number;
 
-/** An address with a prefix length, in bytes. */
+/** An address with a prefix length. */
 export interface Prefix {
   /** AF_INET or AF_INET6. */
   readonly family: number;
-  /** Four or sixteen bytes. */
-  readonly bytes: Uint8Array;
+  /** The address. */
+  readonly words: IpWords;
   /** Bits of the network part. */
   readonly length: number;
 }
@@ -54,20 +55,20 @@ export function linkRef(parameter: string, ref: LinkRef): LinkRef {
 
 /** Checks an IPv4 or IPv6 address. */
 export function address(parameter: string, value: string): Prefix {
-  const bytes = typeof value === "string" ? parseIp(value) : undefined;
-  if (bytes === undefined) throw bad(parameter, "an IPv4 or IPv6 address", value);
-  return { family: familyOf(bytes), bytes, length: bytes.length * 8 };
+  const words = typeof value === "string" ? parseIp(value) : undefined;
+  if (words === undefined) throw bad(parameter, "an IPv4 or IPv6 address", value);
+  return { family: familyOf(words), words, length: words.length * 32 };
 }
 
 /** Checks an address with a prefix length; without one it is the whole address. */
 export function prefix(parameter: string, value: string): Prefix {
-  const [host, bits, ...rest] = typeof value === "string" ? value.split("/") : [];
-  const bytes = host === undefined ? undefined : parseIp(host);
-  if (bytes === undefined || rest.length > 0) {
+  const slash = typeof value === "string" ? value.indexOf("/") : 0;
+  const words = slash === 0 ? undefined : parseIp(slash < 0 ? value : value.slice(0, slash));
+  if (words === undefined) {
     throw bad(parameter, "an address such as 10.0.0.1/24 or 2001:db8::1/64", value);
   }
-  const most = bytes.length * 8;
-  const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  const most = words.length * 32, bits = value.slice(slash + 1);
+  const length = slash < 0 ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
   if (!(length <= most)) {
     throw new RangeError(
       `Cannot use ${parameter}: prefix length must be 0 to ${most}, current value is ${
@@ -75,14 +76,14 @@ export function prefix(parameter: string, value: string): Prefix {
       }`,
     );
   }
-  return { family: familyOf(bytes), bytes, length };
+  return { family: familyOf(words), words, length };
 }
 
-/** The network part of a prefix. */
-export function network(p: Prefix): Uint8Array {
-  return p.bytes.map((b, i) => {
-    const bits = Math.min(8, Math.max(0, p.length - i * 8));
-    return b & (0xff00 >> bits);
+/** Whether no bit is set behind the network part. */
+export function isNetwork({ words, length }: Prefix): boolean {
+  return words.every((word, i) => {
+    const bits = Math.min(32, Math.max(0, length - i * 32));
+    return bits === 32 || (swap32(word) & (0xffffffff >>> bits)) === 0;
   });
 }
 
@@ -93,8 +94,8 @@ export function familyNumber(parameter: string, family: 4 | 6 | undefined): numb
   return family === 4 ? AF_INET : AF_INET6;
 }
 
-function familyOf(bytes: Uint8Array): number {
-  return bytes.length === 4 ? AF_INET : AF_INET6;
+function familyOf(words: IpWords): number {
+  return words.length === 1 ? AF_INET : AF_INET6;
 }
 
 /** Checks a hardware address of six bytes. */

@@ -161,8 +161,8 @@ const kinds: { readonly [K in keyof KindOptions]: Kind<KindOptions[K]> } = {
       const remote = ip("remote", o.remote), local = ip("local", o.local);
       return {
         id: within("id", o.id, 0, 0xffffff),
-        [remote?.family === AF_INET ? "group" : "group6"]: remote?.bytes,
-        [local?.family === AF_INET ? "local" : "local6"]: local?.bytes,
+        [remote?.family === AF_INET ? "group" : "group6"]: o.remote,
+        [local?.family === AF_INET ? "local" : "local6"]: o.local,
         port: within("port", o.port, 1, 65535),
         ttl: within("ttl", o.ttl, 0, 255),
         learning: bit(o.learning),

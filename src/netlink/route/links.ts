@@ -99,8 +99,7 @@ export class Links {
    * @throws {NetlinkError} `ENODEV` when there is none
    */
   async get(link: LinkRef, options?: RequestOptions): Promise<Link> {
-    const ask = this.#ask(GET, 0, "get link", link);
-    return (await this.#nl.get(ask, make, true, options))!;
+    return await this.#nl.get(this.#ask(GET, 0, "get link", link), make, true, options) as Link;
   }
 
   /** All links, or those that the kernel selects. */
@@ -172,13 +171,19 @@ export class Links {
 
   #ask(type: number, flags: number, verb: string, link: LinkRef): Ask {
     linkRef("link", link);
-    const values = referenceOf(link);
     return {
       type,
       flags,
       operation: `${verb} ${link}`,
       layout,
-      write: (writer) => encoder.request(writer, "getlink", values),
+      write(writer) {
+        if (typeof link === "string") return encoder.request(writer, "getlink", referenceOf(link));
+        // struct ifinfomsg, nothing but its index.
+        writer.word(0);
+        writer.word(link);
+        writer.word(0);
+        writer.word(0);
+      },
     };
   }
 

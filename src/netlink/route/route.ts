@@ -1,5 +1,6 @@
 /** A route as the kernel describes it. */
 
+import { SLASH } from "../codec/address.ts";
 import { Codec } from "../codec/codec.ts";
 import { payloadLength, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
@@ -45,7 +46,7 @@ export class Route {
 
   #prefix(id: number, length: number): string | undefined {
     const address = ip(this.#w, this.#at, START, id);
-    return address === undefined ? undefined : `${address}/${length}`;
+    return address === undefined ? undefined : address + SLASH[length];
   }
 
   /** The next hop's address. */

@@ -1,14 +1,26 @@
 /** Routes: listing, adding, deleting. */
 
-import type { Ask, RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../channel.ts";
 import { Encoder } from "../codec/encode.ts";
+import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
-import { address, bad, familyNumber, integer, type LinkRef, network, prefix } from "./input.ts";
+import {
+  address,
+  bad,
+  familyNumber,
+  integer,
+  isNetwork,
+  type LinkRef,
+  linkRef,
+  type Prefix,
+  prefix,
+} from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
+import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
 
 /** Which route. What is left out matches anything when it is deleted. */
@@ -141,7 +153,7 @@ export class Routes {
    */
   async add(route: NewRoute, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (route.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    await this.#send(NEW, flags, "add", route, options);
+    return await this.#send(NEW, flags, "add", route, options);
   }
 
   /**
@@ -153,72 +165,109 @@ export class Routes {
     await this.#send(DELETE, NLM_F_ACK, "delete", route, options);
   }
 
-  async #send(
+  #send(
     type: number,
     flags: number,
     verb: "add" | "delete",
     route: NewRoute,
     options?: RequestOptions,
   ): Promise<void> {
-    const values = this.#values(route, verb === "add");
+    const plan = check(route, verb === "add");
+    const change = (oif: number | undefined) =>
+      this.#nl.change({
+        type,
+        flags,
+        operation: `${verb} route ${route.destination}`,
+        layout,
+        write: (writer) => write(writer, plan, oif),
+      }, options);
     const { link } = route;
-    if (link !== undefined) {
-      values.oif = typeof link === "number" ? link : await this.#links.index(link, "link", options);
-    }
-    const ask: Ask = {
-      type,
-      flags,
-      operation: `${verb} route ${route.destination}`,
-      layout,
-      write: (writer) => encoder.request(writer, "newroute", values),
-    };
-    await this.#nl.change(ask, options);
-  }
-
-  #values(route: NewRoute, fresh: boolean): Record<string, unknown> {
-    const { destination, table = MAIN, type, scope, protocol, priority, mtu } = route;
-    const dst = destination === "default" ? undefined : prefix("destination", destination);
-    const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
-    const source = route.source === undefined ? undefined : address("source", route.source);
-    const family = (dst ?? gateway ?? source)?.family ??
-      familyNumber("family", route.family ?? 4);
-    for (const [name, p] of Object.entries({ gateway, source })) {
-      if (p && p.family !== family) {
-        throw bad(name, "of the destination's IP version", route[name as "gateway"]);
-      }
-    }
-    if (dst && network(dst).some((b, i) => b !== dst.bytes[i])) {
-      throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
-    }
-    integer("table", table, 1, 0xffffffff);
-    return {
-      header: {
-        rtmFamily: family,
-        rtmDstLen: dst?.length ?? 0,
-        rtmTable: table < 256 ? table : COMPAT,
-        rtmProtocol: fresh || protocol !== undefined
-          ? protocolValue("protocol", protocol ?? "static")
-          : 0,
-        rtmScope: scope !== undefined
-          ? scopeValue("scope", scope)
-          : family !== AF_INET
-          ? 0
-          : fresh
-          ? impliedScope(type, gateway !== undefined)
-          : NOWHERE,
-        rtmType: fresh || type !== undefined ? typeValue("type", type ?? "unicast") : 0,
-        rtmFlags: route.onlink ? RTNH_F_ONLINK : 0,
-      },
-      dst: dst?.bytes,
-      table: table < 256 ? undefined : table,
-      gateway: gateway?.bytes,
-      prefsrc: source?.bytes,
-      priority,
-      metrics: mtu === undefined ? undefined : { mtu },
-    };
+    return typeof link === "string"
+      ? this.#links.index(link, "link", options).then(change)
+      : change(link);
   }
 }
 
+/** A route that was checked, in numbers. */
+interface Plan {
+  /** The words of `struct rtmsg`. */
+  readonly header: readonly [number, number, number];
+  readonly dst?: Prefix;
+  readonly gateway?: Prefix;
+  readonly source?: Prefix;
+  readonly table: number;
+  readonly priority?: number;
+  readonly mtu?: number;
+}
+
+const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
+const NESTED = 0x8000;
+
+function write(w: Writer, plan: Plan, oif: number | undefined): void {
+  for (const word of plan.header) w.word(word);
+  if (plan.dst) w.ip(SET.dst.id, plan.dst.words);
+  if (plan.gateway) w.ip(SET.gateway.id, plan.gateway.words);
+  if (plan.source) w.ip(SET.prefsrc.id, plan.source.words);
+  if (oif !== undefined) w.small(SET.oif.id, oif, 4);
+  if (plan.priority !== undefined) w.small(SET.priority.id, plan.priority, 4);
+  if (plan.table > 255) w.small(SET.table.id, plan.table, 4);
+  if (plan.mtu !== undefined) {
+    const at = w.open(SET.metrics.id | NESTED);
+    w.small(MTU, plan.mtu, 4);
+    w.close(at);
+  }
+}
+
+/** Checks everything, so that a message is sent as a whole or not at all. */
+function check(route: NewRoute, fresh: boolean): Plan {
+  const { destination, table = MAIN, type, scope, protocol, priority, mtu, link } = route;
+  const dst = destination === "default" ? undefined : prefix("destination", destination);
+  const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
+  const source = route.source === undefined ? undefined : address("source", route.source);
+  const family = (dst ?? gateway ?? source)?.family ?? familyNumber("family", route.family ?? 4);
+  if (gateway && gateway.family !== family) throw mixed("gateway", route.gateway);
+  if (source && source.family !== family) throw mixed("source", route.source);
+  if (dst && !isNetwork(dst)) {
+    throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
+  }
+  integer("table", table, 1, 0xffffffff);
+  if (link !== undefined) linkRef("link", link);
+  if (priority !== undefined) integer("priority", priority, 0, 0xffffffff);
+  if (mtu !== undefined) integer("mtu", mtu, 0, 0xffffffff);
+  const rtmProtocol = protocol !== undefined
+    ? protocolValue("protocol", protocol)
+    : fresh
+    ? STATIC
+    : 0;
+  const rtmScope = scope !== undefined
+    ? scopeValue("scope", scope)
+    : family !== AF_INET
+    ? 0
+    : fresh
+    ? impliedScope(type, gateway !== undefined)
+    : NOWHERE;
+  const rtmType = type !== undefined ? typeValue("type", type) : fresh ? UNICAST : 0;
+  const rtmTable = table < 256 ? table : COMPAT;
+  return {
+    header: [
+      family | ((dst?.length ?? 0) << 8),
+      rtmTable | (rtmProtocol << 8) | (rtmScope << 16) | (rtmType << 24),
+      route.onlink ? RTNH_F_ONLINK : 0,
+    ],
+    dst,
+    gateway,
+    source,
+    table,
+    priority,
+    mtu,
+  };
+}
+
+function mixed(parameter: string, value: string | undefined): TypeError {
+  return bad(parameter, "of the destination's IP version", value);
+}
+
+const STATIC = 4, UNICAST = 1; // RTPROT_STATIC, RTN_UNICAST
 // Scope 255 matches any when deleting; 0 would miss routes of scope link.
 const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
 

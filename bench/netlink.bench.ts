@@ -1,0 +1,137 @@
+/**
+ * The wire layer and the objects over it, against a program in C that uses raw sockets for the same
+ * work on the same kernel (netlink.c). Runs of both take turns; the figures are medians of the
+ * ratios of pairs. "first" is the first thing that a fresh process does, start-up not counted.
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createNamespace, deleteNamespace, RouteConnection } from "../src/netlink/mod.ts";
+import { need } from "../tests/support.ts";
+
+const DEVICE = 2;
+const PAIRS = 5, REPETITIONS = 8;
+
+/** What one repetition does, and what keeps its results from being optimised away. */
+const works: Record<string, (nl: RouteConnection, count: number) => Promise<unknown>> = {
+  async get(nl, count) {
+    let last;
+    for (let i = 0; i < count; i++) last = await nl.links.get(DEVICE);
+    return last?.index;
+  },
+  async routes(nl) {
+    const routes = await nl.routes.list({ family: 4 }).toArray();
+    const read = [];
+    for (const r of routes) read.push([r.destination, r.gateway, r.link, r.priority]);
+    return read;
+  },
+  async links(nl) {
+    const links = await nl.links.list().toArray();
+    const read = [];
+    for (const l of links) read.push([l.name, l.index, l.mtu, l.kind]);
+    return read;
+  },
+  async churn(nl, count) {
+    const gateway = "192.168.0.2", link = DEVICE;
+    for (let i = 0; i < count; i++) {
+      await nl.routes.add({ destination: network(i), gateway, link, priority: i % 7 });
+    }
+    for (let i = 0; i < count; i++) {
+      await nl.routes.delete({ destination: network(i), gateway, link, priority: i % 7 });
+    }
+  },
+  async addresses(nl, count) {
+    const address = (i: number) => `172.${16 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32`;
+    for (let i = 0; i < count; i++) await nl.addresses.add({ link: DEVICE, address: address(i) });
+    for (let i = 0; i < count; i++) {
+      await nl.addresses.delete({ link: DEVICE, address: address(i) });
+    }
+  },
+};
+
+function network(i: number): string {
+  const ip = 0x0a000000 + i * 16;
+  return `10.${(ip >> 16) & 255}.${(ip >> 8) & 255}.${ip & 255}/28`;
+}
+
+/** In the child: runs one work and prints the nanoseconds of each repetition. */
+async function measure(netns: string, work: string, count: number, repetitions: number) {
+  await using nl = await RouteConnection.open({ netns });
+  for (let i = 0; i < repetitions; i++) {
+    const start = process.hrtime.bigint();
+    const result = await works[work](nl, count);
+    console.log(String(process.hrtime.bigint() - start));
+    if (result === null) throw new Error("nothing");
+  }
+}
+
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+
+async function compare() {
+  const reason = need("net-admin", "cc");
+  if (reason) return;
+  const folder = mkdtempSync(join(tmpdir(), "netlink-bench-"));
+  const namespace = `xpool-bench-${process.pid}`;
+  const program = join(folder, "netlink");
+  const here = fileURLToPath(import.meta.url);
+  execFileSync("cc", ["-O2", "-o", program, join(here, "../netlink.c")]);
+  const lines = (text: string) => text.trim().split("\n").map(Number);
+  const c = (work: string, count: number, repetitions: number) =>
+    lines(
+      execFileSync(program, [`/run/netns/${namespace}`, work, `${count}`, `${repetitions}`], {
+        encoding: "utf8",
+      }),
+    );
+  const own = (work: string, count: number, repetitions: number) => {
+    const run = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
+    const child = spawnSync(
+      process.execPath,
+      [...run, namespace, work, `${count}`, `${repetitions}`],
+      { encoding: "utf8" },
+    );
+    if (child.status !== 0) throw new Error(child.stderr);
+    return lines(child.stdout);
+  };
+  const row = (name: string, work: string, count: number) => {
+    const first = [], warm = [];
+    for (let i = 0; i < PAIRS; i++) {
+      const theirs = c(work, count, REPETITIONS), ours = own(work, count, REPETITIONS);
+      first.push(ours[0] / median(theirs.slice()));
+      warm.push(median(ours.slice(REPETITIONS / 2)) / median(theirs.slice(REPETITIONS / 2)));
+    }
+    console.log(
+      `${name.padEnd(34)} first ${median(first).toFixed(2)}   warm ${median(warm).toFixed(2)}`,
+    );
+  };
+
+  await createNamespace(namespace);
+  try {
+    await using nl = await RouteConnection.open({ netns: namespace });
+    await nl.links.add({ name: "b0", kind: "bridge", up: true });
+    await nl.addresses.add({ link: "b0", address: "192.168.0.1/24" });
+    console.log(`${process.versions.bun ? "Bun" : "Deno"}: time relative to C, less is better`);
+    row("get one link", "get", 20_000);
+    row("add and delete 10,000 routes", "churn", 10_000);
+    row("add and delete 1,000 addresses", "addresses", 1_000);
+    c("fill", 10_000, 1);
+    row("dump 10,000 routes, read 4 fields", "routes", 0);
+    await nl.links.set("b0", { up: false });
+    await nl.links.set("b0", { up: true });
+    c("fill", 100_000, 1);
+    row("dump 100,000 routes, read 4 fields", "routes", 0);
+    for (let i = 0; i < 1000; i++) {
+      await nl.links.add({ name: `m${i}`, kind: "macvlan", link: "b0" });
+    }
+    row("dump 1,000 links, read 4 fields", "links", 0);
+  } finally {
+    await deleteNamespace(namespace);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const [netns, work, count, repetitions] = process.argv.slice(2);
+if (work) await measure(netns, work, Number(count), Number(repetitions));
+else await compare();
