@@ -4,6 +4,9 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { type Ask, Channel, Exchange, type RequestOptions } from "./channel.ts";
 import type { Words } from "./codec/words.ts";
 import { Dump, type DumpOptions, type Make } from "./dump.ts";
+import { Family } from "./family.ts";
+import type { FamilySpec } from "./codec/spec.ts";
+import { type Families, families } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 
@@ -49,10 +52,14 @@ class GetExchange<T> extends Exchange {
 export class Connection implements AsyncDisposable {
   /** @internal */
   readonly channel: Channel;
+  /** The netlink protocol number. */
+  readonly protocol: number;
   readonly #timeout?: number;
+  readonly #families = new Map<string, Promise<Family<unknown>>>();
 
   /** @internal Use `open`. */
   protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
+    this.protocol = protocol;
     this.channel = new Channel(adapter, protocol, options.netns);
     this.#timeout = options.timeout;
   }
@@ -78,6 +85,45 @@ export class Connection implements AsyncDisposable {
   /** Whether {@linkcode close} was called. */
   get closed(): boolean {
     return this.channel.closed;
+  }
+
+  /**
+   * A family of this connection's protocol, by the name of the kernel's specification. Loads the
+   * definition; generic netlink also asks the kernel for the family's number, once.
+   *
+   * @throws {NetlinkError} `ENOENT` when this kernel does not have it
+   * @throws {TypeError} for a name that is not specified, or not of this protocol
+   */
+  async family<N extends keyof Families>(name: N): Promise<Family<Families[N]>> {
+    let found = this.#families.get(name);
+    if (found === undefined) {
+      found = this.#load(name);
+      this.#families.set(name, found);
+      // A module of the kernel may be loaded later.
+      found.catch(() => this.#families.delete(name));
+    }
+    return await found as Family<Families[N]>;
+  }
+
+  async #load(name: keyof Families): Promise<Family<unknown>> {
+    const load = Object.hasOwn(families, name) ? families[name] : undefined;
+    if (load === undefined) {
+      const all = Object.keys(families).join(", ");
+      throw new TypeError(`Cannot use family ${name}: the specified ones are ${all}`);
+    }
+    const spec = await load();
+    if (spec.protocol !== this.protocol) {
+      throw new TypeError(
+        `Cannot use family ${name}: it needs a connection of protocol ${spec.protocol}, ` +
+          `this one's is ${this.protocol}`,
+      );
+    }
+    return this.resolve(spec);
+  }
+
+  /** @internal A family whose definition is there. */
+  protected resolve(spec: FamilySpec): Promise<Family<unknown>> {
+    return Promise.resolve(new Family(this, spec, 0, new Map(Object.entries(spec.groups))));
   }
 
   /** @internal Sends a request that the kernel acknowledges. */

@@ -29,13 +29,13 @@ export class NetlinkError extends Error {
   /** What was attempted, in words: "add link veth0". */
   readonly operation: string;
   /** What the kernel said in words (NLMSGERR_ATTR_MSG), where it did. */
-  readonly kernelMessage?: string;
+  declare readonly kernelMessage?: string;
   /** Path of the attribute that the kernel objects to: "linkinfo.data.id". */
-  readonly attribute?: string;
+  declare readonly attribute?: string;
   /** Path of an attribute that the kernel misses. */
-  readonly missing?: string;
+  declare readonly missing?: string;
   /** What the kernel accepts for the attribute: type, limits, mask. */
-  readonly policy?: Record<string, unknown>;
+  declare readonly policy?: Record<string, unknown>;
 
   /**
    * Made where the kernel refuses.
@@ -48,10 +48,11 @@ export class NetlinkError extends Error {
     this.errno = options.errno;
     this.code = code;
     this.operation = options.operation;
-    this.kernelMessage = options.kernelMessage;
-    this.attribute = options.attribute;
-    this.missing = options.missing;
-    this.policy = options.policy;
+    const { kernelMessage, attribute, missing, policy } = options;
+    if (kernelMessage !== undefined) this.kernelMessage = kernelMessage;
+    if (attribute !== undefined) this.attribute = attribute;
+    if (missing !== undefined) this.missing = missing;
+    if (policy !== undefined) this.policy = policy;
   }
 
   /** The error for a libc call that returned `-errno`. */

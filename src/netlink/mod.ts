@@ -13,6 +13,8 @@ export { Connection, type ConnectionOptions } from "./connection.ts";
 export type { Dump, DumpOptions } from "./dump.ts";
 export { NetlinkError, type NetlinkErrorOptions } from "./error.ts";
 export type { KernelAccess } from "./kernel_access.ts";
+export type { DoOptions, Family, ReplyOf, RequestOf, With } from "./family.ts";
+export { GenericConnection } from "./generic_connection.ts";
 export {
   createNamespace,
   deleteNamespace,
@@ -20,6 +22,7 @@ export {
   type NamespaceTarget,
 } from "./namespace.ts";
 export type * from "../pool/mod.ts";
+export { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 export { netlinkPool, type NetlinkPoolOptions } from "./pool.ts";
 export type { Address } from "./route/address.ts";
 export type { Addresses, AddressFilter, AddressRef, NewAddress } from "./route/addresses.ts";

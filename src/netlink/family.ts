@@ -1,0 +1,154 @@
+/** Any family that the kernel specifies, typed. */
+
+import type { Ask, RequestOptions } from "./channel.ts";
+import { Codec } from "./codec/codec.ts";
+import { Encoder, type Values } from "./codec/encode.ts";
+import type { FamilySpec } from "./codec/spec.ts";
+import type { Connection } from "./connection.ts";
+import type { Dump, DumpOptions } from "./dump.ts";
+import {
+  NLM_F_ACK,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  Protocol,
+} from "./protocol.ts";
+
+/** Names of the operations that have a plain request, or a dump. */
+export type With<O, Mode extends "do" | "dump"> = {
+  [K in keyof O]: O[K] extends { [M in Mode]: unknown } ? K : never;
+}[keyof O];
+
+/** What an operation's request carries. */
+export type RequestOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
+  { [M in Mode]: { request: infer R } } ? R : never;
+/** What an operation's reply carries. */
+export type ReplyOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
+  { [M in Mode]: { reply: infer R } } ? R : never;
+
+/** How a request is made. */
+export interface DoOptions extends RequestOptions {
+  /**
+   * What to do about an object that is there, or not there: the NLM_F_* of linux/netlink.h.
+   *
+   * @default none
+   */
+  flags?: readonly ("create" | "exclusive" | "replace" | "append")[];
+}
+
+const FLAGS = {
+  create: NLM_F_CREATE,
+  exclusive: NLM_F_EXCL,
+  replace: NLM_F_REPLACE,
+  append: NLM_F_APPEND,
+};
+
+/**
+ * A family over a connection. Names are those of the kernel's specification, attributes in camel
+ * case.
+ *
+ * @example
+ * ```ts
+ * import { GenericConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await GenericConnection.open();
+ * const control = await nl.family("nlctrl");
+ * for await (const family of control.dump("getfamily")) console.log(family.familyName);
+ * ```
+ */
+export class Family<O> {
+  /** The number that messages carry, for generic netlink as the kernel assigned it. */
+  readonly id: number;
+  /** Numbers of the multicast groups by name. */
+  readonly groups: ReadonlyMap<string, number>;
+  readonly #connection: Connection;
+  readonly #codec: Codec;
+  readonly #encoder: Encoder;
+
+  /** @internal Use `family` of a connection. */
+  constructor(
+    connection: Connection,
+    spec: FamilySpec,
+    id: number,
+    groups: ReadonlyMap<string, number>,
+  ) {
+    this.#connection = connection;
+    this.#codec = new Codec(spec);
+    this.#encoder = new Encoder(this.#codec);
+    this.id = id;
+    this.groups = groups;
+  }
+
+  /** The family's name. */
+  get name(): string {
+    return this.#codec.spec.name;
+  }
+
+  /**
+   * One request. The reply, or undefined where the operation has none.
+   *
+   * @throws {NetlinkError} when the kernel refuses
+   * @throws {TypeError} for an operation or attribute that the family does not have
+   */
+  async do<K extends With<O, "do"> & string>(
+    operation: K,
+    values?: RequestOf<O, K, "do">,
+    options: DoOptions = {},
+  ): Promise<ReplyOf<O, K, "do">> {
+    const spec = this.#codec.operation(operation);
+    if (spec.do === undefined) throw lacks(this.name, operation, "plain request");
+    const [request, reply] = spec.do;
+    let flags = NLM_F_ACK;
+    for (const flag of options.flags ?? []) flags |= FLAGS[flag];
+    const ask = this.#ask(request, flags, operation, "request", values as Values);
+    if (reply === undefined) {
+      await this.#connection.change(ask, options);
+      return undefined as ReplyOf<O, K, "do">;
+    }
+    const View = this.#codec.message(operation);
+    const make = (w: Int32Array<ArrayBufferLike>, at: number) => new View(w, at);
+    return await this.#connection.get(ask, make, false, options) as ReplyOf<O, K, "do">;
+  }
+
+  /**
+   * A list.
+   *
+   * @throws {TypeError} for an operation or attribute that the family does not have
+   */
+  dump<K extends With<O, "dump"> & string>(
+    operation: K,
+    values?: RequestOf<O, K, "dump">,
+    options?: DumpOptions,
+  ): Dump<ReplyOf<O, K, "dump">> {
+    const spec = this.#codec.operation(operation);
+    if (spec.dump === undefined) throw lacks(this.name, operation, "dump");
+    const [request] = spec.dump;
+    const View = this.#codec.message(operation);
+    return this.#connection.list(
+      () => this.#ask(request, NLM_F_DUMP, operation, "dump", values as Values),
+      (w, at) => new View(w, at) as ReplyOf<O, K, "dump">,
+      options,
+    );
+  }
+
+  #ask(command: number, flags: number, operation: string, verb: string, values: Values = {}): Ask {
+    const { protocol, version } = this.#codec.spec;
+    const generic = protocol === Protocol.generic;
+    return {
+      type: generic ? this.id : command,
+      flags,
+      operation: `${verb} ${operation} of ${this.name}`,
+      layout: this.#codec.message(operation),
+      write: (writer) => {
+        if (generic) writer.word(command | (version << 8));
+        this.#encoder.request(writer, operation, values);
+      },
+    };
+  }
+}
+
+function lacks(family: string, operation: string, mode: string): TypeError {
+  return new TypeError(`Cannot use ${operation} of ${family}: it has no ${mode}`);
+}
