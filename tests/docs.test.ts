@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
-import { root, runModule } from "./child.ts";
+import { Program, root, runModule } from "./child.ts";
+import { need, testNamespace } from "./support.ts";
 
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
@@ -20,6 +21,12 @@ function examples(path: string): string[] {
     const text = comment.replace(/^ *\* ?/gm, "");
     return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code);
   });
+}
+
+function docExamples(folder: string): { title: string; code: string }[] {
+  return sources(folder).flatMap((path) =>
+    examples(path).map((code, i) => ({ title: `example ${i + 1} in ${path}`, code }))
+  );
 }
 
 it("every code block in the README and in a docstring type-checks", () => {
@@ -52,12 +59,28 @@ it("every file that the README and CONTRIBUTING name exists", () => {
 });
 
 for (const folder of ["src/pool", "src/observe"]) {
-  for (const path of sources(folder)) {
-    examples(path).forEach((code, i) => {
-      it(`example ${i + 1} in ${path} runs and ends`, async () => {
-        const { code: exit, output } = await runModule(code);
-        assert.equal(exit, 0, output);
-      });
+  for (const { title, code } of docExamples(folder)) {
+    it(`${title} runs and ends`, async () => {
+      const { code: exit, output } = await runModule(code);
+      assert.equal(exit, 0, output);
     });
   }
 }
+
+// These want an echo server on port 7 and the freedom to configure the machine: they get a network
+// namespace of their own.
+it("the examples in src/net and src/netlink run and end", {
+  skip: need("net-admin", "ip"),
+}, async () => {
+  await using netns = await testNamespace();
+  const prefix = ["ip", "netns", "exec", netns.name];
+  execFileSync("ip", ["-n", netns.name, "link", "set", "lo", "up"]);
+  await using server = new Program("examples/demo/echo_server.ts", ["7"], { prefix });
+  await server.printed(/^7$/m);
+  const examples = ["src/net", "src/netlink"].flatMap(docExamples);
+  assert.ok(examples.length >= 8, `only ${examples.length} examples found`);
+  for (const { title, code } of examples) {
+    const { code: exit, output } = await runModule(code, { prefix });
+    assert.equal(exit, 0, `${title}:\n${output}`);
+  }
+});

@@ -55,8 +55,9 @@ export interface ConnectOptions {
  * ```ts
  * import { connect } from "@x/pool";
  *
- * await using conn = await connect("localhost:8443", { timeout: 2_000, tls: { alpn: ["h2"] } });
- * console.log(conn.remoteAddress, conn.alpn);
+ * // With TLS: connect("example.com:443", { tls: { alpn: ["h2"] } })
+ * await using conn = await connect("localhost:7", { timeout: 2_000 });
+ * console.log(conn.remoteAddress);
  * ```
  */
 export async function connect(to: EndpointLike, options: ConnectOptions = {}): Promise<Conn> {
