@@ -45,6 +45,8 @@ export class ConnectError extends Error {
   readonly attempts: number;
 
   /**
+   * Made where connecting or using fails.
+   *
    * @param code what went wrong
    * @param options the endpoint concerned, the number of attempts and the cause
    */

@@ -4,6 +4,15 @@
  * @module
  */
 
+export type {
+  Dialer,
+  DialOptions,
+  DialTls,
+  RawSocket,
+  SocketEvents,
+  TcpTarget,
+  UnixTarget,
+} from "../../ffi/dial.ts";
 export { Conn } from "./conn.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { Endpoint, type EndpointLike } from "./endpoint.ts";
