@@ -13,6 +13,7 @@ export type {
   TcpTarget,
   UnixTarget,
 } from "../../ffi/dial.ts";
+export { PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
 export { Conn } from "./conn.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { Endpoint, type EndpointLike } from "./endpoint.ts";

@@ -24,8 +24,6 @@ type HookArguments<K extends Hook> = Parameters<NonNullable<Observer[K]>> extend
 /** Counts what happens and tells the observer, whose errors go to `onError`. */
 export class Reporter {
   options: ResolvedOptions;
-  acquired = 0;
-  fresh = 0;
   created = 0;
   createFailed = 0;
   detached = 0;
@@ -33,9 +31,6 @@ export class Reporter {
   aborted = 0;
   leaked = 0;
   errors = 0;
-  peakSize = 0;
-  peakLeases = 0;
-  peakWaiting = 0;
   readonly #destroyed: Record<DestroyReason, number>;
   #createMs = 0;
   #createMax = 0;
@@ -64,7 +59,14 @@ export class Reporter {
     this.errors++;
     const { observer, onError, name } = this.options;
     this.#guard(() => onError?.(error, during));
-    this.#guard(() => observer?.failed?.(error, during, name));
+    this.#guard(() => {
+      try {
+        observer?.failed?.(error, during, name);
+      } catch (broken) {
+        if (onError === undefined) throw broken;
+        onError(broken, "observe");
+      }
+    });
   }
 
   create(ms: number): void {
@@ -89,10 +91,8 @@ export class Reporter {
     return { count, mean: count === 0 ? 0 : this.#createMs / count, max: this.#createMax };
   }
 
-  get totals(): PoolTotals {
+  get totals(): Omit<PoolTotals, "acquired" | "reused"> {
     return {
-      acquired: this.acquired,
-      reused: this.acquired - this.fresh,
       created: this.created,
       createFailed: this.createFailed,
       detached: this.detached,
