@@ -26,17 +26,12 @@ interface Holdable {
 
 /** The longest delay that a timer takes, about 24.8 days. */
 export const LONGEST: number = 2 ** 31 - 1;
-const BUSY = 16;
 
 /** The clock as the pool uses it: whole milliseconds that never run backwards, and loose timers. */
 export class Time {
   readonly #clock: Clock;
   #offset: number;
   #last = 1;
-  #recent = 0;
-  readonly #forget = (): void => {
-    this.#recent = 0;
-  };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -47,18 +42,8 @@ export class Time {
   now(): number {
     const t = Math.floor(this.#clock.now()) + this.#offset;
     if (t < this.#last) this.#offset += this.#last - t;
-    else this.#last = t;
+    else this.#last = t > LONGEST ? t : t | 0; // a small integer needs no memory of its own
     return this.#last;
-  }
-
-  /** The time as read once per microtask batch while many callers ask, exact while few do. */
-  stamp(callers: number): number {
-    if (callers < BUSY) return this.now();
-    if (this.#recent === 0) {
-      this.#recent = this.now();
-      queueMicrotask(this.#forget);
-    }
-    return this.#recent;
   }
 
   /** A timer that does not keep the process alive; `Infinity` makes none. */

@@ -1,6 +1,5 @@
 import { Attempt } from "./attempt.ts";
 import { Time } from "./clock.ts";
-import { Deque } from "./deque.ts";
 import { PoolError, type PoolErrorCode } from "./error.ts";
 import { Lease } from "./lease.ts";
 import { Loans } from "./loans.ts";
@@ -10,6 +9,7 @@ import type { ResolvedOptions } from "./options.ts";
 import { LEVELS, WaitQueue } from "./queue.ts";
 import { Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
+import { Ring } from "./ring.ts";
 import { type Home, leasesOf, MARK, mark, reasonOf, SharedSlot, Slot, unmark } from "./slot.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
@@ -41,7 +41,7 @@ export class Core<T> implements Home<T> {
   options: ResolvedOptions;
   readonly time: Time;
   readonly slots: Slot<T>[] = [];
-  readonly idle: Deque<Slot<T>> = new Deque();
+  readonly idle: Ring<Slot<T>> = new Ring();
   readonly loans: Loans<T>;
   readonly sweeper: Sweeper<T>;
   /** Whether the clock is read at acquire and release. */
@@ -54,16 +54,23 @@ export class Core<T> implements Home<T> {
   readonly #attempts: Set<Attempt<T> | Attempt<boolean>> = new Set();
   readonly #shared: boolean;
   #share = Infinity; // leases that the next resource is thought to carry
-  #plain = false;
+  #plain = false; // neither time, nor observer, nor sharing, nor quota
+  #judged = false;
   #tracked = false;
+  #observed = false;
   #fifo = false;
   #maxUses = Infinity;
+  #maxSize = 0;
+  #queueLimit = 0;
+  #acquireTimeout = 0;
+  /** All that counts against `maxSize`: idle, lent, created, checked and closing. */
+  size = 0;
   #creating = 0;
   #checking = 0;
   #closing = 0;
   #leases = 0;
-  #acquired = 0;
-  #fresh = 0;
+  #pastUses = 0; // of slots that are gone
+  #pastUsed = 0; // slots that are gone and had been lent
   #peakLeases = 0;
   #peakSize = 0;
   #peakWaiting = 0;
@@ -104,11 +111,6 @@ export class Core<T> implements Home<T> {
     if (this.options.minIdle > 0) this.sweeper.wake(0);
   }
 
-  /** All that counts against `maxSize`. */
-  get size(): number {
-    return this.slots.length + this.#creating + this.#closing;
-  }
-
   get waiting(): number {
     return this.#queue.size;
   }
@@ -121,12 +123,12 @@ export class Core<T> implements Home<T> {
       if (refusal !== undefined) return refusal;
     }
     const slot = this.#take();
-    return slot === undefined ? this.#wait(o) : Promise.resolve(this.#lend(slot, 0));
+    return slot === undefined ? this.#wait(o) : Promise.resolve(this.#lend(slot));
   }
 
   tryAcquire(): Lease<T> | undefined {
     const slot = this.#take();
-    return slot === undefined ? undefined : this.#lend(slot, 0);
+    return slot === undefined ? undefined : this.#lend(slot);
   }
 
   #refuse(o: AcquireOptions): Promise<never> | undefined {
@@ -148,24 +150,31 @@ export class Core<T> implements Home<T> {
 
   #wait(o: AcquireOptions | undefined): Promise<Lease<T>> {
     const queue = this.#queue;
-    if (this.#closed !== undefined) {
-      return Promise.reject(this.#error("CLOSED", "Cannot acquire: the pool is closed"));
+    if (queue.size >= this.#queueLimit) {
+      const refusal = this.#full();
+      if (refusal !== undefined) return Promise.reject(refusal);
     }
-    const coming = this.#creating + this.#checking + Math.max(0, this.options.maxSize - this.size);
-    if (queue.size >= this.options.maxWaiting + coming) {
-      return Promise.reject(this.#error("QUEUE_FULL", "Cannot acquire: the queue is full"));
-    }
-    const lease = queue.wait(o?.timeout ?? this.options.acquireTimeout, o);
+    const lease = queue.wait(o?.timeout ?? this.#acquireTimeout, o);
     if (queue.size > this.#peakWaiting) this.#peakWaiting = queue.size;
-    this.#report.tell("waiting", queue.size);
-    this.pump();
+    if (this.#observed) this.#report.tell("waiting", queue.size);
+    if (this.size < this.#maxSize) this.pump();
     return lease;
+  }
+
+  #full(): PoolError | undefined {
+    if (this.#closed !== undefined) {
+      return this.#error("CLOSED", "Cannot acquire: the pool is closed");
+    }
+    const coming = this.#creating + this.#checking + Math.max(0, this.#maxSize - this.size);
+    if (this.#queue.size < this.#queueLimit + coming) return undefined;
+    return this.#error("QUEUE_FULL", "Cannot acquire: the queue is full");
   }
 
   /** The next slot that may be lent at once. May start the check of one that may not. */
   #take(): Slot<T> | undefined {
     const slot = this.#fifo ? this.idle.shift() : this.idle.pop();
-    return slot === undefined || this.#plain ? slot : this.#examine(slot);
+    if (slot === undefined || this.#plain && (!this.#judged || this.isUsable(slot))) return slot;
+    return this.#examine(slot);
   }
 
   #examine(first: Slot<T>): Slot<T> | undefined {
@@ -183,8 +192,7 @@ export class Core<T> implements Home<T> {
           return this.#freshest(now);
         }
       }
-      if (slot.state < MARK && !this.isUsable(slot)) mark(slot, "unusable");
-      if (slot.state < MARK) return slot;
+      if (slot.state < MARK && this.isUsable(slot)) return slot;
       this.#settle(slot);
     }
     return undefined;
@@ -200,29 +208,26 @@ export class Core<T> implements Home<T> {
     return undefined;
   }
 
-  #lend(slot: Slot<T>, waited: number): Lease<T> {
+  #lend(slot: Slot<T>, waited = 0): Lease<T> {
     slot.state++;
-    if (slot.uses++ === 0) this.#fresh++;
-    this.#acquired++;
+    slot.uses++;
     if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
     if (this.#tracked) {
       if (this.#shared) this.#rest(slot);
       return this.loans.lend(slot, waited);
     }
-    const lease = new Lease<T>(slot);
-    slot.lease = lease;
-    return lease;
+    return slot.lease = new Lease<T>(slot);
   }
 
   /** A created, released or checked slot: to the first waiter, else to the idle ones. */
   #offer(slot: Slot<T>): void {
     const queue = this.#queue;
-    while (queue.size > 0 && this.#hasRoom(slot)) {
-      const waiter = queue.take()!;
-      const waited = this.#tracked ? this.time.now() - waiter.since : 0;
-      waiter.resolve(this.#lend(slot, waited));
+    while (queue.size > 0 && (!this.#shared || this.#hasRoom(slot))) {
+      const waiter = queue.next();
+      const waited = this.#observed ? this.time.now() - waiter.since : 0;
+      queue.settle(waiter, this.#lend(slot, waited));
+      if (!this.#shared) return;
     }
-    if (leasesOf(slot) > 0 && !this.#shared) return;
     if (this.#quota !== undefined && leasesOf(slot) === 0 && this.#quota.wanted(this)) {
       return this.evictOne(slot, "evicted");
     }
@@ -231,7 +236,7 @@ export class Core<T> implements Home<T> {
 
   #hasRoom(slot: Slot<T>): boolean {
     if (slot.state >= MARK || slot.uses >= this.#maxUses) return false;
-    return leasesOf(slot) < (this.#shared ? this.#capacity(slot) : 1);
+    return leasesOf(slot) < this.#capacity(slot);
   }
 
   #capacity(slot: Slot<T>): number {
@@ -258,11 +263,22 @@ export class Core<T> implements Home<T> {
   // Taking back
 
   giveBack(slot: Slot<T>): void {
-    slot.state--;
-    this.#leases--;
-    if (!this.#plain && slot.state < MARK && !this.isUsable(slot)) mark(slot, "unusable");
-    if (slot.state === 0 && slot.uses < this.#maxUses) this.#offer(slot);
-    else this.#settle(slot);
+    const fit = slot.state === 1 && slot.uses < this.#maxUses &&
+      (!this.#judged || this.isUsable(slot));
+    if (!fit || !this.#plain) {
+      slot.state--;
+      this.#leases--;
+      if (fit && slot.state === 0) this.#offer(slot);
+      else this.#settle(slot);
+    } else if (this.#queue.size > 0) {
+      slot.uses++; // from hand to hand, it counts as lent all the time
+      const waiter = this.#queue.next();
+      this.#queue.settle(waiter, slot.lease = new Lease<T>(slot));
+    } else {
+      slot.state = 0;
+      this.#leases--;
+      this.idle.push(slot);
+    }
   }
 
   giveUp(slot: Slot<T>, reason: DestroyReason): void {
@@ -289,21 +305,24 @@ export class Core<T> implements Home<T> {
     if (slot.index < 0) return;
     if (reasonOf(slot) === "shrunk" && this.size <= this.options.maxSize) unmark(slot);
     if (slot.uses >= this.#maxUses) mark(slot, "uses");
-    if (slot.state < MARK) this.#offer(slot);
+    if (slot.state < MARK && this.isUsable(slot)) this.#offer(slot);
     else if (leasesOf(slot) === 0) this.destroy(slot, reasonOf(slot)!);
     else this.pump();
   }
 
   // Judging
 
+  /** Asks the factory; a slot that is not usable, or no longer to be lent, is marked afterwards. */
   isUsable(slot: Slot<T>): boolean {
-    if (this.#factory.usable === undefined) return true;
     try {
-      return this.#factory.usable(slot.resource);
+      if (this.#factory.usable !== undefined && !this.#factory.usable(slot.resource)) {
+        mark(slot, "unusable");
+      }
     } catch (error) {
       this.#report.fail(error, "usable");
-      return false;
+      mark(slot, "unusable");
     }
+    return slot.state < MARK;
   }
 
   isOld(slot: Slot<T>, now: number): boolean {
@@ -377,7 +396,7 @@ export class Core<T> implements Home<T> {
   }
 
   #create(): boolean {
-    if (this.#retry.waiting || this.size >= this.options.maxSize) return false;
+    if (this.#retry.waiting || this.size >= this.#maxSize) return false;
     if (this.#quota !== undefined && !this.#quota.enter(this)) return false;
     const { createTimeout } = this.options;
     const started = this.time.now();
@@ -407,7 +426,7 @@ export class Core<T> implements Home<T> {
     );
     this.#creating++;
     this.#attempts.add(attempt);
-    if (this.size > this.#peakSize) this.#peakSize = this.size;
+    if (++this.size > this.#peakSize) this.#peakSize = this.size;
     attempt.run((signal) => this.#factory.create({ signal }));
     return true;
   }
@@ -503,9 +522,12 @@ export class Core<T> implements Home<T> {
     }
     slot.index = -1;
     slot.lease = null;
+    this.#pastUses += slot.uses;
+    if (slot.uses > 0) this.#pastUsed++;
   }
 
   #vacated(): void {
+    this.size--;
     this.#quota?.leave(this);
     if (this.#closed !== undefined && this.size === 0) this.#drained();
     this.pump();
@@ -578,14 +600,20 @@ export class Core<T> implements Home<T> {
   /** Copies what the hot path asks for, and what others keep of the options. */
   #adopt(): void {
     const o = this.options;
-    const observed = o.observer?.acquired !== undefined || o.observer?.released !== undefined;
+    const uses = o.observer?.acquired !== undefined || o.observer?.released !== undefined;
+    this.#observed = o.observer !== undefined;
     this.#report.options = o;
     this.#queue.ageAfter = o.ageAfter;
+    this.#queue.exact = this.#observed;
     this.#fifo = o.order === "fifo";
     this.#maxUses = o.maxUses;
-    this.#tracked = this.#shared || observed || o.leakAfter !== Infinity;
+    this.#maxSize = o.maxSize;
+    this.#acquireTimeout = o.acquireTimeout;
+    this.#queueLimit = this.#closed === undefined ? o.maxWaiting : 0;
+    this.#tracked = this.#shared || uses || o.leakAfter !== Infinity;
     this.timed = !this.sweeper.running || this.#factory.check !== undefined;
-    this.#plain = !this.timed && !this.#shared && this.#factory.usable === undefined;
+    this.#plain = !this.timed && !this.#tracked && !this.#observed && this.#quota === undefined;
+    this.#judged = this.#factory.usable !== undefined;
   }
 
   maintain(on: boolean): void {
@@ -597,7 +625,13 @@ export class Core<T> implements Home<T> {
   get stats(): PoolStats {
     const report = this.#report;
     let leased = 0;
-    for (const slot of this.slots) if (leasesOf(slot) > 0) leased++;
+    let acquired = this.#pastUses;
+    let used = this.#pastUsed;
+    for (const slot of this.slots) {
+      if (leasesOf(slot) > 0) leased++;
+      if (slot.uses > 0) used++;
+      acquired += slot.uses;
+    }
     return {
       size: this.size,
       idle: this.slots.length - leased - this.#checking,
@@ -607,7 +641,7 @@ export class Core<T> implements Home<T> {
       checking: this.#checking,
       closing: this.#closing,
       waiting: this.#queue.size,
-      totals: { ...report.totals, acquired: this.#acquired, reused: this.#acquired - this.#fresh },
+      totals: { ...report.totals, acquired, reused: acquired - used },
       peak: { size: this.#peakSize, leases: this.#peakLeases, waiting: this.#peakWaiting },
       createTime: report.createTime,
     };
@@ -638,6 +672,7 @@ export class Core<T> implements Home<T> {
   #shut(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = promise;
+    this.#queueLimit = 0;
     this.#drained = (): void => {
       this.#drained = (): void => {};
       resolve();

@@ -1,7 +1,7 @@
 import type { Core } from "./core.ts";
 import type { DestroyReason } from "./observer.ts";
 import { sweepInterval } from "./options.ts";
-import { leasesOf, mark, type Slot } from "./slot.ts";
+import { leasesOf, mark, reasonOf, type Slot } from "./slot.ts";
 
 /**
  * Looks at all slots now and then, so that neither acquire nor release reads a clock: what changed
@@ -71,7 +71,7 @@ export class Sweeper<T> {
         : spare > 0 && core.isStale(slot, now)
         ? "idle"
         : !core.isUsable(slot)
-        ? "unusable"
+        ? reasonOf(slot)
         : undefined;
       if (reason === undefined && due.length < most && core.isDue(slot, now)) {
         due.push(slot);

@@ -1,24 +1,18 @@
 import type { Lease } from "./lease.ts";
 import type { SignalGroup } from "./signals.ts";
 
-/** One queued acquire: a link of its priority's list, and of the list of its deadline's bucket. */
+/** The function that settles a waiter's promise. */
+export type Resolve<T> = (lease: Lease<T> | PromiseLike<Lease<T>>) => void;
+
+/**
+ * One queued acquire. Whoever settles it takes its `resolve`; the queue drops a waiter
+ * without one when it comes across it.
+ */
 export class Waiter<T> {
-  next: Waiter<T> | null = null;
-  prev: Waiter<T> | null = null;
-  later: Waiter<T> | null = null;
-  sooner: Waiter<T> | null = null;
+  /** When it was queued; 0 while nobody has read the clock for it. */
+  since = 0;
   group: SignalGroup<T> | null = null;
 
-  /** `deadline` 0 means none. */
-  constructor(
-    readonly resolve: (lease: Lease<T> | PromiseLike<Lease<T>>) => void,
-    readonly level: number,
-    readonly since: number,
-    readonly deadline: number,
-  ) {}
-
-  /** Keeping `resolve` alone lets the engine free the other function of every waiter. */
-  reject(error: unknown): void {
-    this.resolve(Promise.reject(error));
-  }
+  /** `deadline` is the time allowed until `since` is known; 0 means none. */
+  constructor(public resolve: Resolve<T> | null, readonly level: number, public deadline: number) {}
 }
