@@ -157,7 +157,9 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
           })),
       );
       const stats = pool.stats(endpoint);
-      assert.equal(stats.totalCreated + stats.totalReused, 400);
+      // A connection may be opened for somebody who is then served by another: it is never lent.
+      const lent = stats.totalCreated + stats.totalReused;
+      assert.ok(lent >= 400 && lent <= 404, `${lent}`);
       assert.ok(stats.totalCreated >= 8 && stats.totalCreated <= 12, `${stats.totalCreated}`);
     }
   });
