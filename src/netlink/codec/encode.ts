@@ -1,6 +1,6 @@
 /** Writes attributes from plain objects, from views, or from what `toJSON` made of them. */
 
-import { ipBytes, parseHex, parseIp, parseIpv4, parseIpv6 } from "./address.ts";
+import { ipBytes, parseHex, parseIp } from "./address.ts";
 import type { Codec } from "./codec.ts";
 import type { EnumTable } from "./enums.ts";
 import type { AttributeSpec, ScalarType, ValueSpec } from "./spec.ts";
@@ -382,13 +382,7 @@ function binary(
     return out.subarray(0, value.length * size);
   }
   if (typeof value !== "string") throw new Unfit("must be a Uint8Array or text", value);
-  const ip = spec.hint === "ipv4"
-    ? parseIpv4(value)
-    : spec.hint === "ipv6"
-    ? parseIpv6(value)
-    : spec.hint === "ipv4-or-v6"
-    ? parseIp(value)
-    : undefined;
+  const ip = spec.hint?.startsWith("ip") ? parseIp(value) : undefined;
   const parsed = ip === undefined ? parseHex(value) : ipBytes(ip);
   if (parsed === undefined) {
     const form = spec.hint?.startsWith("ip") ? "an IP address" : "hexadecimal digits";

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NetlinkError } from "../../src/netlink/error.ts";
+import { MalformedError } from "../../src/netlink/codec/malformed.ts";
+import { RouteConnection } from "../../src/netlink/route_connection.ts";
+import { datagram, FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
+
+const NEWLINK = 16, ERROR = 2, DONE = 3, MULTI = 2, INTERRUPTED = 0x10;
+
+/** A link message with an index and a name. */
+function link(to: { sequence: number; portId?: number }, index: number, flags = 0): Uint8Array {
+  const name = [...new TextEncoder().encode(`eth${index}`)].slice(0, 4);
+  const body = [
+    0,
+    0,
+    0,
+    0,
+    ...int32(index),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    9,
+    0,
+    3,
+    0,
+    ...name,
+    0,
+    0,
+    0,
+    0,
+  ];
+  return message(NEWLINK, to, body, flags);
+}
+
+const done = (to: Sent, code = 0) => message(DONE, to, int32(code), MULTI);
+const ack = (to: Sent, code = 0) => message(ERROR, to, [...int32(code), ...to.bytes.slice(0, 16)]);
+
+async function open(answer: (request: Sent, kernel: FakeKernel) => void) {
+  const kernel = new FakeKernel();
+  kernel.answer = (request) => answer(request, kernel);
+  const nl = await RouteConnection.open({ adapter: kernel, timeout: 200 });
+  return { kernel, nl, [Symbol.asyncDispose]: () => nl[Symbol.asyncDispose]() };
+}
+
+const rejects = (promise: Promise<unknown>, code: string, pattern = /./) =>
+  assert.rejects(promise, (error: NetlinkError) => {
+    assert.ok(error instanceof NetlinkError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, pattern);
+    return true;
+  });
+
+describe("a request", () => {
+  it("takes no answer that is not the kernel's, to its port, with its number, and direct", async () => {
+    await using t = await open((request, kernel) => {
+      kernel.queue(link(request, 66), { portId: 99 });
+      kernel.queue(link(request, 67), { groups: 1 });
+      kernel.queue(link({ ...request, portId: 1 }, 68));
+      kernel.queue(link({ ...request, sequence: request.sequence + 1 }, 69));
+      kernel.queue(datagram(link({ ...request, sequence: 5 }, 70), link(request, 3)));
+    });
+    assert.equal((await t.nl.links.get(3)).index, 3);
+    assert.equal(t.kernel.unread, 0);
+    assert.ok(t.nl.usable);
+  });
+
+  it("starts its numbers at random", async () => {
+    const first = [];
+    for (let i = 0; i < 8; i++) {
+      await using t = await open((request, kernel) => kernel.queue(link(request, 1)));
+      await t.nl.links.get(1);
+      first.push(t.kernel.sent[0].sequence);
+    }
+    assert.equal(new Set(first).size, 8);
+  });
+
+  it("waits for an answer that comes later, and takes the right one of two", async () => {
+    await using t = await open(() => {});
+    const both = Promise.all([t.nl.links.get(1), t.nl.links.get(2)]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.ok(!t.nl.usable);
+    const [one, two] = t.kernel.sent;
+    t.kernel.queue(link(two, 2));
+    t.kernel.queue(link(one, 1));
+    assert.deepEqual((await both).map((l) => l.index), [1, 2]);
+    assert.ok(t.nl.usable);
+  });
+
+  it("gives up after its time, and leaves the connection unusable until the answer is in", async () => {
+    await using t = await open(() => {});
+    await rejects(
+      t.nl.links.get(1, { timeout: 20 }),
+      "ETIMEDOUT",
+      /get link 1: no answer within 20 ms/,
+    );
+    assert.ok(!t.nl.usable);
+    t.kernel.queue(link(t.kernel.sent[0], 1));
+    assert.ok(t.nl.usable);
+  });
+
+  it("rejects with the signal's own reason, before and while it waits", async () => {
+    await using t = await open(() => {});
+    const reason = new Error("enough");
+    await assert.rejects(t.nl.links.get(1, { signal: AbortSignal.abort(reason) }), reason);
+    assert.equal(t.kernel.sent.length, 0);
+    const controller = new AbortController();
+    const waiting = t.nl.links.get(1, { signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 5);
+    await assert.rejects(waiting, reason);
+    assert.ok(!t.nl.usable);
+  });
+
+  it("fails when the connection is closed meanwhile, and afterwards", async () => {
+    await using t = await open(() => {});
+    const waiting = t.nl.links.get(1);
+    setTimeout(() => t.nl.close(), 5);
+    await rejects(waiting, "EBADF", /closed/);
+    await rejects(t.nl.links.get(1), "EBADF", /closed/);
+    t.nl.close();
+    assert.equal(t.kernel.closed, 1);
+  });
+
+  it("reports a cut datagram with its true length, and the next one may be longer", async () => {
+    const long = (request: Sent) => datagram(link(request, 1), new Uint8Array(100_000));
+    await using t = await open((request, kernel) => {
+      const bytes = long(request);
+      new DataView(bytes.buffer).setUint32(0, bytes.length, true);
+      kernel.queue(bytes);
+    });
+    await rejects(t.nl.links.get(1), "EMSGSIZE", /message of 1000\d\d bytes was cut to 65536/);
+    assert.ok(t.nl.usable);
+    assert.equal((await t.nl.links.get(1)).index, 1);
+  });
+
+  it("breaks for good when messages no longer follow each other", async () => {
+    await using t = await open((request, kernel) => {
+      const bytes = link(request, 1);
+      bytes[0] = 200;
+      kernel.queue(bytes);
+    });
+    await assert.rejects(t.nl.links.get(1), MalformedError);
+    assert.ok(!t.nl.usable);
+    await assert.rejects(t.nl.links.get(1), MalformedError);
+  });
+
+  it("breaks for good when receiving fails", async () => {
+    await using t = await open((_, kernel) => kernel.queue(105));
+    await rejects(t.nl.links.get(1), "ENOBUFS");
+    assert.ok(!t.nl.usable);
+  });
+});
+
+describe("a dump", () => {
+  it("honours the code inside its end, and accepts an end without one", async () => {
+    let code: number[] = int32(-95);
+    await using t = await open((request, kernel) => {
+      kernel.queue(datagram(link(request, 1, MULTI), message(DONE, request, code, MULTI)));
+    });
+    await rejects(t.nl.links.list().toArray(), "EOPNOTSUPP", /list links/);
+    code = [];
+    assert.equal((await t.nl.links.list().toArray()).length, 1);
+    assert.ok(t.nl.usable);
+  });
+
+  it("is read again when it was interrupted, wherever the mark stands", async () => {
+    let left = 3;
+    await using t = await open((request, kernel) => {
+      const mark = left-- > 0 ? INTERRUPTED : 0;
+      kernel.queue(link(request, 1, MULTI));
+      kernel.queue(link(request, 2, MULTI | mark));
+      kernel.queue(done(request));
+    });
+    assert.deepEqual((await t.nl.links.list().toArray()).map((l) => l.index), [1, 2]);
+    assert.equal(t.kernel.sent.length, 4);
+  });
+
+  it("fails rather than pass off a part as the whole, when it is interrupted for ever", async () => {
+    await using t = await open((request, kernel) => {
+      kernel.queue(datagram(link(request, 1, MULTI | INTERRUPTED), done(request)));
+    });
+    await rejects(t.nl.links.list().toArray(), "EINTR", /changed while it was read, 10 times/);
+    const seen: number[] = [];
+    await rejects(
+      (async () => {
+        for await (const l of t.nl.links.list({ whole: false })) seen.push(l.index);
+      })(),
+      "EINTR",
+      /1 time in a row/,
+    );
+    assert.deepEqual(seen, [1]);
+  });
+
+  it("that is left early is read to its end, before the next one starts", async () => {
+    const parts: Uint8Array[] = [];
+    await using t = await open((request, kernel) => {
+      assert.equal(kernel.unread, 0, "a second dump while the first is unfinished is EBUSY");
+      for (let i = 1; i < 5; i++) parts.push(link(request, i, MULTI));
+      for (const part of [...parts.splice(0), done(request)]) kernel.queue(part);
+    });
+    for await (const l of t.nl.links.list({ whole: false })) {
+      if (l.index === 2) break;
+    }
+    assert.ok(t.nl.usable);
+    assert.equal((await t.nl.links.list().toArray()).length, 4);
+  });
+
+  it("whose end does not come makes the connection unusable when it is left", async () => {
+    await using t = await open((request, kernel) => kernel.queue(link(request, 1, MULTI)));
+    for await (const _ of t.nl.links.list({ whole: false })) break;
+    assert.ok(!t.nl.usable);
+    t.kernel.queue(done(t.kernel.sent[0]));
+    assert.ok(t.nl.usable);
+  });
+
+  it("may nest in another, and requests may come between its parts", async () => {
+    await using t = await open((request, kernel) => {
+      if (request.flags & 0x300) {
+        for (const i of [1, 2]) kernel.queue(link(request, i, MULTI));
+        kernel.queue(done(request));
+      } else if (request.flags & 4) kernel.queue(ack(request));
+      else kernel.queue(link(request, request.bytes[20]));
+    });
+    const seen = [];
+    for await (const a of t.nl.links.list({ whole: false })) {
+      await t.nl.links.set(a.index, { up: true });
+      for await (const b of t.nl.links.list({ whole: false })) {
+        seen.push(`${a.index}${b.index}${(await t.nl.links.get(7)).index}`);
+      }
+    }
+    assert.deepEqual(seen, ["117", "127", "217", "227"]);
+    assert.ok(t.nl.usable);
+  });
+
+  it("that is aborted leaves the connection unusable until the rest is read", async () => {
+    await using t = await open((request, kernel) => kernel.queue(link(request, 1, MULTI)));
+    const controller = new AbortController(), reason = new Error("enough");
+    setTimeout(() => controller.abort(reason), 5);
+    await assert.rejects(t.nl.links.list({ signal: controller.signal }).toArray(), reason);
+    assert.ok(!t.nl.usable);
+    t.kernel.queue(datagram(link(t.kernel.sent[0], 2, MULTI), done(t.kernel.sent[0])));
+    assert.ok(t.nl.usable);
+  });
+});
+
+describe("a refusal", () => {
+  const attribute = (type: number, payload: number[]) => {
+    const length = 4 + payload.length;
+    return [length, 0, type, 0, ...payload, ...Array((4 - (length % 4)) % 4).fill(0)];
+  };
+  const refuse = (request: Sent, errno: number, details: number[]) =>
+    message(ERROR, request, [...int32(-errno), ...request.bytes.slice(0, 16), ...details], 0x300);
+
+  it("carries the kernel's words and the path of the attribute that it points at", async () => {
+    await using t = await open((request, kernel) => {
+      // The offset of linkinfo.data.id: found in the request as the test made it.
+      const bytes = request.bytes;
+      const at = bytes.findIndex((_, i) =>
+        i >= 32 && i % 4 === 0 && bytes[i] === 8 && bytes[i + 2] === 1 && bytes[i + 4] === 42
+      );
+      const text = [...new TextEncoder().encode("no such thing"), 0];
+      kernel.queue(refuse(request, 22, [...attribute(1, text), ...attribute(2, int32(at))]));
+    });
+    await assert.rejects(
+      t.nl.links.add({ name: "vx0", kind: "vxlan", id: 42 }),
+      (error: NetlinkError) => {
+        assert.equal(error.kernelMessage, "no such thing");
+        assert.equal(error.attribute, "linkinfo.data.id");
+        assert.equal(error.operation, "add link vx0");
+        assert.ok(error.isInvalid && !error.isNotFound);
+        const message = "no such thing, attribute linkinfo.data.id (EINVAL)";
+        assert.equal(error.message, `Cannot add link vx0: ${message}`);
+        return true;
+      },
+    );
+  });
+
+  it("names an attribute that is missing, and the limits of one that is wrong", async () => {
+    let details: number[] = attribute(5, int32(3));
+    await using t = await open((request, kernel) => kernel.queue(refuse(request, 22, details)));
+    const failure = () => t.nl.links.set(1, { mtu: 5 }).then(() => assert.fail(), (e) => e);
+    assert.equal((await failure()).missing, "ifname");
+    details = attribute(4, [
+      ...attribute(1, int32(4)),
+      ...attribute(4, [...int32(68), 0, 0, 0, 0]),
+    ]);
+    assert.deepEqual((await failure()).policy, { type: 4, min: 68 });
+  });
+
+  it("with details that make no sense is an error all the same", async () => {
+    await using t = await open((request, kernel) => {
+      kernel.queue(refuse(request, 22, attribute(2, int32(100_000))));
+    });
+    await rejects(t.nl.links.set(1, { mtu: 5 }), "EINVAL");
+  });
+});

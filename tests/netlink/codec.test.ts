@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ipBytes, ipv6Text, parseHex, parseIp } from "../../src/netlink/codec/address.ts";
+import { Codec } from "../../src/netlink/codec/codec.ts";
+import { Encoder, type Values } from "../../src/netlink/codec/encode.ts";
+import { MalformedError } from "../../src/netlink/codec/malformed.ts";
+import type { FamilySpec } from "../../src/netlink/codec/spec.ts";
+import { Writer } from "../../src/netlink/codec/writer.ts";
+import { spec as link } from "../../src/netlink/spec/rt-link.ts";
+import { spec as tc } from "../../src/netlink/spec/tc.ts";
+
+/** A family that has one of everything. */
+const sample: FamilySpec = {
+  name: "sample",
+  protocol: 0,
+  version: 1,
+  constants: {},
+  enums: {
+    colour: { entries: { red: 0, green: 1, blue: 7 } },
+    ability: { flags: true, entries: { walk: 1, swim: 2, fly: 0x80000000 } },
+  },
+  structs: {
+    head: { kind: { type: "u8" }, big: { type: "u16", big: true } },
+    wide: { a: { type: "u8" }, b: { type: "u64" }, mac: { type: "binary", len: 6, hint: "mac" } },
+  },
+  sets: {
+    main: {
+      u8: { id: 1, type: "u8" },
+      s16: { id: 2, type: "s16", big: true },
+      u64: { id: 3, type: "u64" },
+      colour: { id: 4, type: "u32", enum: "colour" },
+      abilities: { id: 5, type: "u32", enum: "ability", flags: true },
+      name: { id: 6, type: "string" },
+      address: { id: 7, type: "binary", hint: "ipv4-or-v6" },
+      wide: { id: 8, type: "binary", struct: "wide" },
+      many: { id: 9, type: "u16", multi: true },
+      inner: { id: 10, type: "nest", nest: "inner" },
+      list: { id: 11, type: "indexed-array", sub: "nest", nest: "inner" },
+      levels: { id: 12, type: "nest-type-value", sub: "nest", nest: "inner", levels: ["x", "y"] },
+      flag: { id: 13, type: "flag" },
+      size: { id: 14, type: "uint" },
+      numbers: { id: 15, type: "binary", sub: "u16" },
+    },
+    inner: {
+      value: { id: 1, type: "u32", big: true },
+      inner: { id: 2, type: "nest", nest: "inner" },
+    },
+  },
+  messages: {},
+  operations: { get: { set: "main", header: "head", do: [16, 16] } },
+  groups: {},
+};
+const codec = new Codec(sample), encoder = new Encoder(codec);
+
+function bytes(values: Values): Uint8Array {
+  const writer = new Writer(16);
+  for (let i = 0; i < 4; i++) writer.word(0);
+  encoder.request(writer, "get", values);
+  writer.words[0] = writer.length;
+  return writer.bytes.slice(0, writer.length);
+}
+
+// deno-lint-ignore no-explicit-any -- the sample family has no generated types
+function read(message: Uint8Array): any {
+  return new (codec.message("get"))(new Int32Array(message.slice().buffer), 0);
+}
+
+const hex = (b: Uint8Array) => [...b].map((x) => x.toString(16).padStart(2, "0")).join("");
+
+describe("the codec", () => {
+  it("puts each type on the wire as linux/netlink.h has it", () => {
+    const wire = (values: Values) => hex(bytes(values).subarray(20));
+    assert.equal(hex(bytes({ header: { kind: 1, big: 2 } }).subarray(16)), "01000002");
+    assert.equal(wire({ u8: 255 }), "05000100ff000000");
+    assert.equal(wire({ s16: -2 }), "06000200fffe0000");
+    assert.equal(wire({ u64: 2n ** 64n - 2n }), "0c000300feffffffffffffff");
+    assert.equal(wire({ colour: "blue" }), "0800040007000000");
+    assert.equal(wire({ abilities: ["walk", "fly"] }), "0800050001000080");
+    assert.equal(wire({ name: "eth0" }), "090006006574683000000000");
+    assert.equal(wire({ address: "10.0.0.1" }), "080007000a000001");
+    assert.equal(wire({ many: [1, 2] }), "06000900010000000600090002000000");
+    assert.equal(wire({ inner: { value: 1 } }), "0c000a800800010000000001");
+    assert.equal(
+      wire({ list: [{}, { value: 1 }] }),
+      "14000b80040001800c000280" + "0800010000000001",
+    );
+    assert.equal(
+      wire({ levels: [{ x: 3, y: 4, value: { value: 1 } }] }),
+      "14000c80" + "10000380" + "0c000480" + "0800010000000001",
+    );
+    assert.equal(wire({ flag: true }) + wire({ flag: false }), "04000d00");
+    assert.equal(wire({ size: 1 }), "08000e0001000000");
+    assert.equal(wire({ size: 2 ** 32 }), "0c000e000000000001000000");
+    assert.equal(wire({ numbers: [1, 2, 3] }), "0a000f000100020003000000");
+    assert.equal(
+      wire({ wide: { a: 1, b: 2, mac: "02:00:00:00:00:03" } }),
+      "1c000800" + "0100000000000000" + "0200000000000000" + "0200000000030000",
+    );
+  });
+
+  it("reads back what it wrote, through getters", () => {
+    const view = read(bytes({
+      header: { kind: 9, big: 0x1234 },
+      u8: 200,
+      s16: -300,
+      u64: 2n ** 63n,
+      colour: 99,
+      abilities: ["swim", "fly", 16],
+      name: "ünï",
+      address: "2001:db8::1",
+      wide: { b: 2 ** 40 },
+      many: [7, 8],
+      inner: { inner: { value: 5 } },
+      list: [{ value: 1 }, { value: 2, $index: 9 }],
+      levels: [{ x: 1, y: 2, value: {} }],
+      flag: true,
+    }));
+    assert.equal(view.header.kind, 9);
+    assert.equal(view.header.big, 0x1234);
+    assert.equal(view.u8, 200);
+    assert.equal(view.s16, -300);
+    assert.equal(view.u64, 2n ** 63n);
+    assert.equal(view.colour, 99);
+    assert.deepEqual(view.abilities, ["swim", "fly", 16]);
+    assert.equal(view.name, "ünï");
+    assert.equal(view.address, "2001:db8::1");
+    assert.equal(view.wide.b, 2 ** 40);
+    assert.deepEqual(view.many, [7, 8]);
+    assert.equal(view.inner.inner.value, 5);
+    // deno-lint-ignore no-explicit-any -- as above
+    assert.deepEqual(view.list.map((e: any) => [e.value, e.$index]), [[1, 1], [2, 9]]);
+    assert.equal(view.levels[0].y, 2);
+    assert.equal(view.flag, true);
+    assert.equal(view.size, undefined);
+  });
+
+  it("is exact for integers beyond 2^53 and plain numbers below", () => {
+    assert.equal(read(bytes({ u64: 2 ** 53 - 1 })).u64, 2 ** 53 - 1);
+    assert.equal(read(bytes({ u64: 2n ** 53n + 1n })).u64, 2n ** 53n + 1n);
+    assert.equal(read(bytes({ u64: "18446744073709551615" })).u64, 2n ** 64n - 1n);
+  });
+
+  it("keeps unknown attributes, raw and in order, through views and through JSON", () => {
+    const first = bytes({ u8: 1, "32999": "0102", name: "x" });
+    const view = read(first);
+    assert.deepEqual(view.raw(32999 & 0x3fff), new Uint8Array([1, 2]));
+    assert.equal(view.raw(77), undefined);
+    assert.deepEqual(bytes(view), first);
+    const again = read(bytes(JSON.parse(JSON.stringify(view))));
+    assert.deepEqual(again.toJSON(), view.toJSON());
+    assert.equal(view.toJSON()["32999"], "0102");
+  });
+
+  it("reads members that an older kernel does not have as zero", () => {
+    const message = bytes({ wide: { a: 3, b: 4 } });
+    message[0] -= 16;
+    message[20] -= 16;
+    const { wide } = read(message.slice(0, message.length - 16));
+    assert.equal(wide.a, 3);
+    assert.equal(wide.b, 0);
+    assert.equal(wide.mac, "");
+  });
+
+  it("refuses a malformed message with the offset, and only then", () => {
+    const tooLong = bytes({ u8: 1 });
+    tooLong[20] = 200;
+    assert.throws(() => read(tooLong).u8, (e: MalformedError) => {
+      assert.ok(e instanceof MalformedError);
+      assert.equal(e.offset, 20);
+      assert.match(e.message, /attribute 1 claims 200 bytes where 8 are left at byte 20/);
+      return true;
+    });
+    const endless = bytes({ u8: 1 });
+    endless[20] = 0;
+    assert.throws(() => read(endless).name, MalformedError);
+    const short = bytes({ u64: 1 });
+    short[20] = 8;
+    short[0] -= 4;
+    assert.throws(() => read(short.slice(0, -4)).u64, /has 4 bytes instead of 8/);
+  });
+
+  it("names the parameter and the value that it cannot encode", () => {
+    const fails = (values: Values, error: RegExp) => assert.throws(() => bytes(values), error);
+    fails({ u8: 256 }, /RangeError: Cannot encode u8: must be 0 to 255, current value is 256/);
+    fails({ u8: 1.5 }, /Cannot encode u8: must be an integer, current value is 1.5/);
+    fails({ u8: "1" }, /Cannot encode u8: must be an integer, current value is "1"/);
+    fails({ u64: -1n }, /Cannot encode u64: must be 0 to 18446744073709551615/);
+    fails({ u64: 2 ** 60 }, /Cannot encode u64: must be an integer, exact as a number or a bigint/);
+    fails({ inner: { inner: { value: -1 } } }, /Cannot encode inner.inner.value: must be 0 to/);
+    fails({ list: [{}, { value: -1 }] }, /Cannot encode list.1.value/);
+    fails({ levels: [{ x: 1, y: -1, value: {} }] }, /Cannot encode levels.0/);
+    fails({ colour: "pink" }, /Cannot encode colour: must be one of red, green, blue/);
+    fails({ address: "10.0.0.256" }, /Cannot encode address: must be an IP address/);
+    fails({ name: "a\0b" }, /Cannot encode name: must be a string without NUL/);
+    fails({ nmae: "a" }, /Cannot encode nmae: main has no such attribute/);
+    fails({ wide: { c: 1 } }, /Cannot encode wide.c: the struct has no such member/);
+    fails({ header: { big: 70000 } }, /Cannot encode header.big: must be 0 to 65535/);
+    fails({ inner: { "5": new Uint8Array(70000) } }, /holds at most 65531 bytes/);
+  });
+
+  it("chooses a sub-message by its selector, beside it or in an enclosing nest", () => {
+    const links = new Codec(link), writer = new Writer();
+    for (let i = 0; i < 4; i++) writer.word(0);
+    new Encoder(links).request(writer, "newlink", {
+      linkinfo: { kind: "vlan", data: { id: 5, protocol: "8021ad" } },
+    });
+    writer.words[0] = writer.length;
+    const view = new (links.message("getlink"))(writer.words, 0).toJSON();
+    assert.deepEqual(view.linkinfo, { kind: "vlan", data: { id: 5, protocol: "8021ad" } });
+    assert.throws(
+      () => new Encoder(links).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
+      /Cannot encode linkinfo.data: kind must be one of bond, bridge/,
+    );
+
+    const qdiscs = new Codec(tc);
+    writer.length = 16;
+    new Encoder(qdiscs).request(writer, "newqdisc", {
+      kind: "fq_codel",
+      stats2: { app: { header: {} } },
+    });
+    writer.words[0] = writer.length;
+    const stats = new (qdiscs.message("getqdisc"))(writer.words, 0).toJSON();
+    assert.equal(stats.kind, "fq_codel");
+    assert.equal(typeof (stats.stats2 as Values).app, "object");
+  });
+});
+
+describe("address text", () => {
+  const text = (input: string) => {
+    const words = parseIp(input);
+    return words && ipv6Text(new Int32Array(words), 0);
+  };
+
+  it("follows RFC 5952", () => {
+    const cases = {
+      "2001:DB8::1": "2001:db8::1",
+      "2001:db8:0:0:0:0:2:1": "2001:db8::2:1",
+      "2001:db8:0:1:1:1:1:1": "2001:db8:0:1:1:1:1:1",
+      "2001:0:0:1:0:0:0:1": "2001:0:0:1::1",
+      "2001:db8:0:0:1:0:0:1": "2001:db8::1:0:0:1",
+      "0:0:0:0:0:0:0:0": "::",
+      "::1": "::1",
+      "1::": "1::",
+      "fe80:0000::00AB": "fe80::ab",
+      "::ffff:192.0.2.1": "::ffff:192.0.2.1",
+      "::ffff:c000:201": "::ffff:192.0.2.1",
+      "64:ff9b::192.0.2.33": "64:ff9b::c000:221",
+    };
+    for (const [input, output] of Object.entries(cases)) assert.equal(text(input), output, input);
+  });
+
+  it("is refused when it is no address", () => {
+    const wrong = [
+      "",
+      ".",
+      "1.2.3",
+      "1.2.3.4.5",
+      "1.2.3.256",
+      "01.2.3.4",
+      "1..2.3",
+      "1.2.3.4 ",
+      "1.2.3.-1",
+    ]
+      .concat(
+        ":",
+        ":::",
+        "1::2::3",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "12345::",
+        "g::",
+        "::1.2.3",
+      )
+      .concat("1:2:3:4:5:6:7:8::", "::1.2.3.4:5", "fe80::1%eth0", " ::1", "::ffff:1.2.3.4.5");
+    for (const input of wrong) assert.equal(parseIp(input), undefined, JSON.stringify(input));
+  });
+
+  it("is the same bytes as node:net and URL understand", () => {
+    for (let i = 0; i < 500; i++) {
+      const groups = Array.from(
+        { length: 8 },
+        () => Math.random() < 0.5 ? 0 : Math.floor(Math.random() * 65536),
+      );
+      const long = groups.map((g) => g.toString(16)).join(":");
+      const ours = text(long)!;
+      if (!ours.includes(".")) assert.equal(`[${ours}]`, new URL(`http://[${long}]`).hostname);
+      assert.deepEqual(parseIp(ours), parseIp(long));
+    }
+    assert.deepEqual(ipBytes(parseIp("10.1.2.255")!), new Uint8Array([10, 1, 2, 255]));
+    assert.deepEqual(parseHex("aa:BB-0c"), new Uint8Array([0xaa, 0xbb, 0x0c]));
+    assert.equal(parseHex("abc"), undefined);
+  });
+});
