@@ -51,8 +51,8 @@ class BunSocket implements RawSocket {
   #shut = false;
   #closed = false;
   #ended = false;
-  #write: PromiseWithResolvers<void> | undefined;
-  #rest: Uint8Array | undefined;
+  #write: PromiseWithResolvers<number> | undefined;
+  #unsent: Uint8Array | undefined;
 
   constructor(target: TcpTarget | UnixTarget, options: DialOptions) {
     this.#options = options;
@@ -134,14 +134,10 @@ class BunSocket implements RawSocket {
 
   onDrain(tcp: BunTcp): void {
     if (this.#write === undefined) return;
-    const n = tcp.write(this.#rest!);
-    if (n < 0) return;
-    if (n < this.#rest!.length) {
-      this.#rest = this.#rest!.subarray(n);
-      return;
-    }
-    this.#write.resolve();
-    this.#write = this.#rest = undefined;
+    const n = tcp.write(this.#unsent!);
+    if (n <= 0) return;
+    this.#write.resolve(n);
+    this.#write = this.#unsent = undefined;
   }
 
   resume(): void {
@@ -151,11 +147,11 @@ class BunSocket implements RawSocket {
     this.#tcp?.resume();
   }
 
-  write(bytes: Uint8Array): Promise<void> | undefined {
+  write(bytes: Uint8Array): Promise<number> | number {
     const n = this.#tcp === undefined ? -1 : this.#tcp.write(bytes);
-    if (n === bytes.length) return undefined;
+    if (n > 0) return n;
     if (n < 0) return Promise.reject(this.#failure ?? new Error("the socket is closed"));
-    this.#rest = bytes.subarray(n);
+    this.#unsent = bytes;
     this.#write = Promise.withResolvers();
     return this.#write.promise;
   }

@@ -19,7 +19,9 @@ class DenoSocket implements RawSocket {
   readonly local: string;
   readonly remote: string;
   readonly #conn: Deno.Conn;
-  #resume: (() => void) | undefined;
+  #events: SocketEvents | undefined;
+  #buffer: Uint8Array = new Uint8Array(smallRead);
+  #held = false;
   #closed = false;
 
   constructor(conn: Deno.Conn, readonly alpn: string | undefined) {
@@ -29,38 +31,40 @@ class DenoSocket implements RawSocket {
   }
 
   start(events: SocketEvents): void {
-    this.#pump(events);
+    this.#events = events;
+    this.#read();
   }
 
   /** One read is always pending: that is how an idle connection notices its peer's close. */
-  async #pump(events: SocketEvents): Promise<void> {
-    let buffer = new Uint8Array(smallRead);
-    try {
-      while (true) {
-        const n = await this.#conn.read(buffer);
-        if (this.#closed) return;
-        if (n === null) return events.end();
-        if (!events.data(buffer.subarray(0, n))) {
-          await new Promise<void>((resolve) => this.#resume = resolve);
-          if (this.#closed) return;
-        }
-        if (n === buffer.length && n < largeRead) buffer = new Uint8Array(n * 4);
-        else if (n * 16 < buffer.length) buffer = new Uint8Array(smallRead);
-      }
-    } catch (error) {
-      if (!this.#closed) events.lost(error as Error);
-    }
+  #read(): void {
+    this.#conn.read(this.#buffer).then(this.#arrived, this.#failed);
   }
+
+  readonly #arrived = (n: number | null): void => {
+    if (this.#closed) return;
+    const events = this.#events!;
+    if (n === null) return events.end();
+    const buffer = this.#buffer;
+    const taken = events.data(buffer.subarray(0, n));
+    const size = buffer.length;
+    if (n === size && size < largeRead) this.#buffer = new Uint8Array(size * 4);
+    else if (size > smallRead && n * 16 < size) this.#buffer = new Uint8Array(smallRead);
+    if (taken) this.#read();
+    else this.#held = true;
+  };
+
+  readonly #failed = (error: Error): void => {
+    if (!this.#closed) this.#events!.lost(error);
+  };
 
   resume(): void {
-    this.#resume?.();
-    this.#resume = undefined;
+    if (!this.#held) return;
+    this.#held = false;
+    if (!this.#closed) this.#read();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes).then((n) =>
-      n < bytes.length ? this.write(bytes.subarray(n)) : undefined
-    );
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#conn.write(bytes);
   }
 
   shutdown(): Promise<void> {
@@ -71,7 +75,6 @@ class DenoSocket implements RawSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
-    this.resume();
   }
 
   setNoDelay(on: boolean): void {

@@ -56,10 +56,10 @@ export interface RawSocket {
   /** Every byte handed over so far has been read. */
   resume(): void;
   /**
-   * Hands bytes to the kernel. Undefined when it took them all at once, otherwise a promise that
-   * settles when it has. One write at a time; the bytes must stay unchanged until then.
+   * Hands bytes to the kernel and tells how many it took, at least one: a number when it took them
+   * at once. One write at a time; the bytes must stay unchanged until then.
    */
-  write(bytes: Uint8Array): Promise<void> | undefined;
+  write(bytes: Uint8Array): Promise<number> | number;
   /** Sends the end of the stream and goes on reading. */
   shutdown(): Promise<void>;
   /** Closes without waiting; idempotent, no event follows. */

@@ -35,13 +35,13 @@ class NodeSocket implements RawSocket {
     this.#socket.resume();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#socket.once("close", reject);
       this.#socket.write(bytes, (error) => {
         this.#socket.off("close", reject);
         if (error) reject(error);
-        else resolve();
+        else resolve(bytes.length);
       });
     });
   }

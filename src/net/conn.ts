@@ -9,6 +9,9 @@ interface PendingRead {
   reject(reason: unknown): void;
 }
 
+const settled = Promise.resolve();
+const nothing = new Uint8Array(0);
+
 /**
  * One open connection: TCP, TLS or Unix.
  *
@@ -32,6 +35,7 @@ export class Conn implements AsyncDisposable {
   #reader: PendingRead | undefined;
   #lastWrite: Promise<void> | undefined;
   #writes = 0;
+  #sending: Uint8Array = nothing;
   #ended = false;
   #shut = false;
   #over = false;
@@ -152,19 +156,29 @@ export class Conn implements AsyncDisposable {
       return Promise.reject(this.#failure ?? this.#closedError("write to"));
     }
     this.#bytesOut += bytes.length;
-    const sent = this.#writes === 0
-      ? this.#raw.write(bytes)
-      : this.#lastWrite!.then(() => this.#raw.write(bytes));
-    if (sent === undefined) return Promise.resolve();
-    this.#writes++;
-    return this.#lastWrite = sent.then(() => {
-      this.#writes--;
-    }, (error) => {
-      this.#writes--;
-      this.#lost(error);
-      throw this.#failure;
-    });
+    const before = this.#writes++ > 0 ? this.#lastWrite : undefined;
+    return this.#lastWrite = before === undefined
+      ? this.#send(bytes)
+      : before.then(() => this.#send(bytes), this.#unsent);
   }
+
+  #send(bytes: Uint8Array): Promise<void> {
+    this.#sending = bytes;
+    const n = bytes.length === 0 ? 0 : this.#raw.write(bytes);
+    if (typeof n === "number") return this.#sent(n) ?? settled;
+    return n.then(this.#sent, this.#unsent);
+  }
+
+  readonly #sent = (n: number): Promise<void> | undefined => {
+    if (n < this.#sending.length) return this.#send(this.#sending.subarray(n));
+    this.#writes--;
+  };
+
+  readonly #unsent = (error: Error): never => {
+    this.#writes--;
+    this.#lost(error);
+    throw this.#failure;
+  };
 
   /** Ends this side after the writes under way; the peer may go on sending. Idempotent. */
   async closeWrite(): Promise<void> {

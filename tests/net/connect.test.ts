@@ -36,7 +36,7 @@ function socket(remote: string, close: () => void): RawSocket {
   const nothing = (): void => {};
   return {
     ...{ local: "", remote, alpn: undefined, start: nothing, resume: nothing, close },
-    ...{ write: () => undefined, shutdown: () => Promise.resolve() },
+    ...{ write: (data: Uint8Array) => data.length, shutdown: () => Promise.resolve() },
     ...{ setNoDelay: nothing, setKeepAlive: nothing, setRef: nothing },
   };
 }
