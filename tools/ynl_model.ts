@@ -23,8 +23,10 @@ export interface Model {
   doc: string;
   /** Documentation by "set.attribute", "struct.member", "operation", "enum". */
   docs: Map<string, string>;
-  /** The C name of each "set.attribute". */
+  /** The C name of each "set.attribute", "enum:entry" and "operation". */
   cNames: Map<string, string>;
+  /** The header that defines the C names, if the specification tells. */
+  header?: string;
   /** Attributes that an operation's request or reply carries, by "operation.do.request". */
   lists: Map<string, string[]>;
 }
@@ -50,6 +52,7 @@ export function readModel(file: string, text: string): Model {
     docs: new Map(),
     cNames: new Map(),
     lists: new Map(),
+    header: spec["uapi-header"],
   } as unknown as Model;
   const raw = spec.protocol === "netlink-raw";
   const constants: Record<string, number | string> = {};
@@ -62,7 +65,13 @@ export function readModel(file: string, text: string): Model {
     model.docs.set(d.name, clean(d.doc));
     if (d.type === "const") constants[d.name] = d.value;
     else if (d.type === "struct") continue; // enums first: members refer to them
-    else enums[d.name] = enumeration(d);
+    else {
+      enums[d.name] = enumeration(d);
+      const prefix = d["name-prefix"] ?? `${spec.name}-${d.name}-`;
+      for (const entry of Object.keys(enums[d.name].entries)) {
+        model.cNames.set(`${d.name}:${entry}`, upper(prefix + entry));
+      }
+    }
   }
   for (const d of spec.definitions ?? []) {
     if (d.type === "struct") structs[d.name] = members(d, model, enums);
@@ -222,6 +231,8 @@ function operations(spec: Yaml, model: Model): Record<string, OperationSpec> {
       event: modes.length === 0 ? reply : undefined,
     });
     model.docs.set(op.name, clean(op.doc));
+    const prefix = spec.operations["name-prefix"] ?? `${spec.name}-cmd-`;
+    model.cNames.set(op.name, upper(prefix + op.name));
     if (!directional) request = reply = request + 1;
     else if (modes.length > 0) {
       request++;

@@ -181,4 +181,12 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
   },
+  // linux/openvswitch.h: struct ovs_action_add_mpls packs the type and the flags into one word.
+  ovs_flow(spec) {
+    struct(spec, "ovs-action-add-mpls", [
+      { name: "mpls-lse", type: "u32", ...BE },
+      { name: "mpls-ethertype", type: "u16", ...BE },
+      { name: "tun-flags", type: "u16" },
+    ]);
+  },
 };

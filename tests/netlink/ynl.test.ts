@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { it } from "node:test";
 import { generate } from "../../tools/ynl.ts";
+import { compareAll } from "../../tools/ynl_headers.ts";
+import { need } from "../support.ts";
 
 // The kernel's specifications are no part of this repository.
 const folder = process.env.YNL_SPECS;
@@ -15,6 +17,18 @@ it("generating again from the kernel's specifications changes nothing", { skip }
     assert.equal(readFileSync(new URL(name, target), "utf8"), text, `${name} differs`);
   }
 });
+
+const compile = skip ?? need("cc");
+it(
+  "the uapi headers of this machine agree, by compiling",
+  { skip: compile, timeout: 120_000 },
+  () => {
+    const { agree, wrong, missing } = compareAll(folder!);
+    console.log(`${agree} agree, ${missing.length} are not in these headers`);
+    assert.deepEqual(wrong, []);
+    assert.ok(agree > 2000, `only ${agree} compared`);
+  },
+);
 
 it("every generated file says what it is and under which licence", () => {
   const names = readdirSync(target);

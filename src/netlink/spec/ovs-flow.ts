@@ -215,15 +215,11 @@ export interface OvsActionPushMpls {
 
 /** `struct ovs_action_add_mpls`. */
 export interface OvsActionAddMpls {
-  /** MPLS label stack entry to push */
+  /** u32, big-endian. */
   readonly mplsLse: number;
-  /**
-   * Ethertype to set in the encapsulating ethernet frame.  The only values
-   * ethertype should ever be given are ETH_P_MPLS_UC and ETH_P_MPLS_MC,
-   * indicating MPLS unicast or multicast. Other are rejected.
-   */
+  /** u16, big-endian. */
   readonly mplsEthertype: number;
-  /** MPLS tunnel attributes. */
+  /** u16. */
   readonly tunFlags: number;
 }
 
@@ -819,7 +815,7 @@ export const spec = {
     },
     "ovs-action-add-mpls": {
       mplsLse: { type: "u32", big: true },
-      mplsEthertype: { type: "u32", big: true },
+      mplsEthertype: { type: "u16", big: true },
       tunFlags: { type: "u16" },
     },
   },
