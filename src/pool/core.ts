@@ -4,25 +4,16 @@ import { PoolError, type PoolErrorCode } from "./error.ts";
 import { Lease } from "./lease.ts";
 import { Loans } from "./loans.ts";
 import type { DestroyReason } from "./observer.ts";
-import { assertDuration, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { LEVELS, WaitQueue } from "./queue.ts";
+import type { Quota } from "./quota.ts";
 import { Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
 import { Ring } from "./ring.ts";
 import { type Home, leasesOf, MARK, mark, reasonOf, SharedSlot, Slot, unmark } from "./slot.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
-
-/** A limit that several pools share. */
-export interface Quota<T> {
-  /** Takes a place; after a `false`, `core.pump` is called once there is one. */
-  enter(core: Core<T>): boolean;
-  /** Gives a place back. */
-  leave(core: Core<T>): void;
-  /** Whether another pool needs the place of a resource that nobody here waits for. */
-  wanted(core: Core<T>): boolean;
-}
 
 interface Warming {
   readonly target: number;
@@ -39,6 +30,8 @@ const MOST_LEASES = MARK - 1;
  */
 export class Core<T> implements Home<T> {
   options: ResolvedOptions;
+  /** What its owner knows it by. */
+  id: unknown;
   readonly time: Time;
   readonly slots: Slot<T>[] = [];
   readonly idle: Ring<Slot<T>> = new Ring();
@@ -81,14 +74,18 @@ export class Core<T> implements Home<T> {
   #closed: Promise<void> | undefined;
   #drained: () => void = () => {};
 
-  constructor(factory: Factory<T>, options: PoolOptions, quota?: Quota<T>) {
+  constructor(
+    factory: Factory<T>,
+    options: PoolOptions,
+    common?: { readonly quota: Quota<T>; readonly time: Time },
+  ) {
     if (typeof factory?.create !== "function" || typeof factory.destroy !== "function") {
       throw new TypeError("Cannot make a pool: its factory needs create() and destroy()");
     }
     this.options = resolveOptions(options);
-    this.time = new Time(this.options.clock);
+    this.time = common?.time ?? new Time(this.options.clock);
     this.#factory = factory;
-    this.#quota = quota;
+    this.#quota = common?.quota;
     this.#shared = factory.capacity !== undefined;
     if (!this.#shared) this.#share = 1;
     this.#report = new Reporter(this.options);
@@ -123,21 +120,29 @@ export class Core<T> implements Home<T> {
       if (refusal !== undefined) return refusal;
     }
     const slot = this.#take();
-    return slot === undefined ? this.#wait(o) : Promise.resolve(this.#lend(slot));
+    if (slot === undefined) return this.#wait(o);
+    const lease = this.#lend(slot);
+    if (this.#shared) this.#rest(slot);
+    return Promise.resolve(lease);
   }
 
   tryAcquire(): Lease<T> | undefined {
     const slot = this.#take();
-    return slot === undefined ? undefined : this.#lend(slot);
+    if (slot === undefined) return undefined;
+    const lease = this.#lend(slot);
+    if (this.#shared) this.#rest(slot);
+    return lease;
   }
 
   #refuse(o: AcquireOptions): Promise<never> | undefined {
     const { signal, timeout, priority } = o;
     try {
-      if (timeout !== undefined) assertDuration("timeout", timeout, 0);
+      if (timeout !== undefined) assertOption("timeout", timeout);
       if (priority !== undefined && !Object.hasOwn(LEVELS, priority)) {
         const known = Object.keys(LEVELS).join(", ");
-        throw new TypeError(`Cannot use priority: it must be one of ${known}, not ${priority}`);
+        throw new TypeError(
+          `Cannot use priority: it must be one of ${known}, current value is ${priority}`,
+        );
       }
     } catch (error) {
       return Promise.reject(error);
@@ -181,7 +186,10 @@ export class Core<T> implements Home<T> {
     let next: Slot<T> | undefined = first;
     for (; next !== undefined; next = this.#fifo ? this.idle.shift() : this.idle.pop()) {
       const slot: Slot<T> = next;
-      if (this.#shared) (slot as SharedSlot<T>).queued = false;
+      if (this.#shared) {
+        (slot as SharedSlot<T>).queued = false;
+        if (slot.state < MARK && !this.#hasRoom(slot)) continue; // full: it comes back by itself
+      }
       if (this.timed && leasesOf(slot) === 0) {
         const now = this.time.now();
         if (this.isOld(slot, now)) mark(slot, "lifetime");
@@ -212,24 +220,21 @@ export class Core<T> implements Home<T> {
     slot.state++;
     slot.uses++;
     if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
-    if (this.#tracked) {
-      if (this.#shared) this.#rest(slot);
-      return this.loans.lend(slot, waited);
-    }
+    if (this.#tracked) return this.loans.lend(slot, waited);
     return slot.lease = new Lease<T>(slot);
   }
 
   /** A created, released or checked slot: to the first waiter, else to the idle ones. */
   #offer(slot: Slot<T>): void {
     const queue = this.#queue;
+    if (this.#quota !== undefined && leasesOf(slot) === 0) {
+      if (this.#quota.wanted(this, queue.since)) return this.evictOne(slot, "evicted");
+    }
     while (queue.size > 0 && (!this.#shared || this.#hasRoom(slot))) {
       const waiter = queue.next();
       const waited = this.#observed ? this.time.now() - waiter.since : 0;
       queue.settle(waiter, this.#lend(slot, waited));
       if (!this.#shared) return;
-    }
-    if (this.#quota !== undefined && leasesOf(slot) === 0 && this.#quota.wanted(this)) {
-      return this.evictOne(slot, "evicted");
     }
     this.#rest(slot);
   }
@@ -381,6 +386,7 @@ export class Core<T> implements Home<T> {
       else if (!this.#lacking() && !this.#wanted(idle) || !this.#create()) break;
     }
     this.#pumping = false;
+    if (this.size === 0 && this.#queue.size === 0) this.#quota?.vacant(this);
   }
 
   /** Whether there are more waiters than resources on their way. */
@@ -515,6 +521,7 @@ export class Core<T> implements Home<T> {
   }
 
   #forget(slot: Slot<T>): void {
+    if (this.#shared && (slot as SharedSlot<T>).queued) this.idle.filter((other) => other !== slot);
     const last = this.slots.pop()!;
     if (last !== slot) {
       this.slots[slot.index] = last;
@@ -528,7 +535,7 @@ export class Core<T> implements Home<T> {
 
   #vacated(): void {
     this.size--;
-    this.#quota?.leave(this);
+    this.#quota?.leave();
     if (this.#closed !== undefined && this.size === 0) this.#drained();
     this.pump();
   }
@@ -537,7 +544,9 @@ export class Core<T> implements Home<T> {
 
   warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
     if (!Number.isSafeInteger(n) || n < 0) {
-      return Promise.reject(new RangeError(`Cannot warm: it must be a whole number, not ${n}`));
+      return Promise.reject(
+        new RangeError(`Cannot warm: it must be a whole number, current value is ${n}`),
+      );
     }
     if (this.#closed !== undefined) {
       return Promise.reject(this.#error("CLOSED", "Cannot warm: the pool is closed"));
@@ -555,26 +564,35 @@ export class Core<T> implements Home<T> {
     this.#clear("evicted");
   }
 
-  /** Takes up to `most` idle resources out of service, the longest unused first. */
-  evictIdle(most: number, reason: DestroyReason): number {
-    const victims: Slot<T>[] = [];
+  /**
+   * Takes out of the idle ones those that are chosen, the longest unused first. Choosing may run code
+   * of the user's that takes or returns some.
+   */
+  takeIdle(chosen: (slot: Slot<T>) => boolean): Slot<T>[] {
+    const wanted = new Set(this.idle.toArray().filter(chosen));
+    const taken: Slot<T>[] = [];
+    if (wanted.size === 0) return taken;
     this.idle.filter((slot) => {
-      if (victims.length >= most || leasesOf(slot) > 0) return true;
-      victims.push(slot);
+      if (!wanted.has(slot)) return true;
+      if (this.#shared) (slot as SharedSlot<T>).queued = false;
+      taken.push(slot);
       return false;
     });
+    return taken;
+  }
+
+  /** Ends up to `most` idle resources, the longest unused first; gives their number. */
+  evictIdle(most: number, reason: DestroyReason): number {
+    let left = most;
+    const victims = this.takeIdle((slot) => leasesOf(slot) === 0 && left-- > 0);
     for (const slot of victims) this.evictOne(slot, reason);
     return victims.length;
   }
 
   #clear(reason: DestroyReason): void {
     for (const slot of this.slots) mark(slot, reason);
-    const victims: Slot<T>[] = [];
-    this.idle.filter((slot) => {
-      if (leasesOf(slot) === 0) victims.push(slot);
-      return false;
-    });
-    for (const slot of victims) {
+    for (const slot of this.takeIdle(() => true)) {
+      if (leasesOf(slot) > 0) continue;
       this.#report.tell("evicted", reason);
       this.#settle(slot);
     }
@@ -587,6 +605,10 @@ export class Core<T> implements Home<T> {
     if (before.maxLifetime !== this.options.maxLifetime) {
       const now = this.time.now();
       for (const slot of this.slots) slot.expires = this.#expiry(now);
+    }
+    for (const slot of this.takeIdle((slot) => slot.uses >= this.#maxUses)) {
+      mark(slot, "uses");
+      this.#settle(slot);
     }
     const surplus = this.size - this.options.maxSize;
     if (surplus > 0) {
@@ -604,7 +626,7 @@ export class Core<T> implements Home<T> {
     this.#observed = o.observer !== undefined;
     this.#report.options = o;
     this.#queue.ageAfter = o.ageAfter;
-    this.#queue.exact = this.#observed;
+    this.#queue.exact = this.#observed || this.#quota !== undefined;
     this.#fifo = o.order === "fifo";
     this.#maxUses = o.maxUses;
     this.#maxSize = o.maxSize;
@@ -617,6 +639,7 @@ export class Core<T> implements Home<T> {
   }
 
   maintain(on: boolean): void {
+    if (this.#closed !== undefined) return;
     if (on) this.sweeper.start();
     else this.sweeper.stop();
     this.#adopt();

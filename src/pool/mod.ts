@@ -4,7 +4,16 @@
  * @module
  */
 export type { Clock } from "./clock.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
 export { PoolError, type PoolErrorCode } from "./error.ts";
+export {
+  formatOptions,
+  optionsFromArgs,
+  optionsFromEnv,
+  type PoolFlag,
+  poolFlags,
+} from "./flags.ts";
+export { KeyedPool, type KeyedPoolOptions, type KeyedPoolStats } from "./keyed.ts";
 export { Lease, type LeaseSource } from "./lease.ts";
 export type { Activity, DestroyReason, Leak, Observer } from "./observer.ts";
 export type { PoolOptions } from "./options.ts";

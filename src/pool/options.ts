@@ -177,12 +177,14 @@ const COUNTS: Readonly<Record<string, readonly [least: number, unlimited: boolea
   maxWaiting: [0, true],
   maxUses: [1, true],
   createRetries: [0, true],
+  maxTotal: [1, true],
 };
 
 const DURATIONS: Readonly<Record<string, number>> = {
   idleTimeout: 1,
   maxLifetime: 1,
   acquireTimeout: 0,
+  timeout: 0,
   createTimeout: 1,
   checkTimeout: 1,
   destroyTimeout: 1,
@@ -194,43 +196,46 @@ const DURATIONS: Readonly<Record<string, number>> = {
   maintenanceInterval: 1,
 };
 
-/** Whether the option is a number of things. */
-export const isCount = (name: string): boolean => Object.hasOwn(COUNTS, name);
-
 /** Whether the option is a number of milliseconds. */
 export const isDuration = (name: string): boolean => Object.hasOwn(DURATIONS, name);
+
+const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  order: ["lifo", "fifo"],
+  maintenance: [true, false],
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  name: "string",
+  observer: "object",
+  onError: "function",
+  clock: "object",
+};
 
 const show = (value: unknown): string =>
   typeof value === "string" ? JSON.stringify(value) : String(value);
 
 /**
- * Refuses a value that is not a number of milliseconds.
+ * Refuses a bad value; `label` is what the user calls the option.
  *
  * @throws {TypeError | RangeError} naming the option and the value
  */
-export function assertDuration(name: string, value: unknown, least: number): void {
-  if (typeof value !== "number") {
-    throw new TypeError(`Cannot use ${name}: it must be a number of ms, not ${show(value)}`);
+export function assertOption(name: string, value: unknown, label: string = name): void {
+  const count = COUNTS[name];
+  const least = count?.[0] ?? DURATIONS[name];
+  const kind = count === undefined ? "a number of ms" : "a whole number";
+  const bad = (what: string): string =>
+    `Cannot use ${label}: it must be ${what}, current value is ${show(value)}`;
+  if (least !== undefined) {
+    if (typeof value !== "number") throw new TypeError(bad(kind));
+    const whole = count === undefined || Number.isSafeInteger(value) ||
+      (count[1] && value === Infinity);
+    if (!(value >= least) || !whole) throw new RangeError(bad(`${kind}, at least ${least}`));
+  } else if (name in CHOICES) {
+    if (CHOICES[name].includes(value)) return;
+    throw new TypeError(bad(CHOICES[name].map(show).join(" or ")));
+  } else if (name in TYPES && value !== undefined && typeof value !== TYPES[name]) {
+    throw new TypeError(bad(`of type ${TYPES[name]}`));
   }
-  if (!(value >= least)) {
-    throw new RangeError(`Cannot use ${name}: it must be at least ${least} ms, not ${value}`);
-  }
-}
-
-function assertCount(name: string, value: unknown): void {
-  const [least, unlimited] = COUNTS[name];
-  if (typeof value !== "number") {
-    throw new TypeError(`Cannot use ${name}: it must be a number, not ${show(value)}`);
-  }
-  if (value >= least && (Number.isSafeInteger(value) || (unlimited && value === Infinity))) return;
-  const kind = unlimited ? "a whole number or Infinity" : "a whole number";
-  throw new RangeError(`Cannot use ${name}: it must be ${kind}, at least ${least}, not ${value}`);
-}
-
-function assertOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (allowed.includes(value)) return;
-  const list = allowed.map(show).join(" or ");
-  throw new TypeError(`Cannot use ${name}: it must be ${list}, not ${show(value)}`);
 }
 
 /**
@@ -244,21 +249,12 @@ export function resolveOptions(
 ): ResolvedOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const all: ResolvedOptions = { ...base, ...Object.fromEntries(given) };
-  for (const [name, value] of Object.entries(all)) {
-    if (isCount(name)) assertCount(name, value);
-    else if (isDuration(name)) assertDuration(name, value, DURATIONS[name]);
-  }
+  for (const [name, value] of Object.entries(all)) assertOption(name, value);
   if (all.minIdle > all.maxSize) {
     throw new RangeError(
-      `Cannot use minIdle: it must be at most maxSize ${all.maxSize}, not ${all.minIdle}`,
+      `Cannot use minIdle: it must be at most maxSize ${all.maxSize}, current value is ${all.minIdle}`,
     );
   }
-  assertOneOf("order", all.order, ["lifo", "fifo"]);
-  assertOneOf("maintenance", all.maintenance, [true, false]);
-  assertOneOf("the type of name", typeof all.name, ["string"]);
-  assertOneOf("the type of observer", typeof all.observer, ["object", "undefined"]);
-  assertOneOf("the type of onError", typeof all.onError, ["function", "undefined"]);
-  assertOneOf("the type of clock", typeof all.clock?.now, ["function"]);
   return all;
 }
 

@@ -2,6 +2,7 @@ import { Core } from "./core.ts";
 import type { Lease } from "./lease.ts";
 import type { PoolOptions } from "./options.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
+import { useLease } from "./use.ts";
 
 /**
  * A pool of resources that are costly to make: it makes them when they are needed, lends each to one
@@ -53,17 +54,8 @@ export class Pool<T> implements AsyncDisposable {
    * Borrows a resource for the length of a call. If that throws, the resource is destroyed, unless
    * `discardOnError` says otherwise.
    */
-  async use<R>(fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
-    const lease = await this.#core.acquire(o);
-    try {
-      return await fn(lease.value);
-    } catch (error) {
-      const discard = o?.discardOnError ?? true;
-      if (typeof discard === "function" ? discard(error) : discard) lease.discard();
-      throw error;
-    } finally {
-      lease.release();
-    }
+  use<R>(fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
+    return useLease(this.#core.acquire(o), fn, o);
   }
 
   /**

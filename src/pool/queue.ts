@@ -73,9 +73,14 @@ export class WaitQueue<T> {
     return promise;
   }
 
+  /** Since when the waiter whose turn it is has waited, if there is one. */
+  get since(): number | undefined {
+    return this.size === 0 ? undefined : this.#turn().at(0)!.since;
+  }
+
   /** The waiter whose turn it is, out of its place; there must be one. */
   next(): Waiter<T> {
-    const level = this.#ranked === 0 ? this.#normal : this.#first();
+    const level = this.#ranked === 0 ? this.#normal : this.#turn();
     let waiter = level.shift()!;
     while (waiter.resolve === null) {
       this.#gone--;
@@ -105,7 +110,7 @@ export class WaitQueue<T> {
   }
 
   /** The level whose oldest waiter ranks first, counting the time that it has waited. */
-  #first(): Ring<Waiter<T>> {
+  #turn(): Ring<Waiter<T>> {
     let first = this.#normal;
     let best: number | undefined;
     this.#levels.forEach((level, i) => {

@@ -44,14 +44,14 @@ export class Ring<T> {
     return i < this.length ? this.#items[(this.#head + i) & this.#mask] : undefined;
   }
 
-  /** Keeps, oldest first, what `keep` accepts; `keep` must not touch the ring. */
+  /** All, oldest first. */
+  toArray(): T[] {
+    return Array.from({ length: this.length }, (_, i) => this.at(i) as T);
+  }
+
+  /** Keeps what `keep` accepts. */
   filter(keep: (item: T) => boolean): void {
-    const kept: T[] = [];
-    for (let i = 0; i < this.length; i++) {
-      const item = this.at(i) as T;
-      if (keep(item)) kept.push(item);
-    }
-    this.#rebuild(kept);
+    this.#rebuild(this.toArray().filter(keep));
   }
 
   /** Leaves room for as many again. */

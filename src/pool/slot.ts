@@ -60,8 +60,9 @@ export class SharedSlot<T> extends Slot<T> {
 /** How many leases are out. */
 export const leasesOf = <T>(slot: Slot<T>): number => slot.state % MARK;
 
-/** Keeps the slot from being lent again; the first reason stays. */
+/** Keeps the slot from being lent again. The first reason stays, but for one that may pass. */
 export function mark<T>(slot: Slot<T>, reason: DestroyReason): void {
+  if (reasonOf(slot) === "shrunk") unmark(slot);
   if (slot.state < MARK) slot.state += (REASONS.indexOf(reason) + 1) * MARK;
 }
 

@@ -1,7 +1,7 @@
 import type { Core } from "./core.ts";
 import type { DestroyReason } from "./observer.ts";
 import { sweepInterval } from "./options.ts";
-import { leasesOf, mark, reasonOf, type Slot } from "./slot.ts";
+import { leasesOf, mark, type Slot } from "./slot.ts";
 
 /**
  * Looks at all slots now and then, so that neither acquire nor release reads a clock: what changed
@@ -60,33 +60,34 @@ export class Sweeper<T> {
       slot.seen = slot.uses;
       if (slot.expires > now) next = Math.min(next, slot.expires - now);
     }
-    const victims: [Slot<T>, DestroyReason][] = [];
-    const due: Slot<T>[] = [];
-    const most = Math.ceil(core.idle.length / 2);
+    const reasons = new Map<Slot<T>, DestroyReason | "due">();
+    let checks = Math.ceil(core.idle.length / 2);
     let spare = core.idle.length - options.minIdle;
-    core.idle.filter((slot) => {
-      if (leasesOf(slot) > 0) return true;
+    const taken = core.takeIdle((slot) => {
+      if (leasesOf(slot) > 0) return false;
       const reason = core.isOld(slot, now)
         ? "lifetime"
         : spare > 0 && core.isStale(slot, now)
         ? "idle"
         : !core.isUsable(slot)
-        ? reasonOf(slot)
+        ? "unusable"
         : undefined;
-      if (reason === undefined && due.length < most && core.isDue(slot, now)) {
-        due.push(slot);
-        return false;
+      if (reason !== undefined) {
+        spare--;
+        reasons.set(slot, reason);
+      } else if (checks > 0 && core.isDue(slot, now)) {
+        checks--;
+        reasons.set(slot, "due");
+      } else if (spare > 0) {
+        next = Math.min(next, slot.since + options.idleTimeout - now);
       }
-      if (reason === undefined) {
-        if (spare > 0) next = Math.min(next, slot.since + options.idleTimeout - now);
-        return true;
-      }
-      spare--;
-      victims.push([slot, reason]);
-      return false;
+      return reasons.has(slot);
     });
-    for (const [slot, reason] of victims) core.evictOne(slot, reason);
-    for (const slot of due) core.check(slot);
+    for (const slot of taken) {
+      const reason = reasons.get(slot)!;
+      if (reason === "due") core.check(slot);
+      else core.evictOne(slot, reason);
+    }
     core.loans.sweep(now);
     core.pump(options.minIdle);
     return next;

@@ -1,0 +1,234 @@
+import { Time } from "./clock.ts";
+import { Core } from "./core.ts";
+import { PoolError } from "./error.ts";
+import type { Lease } from "./lease.ts";
+import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
+import { Quota } from "./quota.ts";
+import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
+import { useLease } from "./use.ts";
+
+/** Options of a {@linkcode KeyedPool}: those of each key's pool, and the limit over all keys. */
+export interface KeyedPoolOptions<K> extends PoolOptions {
+  /**
+   * The most resources of all keys together. At the limit, an idle resource of another key gives
+   * way.
+   *
+   * @default Infinity
+   */
+  maxTotal?: number;
+  /**
+   * What makes two keys the same, such as `host:port` of an endpoint.
+   *
+   * @default the key itself
+   */
+  identify?: (key: K) => unknown;
+  /** Options of one key's pool that differ from the common ones. */
+  optionsFor?: (key: K) => PoolOptions;
+}
+
+/** A picture of a {@linkcode KeyedPool}: sums over all keys. */
+export interface KeyedPoolStats {
+  /** Keys that have resources or waiters. */
+  readonly keys: number;
+  /** All that counts against `maxTotal`. */
+  readonly size: number;
+  /** Resources that nobody uses. */
+  readonly idle: number;
+  /** Resources with a lease. */
+  readonly leased: number;
+  /** Creations under way. */
+  readonly creating: number;
+  /** Acquires in the queues. */
+  readonly waiting: number;
+}
+
+interface Entry<K, T> {
+  readonly key: K;
+  readonly core: Core<T>;
+}
+
+/**
+ * A pool for each key, made when it is first asked for and dropped once it holds nothing, under one
+ * limit for all of them.
+ *
+ * @example
+ * ```ts
+ * import { KeyedPool } from "@x/pool";
+ *
+ * await using pool = new KeyedPool((host: string) => ({
+ *   create: () => Promise.resolve({ host }),
+ *   destroy: () => {},
+ * }), { maxSize: 4, maxTotal: 100 });
+ *
+ * await pool.use("db1", (connection) => console.log(connection.host));
+ * ```
+ */
+export class KeyedPool<K, T> implements AsyncDisposable {
+  readonly #factoryOf: (key: K) => Factory<T>;
+  readonly #entries: Map<unknown, Entry<K, T>> = new Map();
+  readonly #closing: Set<Promise<void>> = new Set();
+  readonly #quota: Quota<T>;
+  readonly #time: Time;
+  #options: KeyedPoolOptions<K>;
+  #closed = false;
+
+  /**
+   * Makes an empty pool; `factoryOf` gives the factory of each key.
+   *
+   * @throws {TypeError | RangeError} naming the bad option and its value
+   */
+  constructor(factoryOf: (key: K) => Factory<T>, options: KeyedPoolOptions<K> = {}) {
+    if (typeof factoryOf !== "function") {
+      throw new TypeError("Cannot make a keyed pool: it needs a function from key to factory");
+    }
+    this.#factoryOf = factoryOf;
+    this.#options = options;
+    const { clock } = resolveOptions(options);
+    this.#time = new Time(clock);
+    this.#quota = new Quota(
+      limitOf(options),
+      () => this.#cores(),
+      (core) => this.#drop(core),
+    );
+  }
+
+  /**
+   * Borrows a resource of a key, as {@linkcode Pool.acquire} does.
+   *
+   * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
+   * is closed
+   * @throws {unknown} the `reason` of the signal, if that aborts first
+   */
+  acquire(key: K, o?: AcquireOptions): Promise<Lease<T>> {
+    if (this.#closed) {
+      return Promise.reject(new PoolError("CLOSED", "Cannot acquire: the pool is closed"));
+    }
+    const core = this.#coreOf(key);
+    const lease = core.acquire(o);
+    if (core.size === 0 && core.waiting === 0) this.#drop(core); // it was refused
+    return lease;
+  }
+
+  /** Borrows an idle resource of a key if there is one that needs no check. */
+  tryAcquire(key: K): Lease<T> | undefined {
+    return this.#find(key)?.tryAcquire();
+  }
+
+  /** Borrows a resource of a key for the length of a call, as {@linkcode Pool.use} does. */
+  use<R>(key: K, fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
+    return useLease(this.acquire(key, o), fn, o);
+  }
+
+  /** Creates resources of a key until there are `n`. */
+  warm(key: K, n?: number): Promise<void> {
+    if (!this.#closed) return this.#coreOf(key).warm(n);
+    return Promise.reject(new PoolError("CLOSED", "Cannot warm: the pool is closed"));
+  }
+
+  /** Destroys what a key has idle now, and everything else that it has when it comes back. */
+  clear(key: K): void {
+    this.#find(key)?.evict();
+  }
+
+  /** Does the same for every key. */
+  evict(): void {
+    for (const core of [...this.#cores()]) core.evict();
+  }
+
+  /** Does one round of maintenance for every key now. */
+  maintain(): void {
+    for (const core of [...this.#cores()]) core.sweeper.sweep();
+  }
+
+  /**
+   * Changes options of all keys while the pool works.
+   *
+   * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
+   */
+  reconfigure(options: Partial<KeyedPoolOptions<K>>): void {
+    const next = { ...this.#options, ...options };
+    resolveOptions(next);
+    this.#quota.max = limitOf(next);
+    this.#options = next;
+    for (const { key, core } of [...this.#entries.values()]) core.reconfigure(this.#optionsOf(key));
+    this.#quota.serve();
+  }
+
+  /** The keys that have resources or waiters. */
+  keys(): K[] {
+    return [...this.#entries.values()].map(({ key }) => key);
+  }
+
+  /** Sums over all keys. */
+  get stats(): KeyedPoolStats {
+    const sum = { keys: this.#entries.size, size: 0, idle: 0, leased: 0, creating: 0, waiting: 0 };
+    for (const core of this.#cores()) {
+      const { size, idle, leased, creating, waiting } = core.stats;
+      sum.size += size;
+      sum.idle += idle;
+      sum.leased += leased;
+      sum.creating += creating;
+      sum.waiting += waiting;
+    }
+    return sum;
+  }
+
+  /** The numbers of one key's pool, if it has one; they begin anew each time it is made. */
+  statsOf(key: K): PoolStats | undefined {
+    return this.#find(key)?.stats;
+  }
+
+  /** Closes the pools of all keys, as {@linkcode Pool.close} does. */
+  async close(o?: { signal?: AbortSignal }): Promise<void> {
+    this.#closed = true;
+    for (const core of [...this.#cores()]) this.#closing.add(core.close(o?.signal));
+    await Promise.all(this.#closing);
+  }
+
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #find(key: K): Core<T> | undefined {
+    return this.#entries.get(this.#identify(key))?.core;
+  }
+
+  #identify(key: K): unknown {
+    return this.#options.identify === undefined ? key : this.#options.identify(key);
+  }
+
+  #coreOf(key: K): Core<T> {
+    const id = this.#identify(key);
+    let entry = this.#entries.get(id);
+    if (entry === undefined) {
+      const core = new Core(this.#factoryOf(key), this.#optionsOf(key), {
+        quota: this.#quota,
+        time: this.#time,
+      });
+      entry = { key, core };
+      this.#entries.set(id, entry);
+      core.id = id;
+    }
+    return entry.core;
+  }
+
+  #optionsOf(key: K): PoolOptions {
+    const name = `${this.#options.name ?? "pool"}[${String(this.#identify(key))}]`;
+    return { ...this.#options, name, ...this.#options.optionsFor?.(key) };
+  }
+
+  *#cores(): Generator<Core<T>> {
+    for (const { core } of this.#entries.values()) yield core;
+  }
+
+  #drop(core: Core<T>): void {
+    if (this.#entries.get(core.id)?.core === core) this.#entries.delete(core.id);
+  }
+}
+
+function limitOf(options: { maxTotal?: number }): number {
+  const { maxTotal = Infinity } = options;
+  assertOption("maxTotal", maxTotal);
+  return maxTotal;
+}
