@@ -34,7 +34,9 @@ export async function addressesOf(
     return interleaved(addresses);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    const why = error instanceof Error ? error.message : String(error);
+    const { code, message = String(error) } = error as { code?: string; message?: string };
+    // Deno's word for a missing permission.
+    const why = code === "EPERM" ? `${message}, run Deno with --allow-net` : message;
     throw new ConnectError("DNS_RESOLUTION_FAILED", `Cannot resolve ${host}: ${why}`, {
       endpoint,
       cause: error,

@@ -248,6 +248,19 @@ it("without permission the error says which flag to give", { skip }, async () =>
   assert.match(output, /^PlatformError permission .*run with --allow-ffi/);
 });
 
+it("without net permission connecting says which flag to give", { skip }, async () => {
+  if (!deno) return; // Bun has no permissions
+  const { code, output } = await runModule(
+    `import { connect } from "@x/pool";
+     for (const endpoint of ["127.0.0.1:1", "localhost:1"]) {
+       await connect(endpoint).catch((e) => console.log(e.message, "|", e.cause.message));
+     }`,
+    { deno: [] },
+  );
+  assert.equal(code, 0);
+  assert.match(output, /127\.0\.0\.1.*--allow-net[^]*localhost.*--allow-net/);
+});
+
 it("elsewhere than on Linux the error says so", { skip }, async () => {
   const { output } = await runModule(`
     Object.defineProperty(process, "platform", { value: "darwin" });
