@@ -15,7 +15,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HEADER,
-  NLMSG_NOOP,
+  NLMSG_MIN_TYPE,
 } from "./protocol.ts";
 import { refusal } from "./refusal.ts";
 import { type Datagram, NetlinkSocket } from "./socket.ts";
@@ -68,8 +68,11 @@ export abstract class Exchange {
   /** @param single whether one data message is all there is to come */
   constructor(readonly ask: Ask, readonly single = false) {}
 
-  /** Takes the data message at word `at`. */
-  abstract data(w: Words, at: number): void;
+  /**
+   * Takes the data message at word `at`, which is complete, and those behind it before byte `end`
+   * that are alike. Returns where it stopped.
+   */
+  abstract data(w: Words, at: number, end: number): number;
 
   finish(error?: unknown): void {
     if (this.done) return;
@@ -179,22 +182,24 @@ export class Channel {
   #dispatch({ words: w, offset, length, received }: Datagram): void {
     const end = (offset << 2) + received;
     for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
-      const size = w[at];
-      const last = (at << 2) + size;
-      const exchange = this.#find(w, at);
-      if (size < NLMSG_HEADER || last > end) {
+      const size = w[at], exchange = this.#find(w, at);
+      if (size < NLMSG_HEADER || (at << 2) + size > end) {
         if (length > received) return this.#cut(exchange, length, received);
         return this.#break(
           new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2),
         );
       }
-      // Answers to somebody else, or to a request that was given up before this socket was opened.
-      if (exchange !== undefined) {
+      // Else an answer to somebody else, or to a request that nobody remembers.
+      if (exchange !== undefined && !exchange.done) {
         try {
-          this.#message(exchange, w, at, last);
+          if ((w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE) {
+            at = exchange.data(w, at, end);
+            if (exchange.single) this.#end(exchange);
+            continue;
+          }
+          this.#control(exchange, w, at);
         } catch (error) {
-          exchange.error ??= error;
-          if (exchange.single) exchange.finish();
+          this.#end(exchange, error);
         }
       }
       at += (size + 3) >>> 2;
@@ -207,30 +212,22 @@ export class Channel {
     return this.#current?.sequence === sequence ? this.#current : this.#waiting.get(sequence);
   }
 
-  #message(exchange: Exchange, w: Words, at: number, end: number): void {
-    const type = w[at + 1] & 0xffff;
-    if (exchange.done) return;
+  #control(exchange: Exchange, w: Words, at: number): void {
+    const type = w[at + 1] & 0xffff, plain = type === NLMSG_DONE;
     if (w[at + 1] & (NLM_F_DUMP_INTR << 16)) exchange.interrupted = true;
-    switch (type) {
-      case NLMSG_NOOP:
-        return;
-      case NLMSG_ERROR:
-      case NLMSG_DONE: {
-        // Some kernels end a dump with nothing behind the header.
-        const code = end - (at << 2) >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
-        const failed = code < 0
-          ? refusal(w, at, end, type === NLMSG_DONE, this.#asked(exchange))
-          : undefined;
-        this.#waiting.delete(exchange.sequence);
-        return exchange.finish(failed);
-      }
-      default:
-        if (exchange.error === undefined) exchange.data(w, at);
-        if (exchange.single) {
-          this.#waiting.delete(exchange.sequence);
-          exchange.finish();
-        }
-    }
+    if (!plain && type !== NLMSG_ERROR) return;
+    const end = (at << 2) + w[at];
+    // Some kernels end a dump with nothing behind the header.
+    const code = w[at] >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
+    this.#end(
+      exchange,
+      code < 0 ? refusal(w, at, end, plain, this.#asked(exchange)) : undefined,
+    );
+  }
+
+  #end(exchange: Exchange, error?: unknown): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(exchange.sequence);
+    exchange.finish(error);
   }
 
   #asked(exchange: Exchange) {
@@ -249,10 +246,7 @@ export class Channel {
       `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
       { errno: EMSGSIZE, operation: exchange.ask.operation },
     );
-    if (!(exchange.ask.flags & NLM_F_DUMP)) {
-      this.#waiting.delete(exchange.sequence);
-      exchange.finish();
-    }
+    if (!(exchange.ask.flags & NLM_F_DUMP)) this.#end(exchange);
   }
 
   /** Nothing that comes from this socket can be trusted any more. */

@@ -35,7 +35,9 @@ export interface ConnectionOptions {
 }
 
 class AckExchange extends Exchange {
-  data(): void {}
+  data(w: Words, at: number): number {
+    return at + ((w[at] + 3) >>> 2);
+  }
 }
 
 class GetExchange<T> extends Exchange {
@@ -43,8 +45,9 @@ class GetExchange<T> extends Exchange {
   constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
     super(ask, single);
   }
-  data(w: Words, at: number): void {
+  data(w: Words, at: number): number {
     this.value ??= this.make(w, at);
+    return at + ((w[at] + 3) >>> 2);
   }
 }
 

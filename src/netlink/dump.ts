@@ -3,6 +3,7 @@
 import { type Ask, type Channel, Exchange, type RequestOptions } from "./channel.ts";
 import type { Words } from "./codec/words.ts";
 import { NetlinkError } from "./error.ts";
+import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
 
 /** How a dump is read. */
 export interface DumpOptions extends RequestOptions {
@@ -19,6 +20,7 @@ export interface DumpOptions extends RequestOptions {
 export type Make<T> = (w: Words, at: number) => T;
 
 const EINTR = 4;
+const INTERRUPTED = NLM_F_DUMP_INTR << 16;
 const ATTEMPTS = 10;
 /** Milliseconds between two looks at the clock while items are given out. */
 const TURN = 8;
@@ -30,8 +32,18 @@ class DumpExchange<T> extends Exchange {
     super(ask);
   }
 
-  data(w: Words, at: number): void {
-    if (!this.abandoned) this.items.push(this.make(w, at));
+  data(w: Words, at: number, end: number): number {
+    const { items, make, abandoned } = this;
+    const sequence = w[at + 2], port = w[at + 3];
+    do {
+      if (w[at + 1] & INTERRUPTED) this.interrupted = true;
+      if (!abandoned) items.push(make(w, at));
+      at += (w[at] + 3) >>> 2;
+    } while (
+      (at << 2) + NLMSG_HEADER <= end && w[at + 2] === sequence && w[at + 3] === port &&
+      (w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE && w[at] >= NLMSG_HEADER && (at << 2) + w[at] <= end
+    );
+    return at;
   }
 }
 

@@ -14,7 +14,8 @@ export const addressCodec: Codec = new Codec(spec);
 const Full = addressCodec.message("getaddr");
 
 const SET = spec.sets["addr-attrs"];
-const FLAGS = new EnumTable(spec.enums["ifa-flags"], true);
+/** Names of address flags, IFA_F_*. */
+export const FLAGS: EnumTable = new EnumTable(spec.enums["ifa-flags"], true);
 const START = 6; // words: nlmsghdr 4, ifaddrmsg 2
 const FOREVER = 0xffffffff;
 

@@ -1,13 +1,23 @@
 /** Addresses: listing, adding, deleting. */
 
-import type { Ask, RequestOptions } from "../channel.ts";
-import { ipBytes } from "../codec/address.ts";
-import { Encoder, type Values } from "../codec/encode.ts";
+import type { RequestOptions } from "../channel.ts";
+import { Encoder } from "../codec/encode.ts";
+import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
-import { Address, addressCodec } from "./address.ts";
-import { address, bad, familyNumber, integer, type LinkRef, prefix } from "./input.ts";
+import { spec } from "../spec/rt-addr.ts";
+import { Address, addressCodec, FLAGS } from "./address.ts";
+import {
+  address,
+  bad,
+  familyNumber,
+  integer,
+  type LinkRef,
+  linkRef,
+  type Prefix,
+  prefix,
+} from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import { scopeValue } from "./names.ts";
@@ -113,25 +123,7 @@ export class Addresses {
    */
   async add(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (entry.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    const { values, header, operation } = this.#identify("add", entry);
-    const { validLifetime: valid, preferredLifetime: preferred } = entry;
-    const more: Values = {
-      broadcast: entry.broadcast === undefined
-        ? undefined
-        : ipv4("broadcast", entry.broadcast, header.ifaFamily),
-      label: entry.label,
-      rtPriority: entry.metric,
-      flags: entry.flags,
-      cacheinfo: valid === undefined && preferred === undefined ? undefined : {
-        ifaValid: seconds("validLifetime", valid),
-        ifaPrefered: seconds("preferredLifetime", preferred ?? valid),
-      },
-    };
-    const ifaScope = scopeValue("scope", entry.scope ?? "global");
-    await this.#send(NEW, flags, operation, entry.link, { ...header, ifaScope }, {
-      ...values,
-      ...more,
-    }, options);
+    return await this.#send(NEW, flags, "add", "to", entry, options);
   }
 
   /**
@@ -140,52 +132,106 @@ export class Addresses {
    * @throws {NetlinkError} `EADDRNOTAVAIL` when the link does not have it
    */
   async delete(entry: AddressRef, options?: RequestOptions): Promise<void> {
-    const { values, header, operation } = this.#identify("delete", entry);
-    await this.#send(DELETE, NLM_F_ACK, operation, entry.link, header, values, options);
+    return await this.#send(DELETE, NLM_F_ACK, "delete", "of", entry, options);
   }
 
-  #identify(verb: string, entry: AddressRef) {
-    const local = prefix("address", entry.address);
-    const peer = entry.peer === undefined ? undefined : address("peer", entry.peer);
-    if (peer && peer.family !== local.family) {
-      throw bad("peer", "of the same IP version as the address", entry.peer);
-    }
-    return {
-      values: { local: ipBytes(local.words), address: ipBytes((peer ?? local).words) },
-      header: { ifaFamily: local.family, ifaPrefixlen: local.length },
-      operation: `${verb} address ${entry.address} ${verb === "add" ? "to" : "of"} ${entry.link}`,
-    };
-  }
-
-  async #send(
+  #send(
     type: number,
     flags: number,
-    operation: string,
-    link: LinkRef,
-    header: Values,
-    values: Values,
+    verb: string,
+    preposition: string,
+    entry: NewAddress,
     options?: RequestOptions,
   ): Promise<void> {
-    const ifaIndex = await this.#links.index(link, "link", options);
-    const ask: Ask = {
-      type,
-      flags,
-      operation,
-      layout,
-      write: (writer) =>
-        encoder.request(writer, "newaddr", { header: { ...header, ifaIndex }, ...values }),
-    };
-    await this.#nl.change(ask, options);
+    const plan = check(entry);
+    const change = (index: number) =>
+      this.#nl.change({
+        type,
+        flags,
+        operation: `${verb} address ${entry.address} ${preposition} ${entry.link}`,
+        layout,
+        write: (writer) => write(writer, plan, index),
+      }, options);
+    const { link } = entry;
+    return typeof link === "number"
+      ? change(link)
+      : this.#links.index(link, "link", options).then(change);
   }
+}
+
+/** An address that was checked, in numbers. */
+interface Plan {
+  /** The first word of `struct ifaddrmsg`. */
+  readonly header: number;
+  readonly local: Prefix;
+  readonly peer: Prefix;
+  readonly broadcast?: Prefix;
+  readonly label?: string;
+  readonly metric?: number;
+  readonly flags: number;
+  /** Seconds. */
+  readonly lifetimes?: readonly [preferred: number, valid: number];
+}
+
+const SET = spec.sets["addr-attrs"];
+
+function write(w: Writer, plan: Plan, index: number): void {
+  w.word(plan.header);
+  w.word(index);
+  w.ip(SET.local.id, plan.local.words);
+  w.ip(SET.address.id, plan.peer.words);
+  if (plan.broadcast) w.ip(SET.broadcast.id, plan.broadcast.words);
+  if (plan.label !== undefined) w.string(SET.label.id, plan.label);
+  if (plan.metric !== undefined) w.small(SET.rtPriority.id, plan.metric, 4);
+  if (plan.flags !== 0) w.small(SET.flags.id, plan.flags, 4);
+  if (plan.lifetimes) w.ip(SET.cacheinfo.id, [...plan.lifetimes, 0, 0]);
+}
+
+/** Checks everything, so that a message is sent as a whole or not at all. */
+function check(entry: NewAddress): Plan {
+  const { label, metric, validLifetime: valid, preferredLifetime: preferred } = entry;
+  linkRef("link", entry.link);
+  const local = prefix("address", entry.address);
+  const peer = entry.peer === undefined ? local : address("peer", entry.peer);
+  if (peer.family !== local.family) {
+    throw bad("peer", "of the same IP version as the address", entry.peer);
+  }
+  const broadcast = entry.broadcast === undefined
+    ? undefined
+    : address("broadcast", entry.broadcast);
+  if (broadcast && (local.family !== AF_INET || broadcast.family !== AF_INET)) {
+    throw bad("broadcast", "an IPv4 address, of an IPv4 address", entry.broadcast);
+  }
+  if (label !== undefined && !/^[^\0]{1,15}$/.test(label)) {
+    throw bad("label", "1 to 15 characters", label);
+  }
+  if (metric !== undefined) integer("metric", metric, 0, 0xffffffff);
+  const scope = entry.scope === undefined ? 0 : scopeValue("scope", entry.scope);
+  return {
+    header: local.family | (local.length << 8) | (scope << 24),
+    local,
+    peer,
+    broadcast,
+    label,
+    metric,
+    flags: entry.flags === undefined ? 0 : flagBits(entry.flags),
+    lifetimes: valid === undefined && preferred === undefined
+      ? undefined
+      : [seconds("preferredLifetime", preferred ?? valid), seconds("validLifetime", valid)],
+  };
+}
+
+function flagBits(flags: readonly string[]): number {
+  let bits = 0;
+  for (const flag of flags) {
+    const bit = FLAGS.value(flag);
+    if (bit === undefined) throw bad("flags", `names out of ${FLAGS.names.join(", ")}`, flag);
+    bits |= bit;
+  }
+  return bits;
 }
 
 function seconds(parameter: string, value: number | undefined): number {
   if (value === undefined || value === Infinity) return 0xffffffff;
   return integer(parameter, value, 0, 0xfffffffe);
-}
-
-function ipv4(parameter: string, value: string, family: number): string {
-  if (family !== AF_INET) throw bad(parameter, "left out for IPv6", value);
-  address(parameter, value);
-  return value;
 }

@@ -33,7 +33,7 @@ export function ip(w: Words, at: number, start: number, id: number): string | un
 
 /** The address that the attribute at word `i` holds. */
 export function ipAt(w: Words, i: number): string {
-  if (payloadLength(w, i) === 4) return ipv4Text(w, (i + 1) << 2);
+  if ((w[i] & 0xffff) === 8) return ipv4Text(w, (i + 1) << 2);
   need(w, i, 16);
   return ipv6Text(w, (i + 1) << 2);
 }

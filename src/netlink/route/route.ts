@@ -36,17 +36,15 @@ export class Route {
 
   /** The network that it leads to, as in "10.0.0.0/24"; "default" for all. */
   get destination(): string {
-    return this.#prefix(DST, (this.#w[this.#at + 4] >>> 8) & 0xff) ?? "default";
+    const w = this.#w, at = this.#at;
+    const i = locate(w, at, START, DST);
+    return i < 0 ? "default" : ipAt(w, i) + SLASH[(w[at + 4] >>> 8) & 0xff];
   }
 
   /** The network that packets come from, where that matters. */
   get from(): string | undefined {
-    return this.#prefix(SRC, (this.#w[this.#at + 4] >>> 16) & 0xff);
-  }
-
-  #prefix(id: number, length: number): string | undefined {
-    const address = ip(this.#w, this.#at, START, id);
-    return address === undefined ? undefined : address + SLASH[length];
+    const i = locate(this.#w, this.#at, START, SRC);
+    return i < 0 ? undefined : ipAt(this.#w, i) + SLASH[(this.#w[this.#at + 4] >>> 16) & 0xff];
   }
 
   /** The next hop's address. */
