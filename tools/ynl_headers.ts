@@ -75,7 +75,7 @@ export function compare(model: Model): Comparison {
   for (const name of Object.keys(family.structs)) {
     const layout = codec.struct(name), c = `struct ${snake(name)}`;
     statements.push(`sizeof(${c}) == ${layout.size}`);
-    for (const m of layout.members) {
+    for (const m of layout.members.values()) {
       statements.push(`__builtin_offsetof(${c}, ${snake(m.name)}) == ${m.offset}`);
     }
   }

@@ -187,6 +187,13 @@ export class Encoder {
             w.close(at, layout.size);
           };
         }
+        if (a.hint?.startsWith("ip")) {
+          return (w, value) => {
+            const ip = typeof value === "string" ? parseIp(value) : undefined;
+            if (ip === undefined) w.blob(id, binary(a, value));
+            else w.ip(id, ip);
+          };
+        }
         return (w, value) => w.blob(id, binary(a, value));
       }
       case "nest-type-value":
@@ -394,10 +401,13 @@ function binary(
 /** Stores an integer at a byte offset. */
 function put(out: Uint8Array, at: number, type: string, value: unknown, big?: boolean): void {
   const size = sizeOf(type);
-  const n = size === 8 ? long(value, type[0] === "s") : BigInt(integer(value, type));
-  for (let i = 0; i < size; i++) {
-    out[at + (big ? size - 1 - i : i)] = Number((n >> BigInt(8 * i)) & 0xffn);
+  if (size === 8) {
+    const n = long(value, type[0] === "s");
+    for (let i = 0; i < 8; i++) out[at + (big ? 7 - i : i)] = Number((n >> BigInt(8 * i)) & 0xffn);
+    return;
   }
+  const n = integer(value, type);
+  for (let i = 0; i < size; i++) out[at + (big ? size - 1 - i : i)] = n >>> (8 * i);
 }
 
 function writeStruct(w: Writer, at: number, layout: StructLayout, value: unknown): void {
@@ -405,13 +415,14 @@ function writeStruct(w: Writer, at: number, layout: StructLayout, value: unknown
   for (const name in values) {
     // Views have their getters on the prototype, which this loop reaches as well.
     if (name[0] === "_" || values[name] === undefined) continue;
-    const member = layout.members.find((m) => m.name === name);
-    if (member === undefined) {
-      const error = new Unfit("the struct has no such member", values[name]);
-      error.path.unshift(name);
+    try {
+      const member = layout.members.get(name);
+      if (member === undefined) throw new Unfit("the struct has no such member", values[name]);
+      writeMember(w, at + member.offset, member, values[name]);
+    } catch (error) {
+      if (error instanceof Unfit) error.path.unshift(name);
       throw error;
     }
-    within(name, () => writeMember(w, at + member.offset, member, values[name]));
   }
 }
 

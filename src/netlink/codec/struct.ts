@@ -19,8 +19,8 @@ const SIZES: Record<string, number> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s3
 
 /** Where each member of a struct stands, by C's rules of alignment. */
 export class StructLayout {
-  /** Members in order, padding left out. */
-  readonly members: readonly Member[];
+  /** Members by name, in order, padding left out. */
+  readonly members: ReadonlyMap<string, Member>;
   /** Size with trailing padding. */
   readonly size: number;
   /** Alignment in bytes. */
@@ -31,7 +31,7 @@ export class StructLayout {
   constructor(name: string, family: FamilySpec, structs: (name: string) => StructLayout) {
     const spec = family.structs[name];
     if (spec === undefined) throw new Error(`Cannot find struct ${name} in ${family.name}`);
-    const members: Member[] = [];
+    const members = new Map<string, Member>();
     let at = 0, align = 1;
     for (const [member, m] of Object.entries(spec)) {
       const layout = m.struct === undefined ? undefined : structs(m.struct);
@@ -41,7 +41,7 @@ export class StructLayout {
       align = Math.max(align, own);
       if (m.type !== "pad") {
         const names = m.enum ? new EnumTable(family.enums[m.enum], m.flags === true) : undefined;
-        members.push({ name: member, offset: at, size, spec: m, names, layout });
+        members.set(member, { name: member, offset: at, size, spec: m, names, layout });
       }
       at += size;
     }
@@ -61,7 +61,7 @@ export class StructView {
   /** @internal */
   readonly _length: number;
   /** @internal */
-  declare readonly _members: readonly Member[];
+  declare readonly _members: ReadonlyMap<string, Member>;
 
   constructor(w: Words, at: number, length: number) {
     this._w = w;
@@ -72,7 +72,7 @@ export class StructView {
   /** A plain copy, bytes as hexadecimal text. */
   toJSON(): Record<string, unknown> {
     const out: Record<string, unknown> = {};
-    for (const { name } of this._members) out[name] = plain(this[name as keyof this]);
+    for (const name of this._members.keys()) out[name] = plain(this[name as keyof this]);
     return out;
   }
 }
@@ -129,10 +129,10 @@ export function sizeOf(type: string): number {
   return SIZES[type] ?? 8;
 }
 
-function viewClass(members: readonly Member[]): StructLayout["View"] {
+function viewClass(members: ReadonlyMap<string, Member>): StructLayout["View"] {
   const View = class extends StructView {};
   Object.defineProperty(View.prototype, "_members", { value: members });
-  for (const { name, offset, size, spec, names, layout } of members) {
+  for (const { name, offset, size, spec, names, layout } of members.values()) {
     let get: (this: StructView) => unknown;
     if (layout !== undefined) {
       get = function () {
