@@ -256,7 +256,6 @@ export class Core<T> implements Home<T> {
   }
 
   #rest(slot: Slot<T>): void {
-    if (this.timed) slot.since = this.time.now();
     if (this.#shared) {
       const shared = slot as SharedSlot<T>;
       if (shared.queued || !this.#hasRoom(slot)) return;
@@ -273,6 +272,7 @@ export class Core<T> implements Home<T> {
     if (!fit || !this.#plain) {
       slot.state--;
       this.#leases--;
+      if (this.timed) slot.since = this.time.now();
       if (fit && slot.state === 0) this.#offer(slot);
       else this.#settle(slot);
     } else if (this.#queue.size > 0) {

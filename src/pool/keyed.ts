@@ -135,9 +135,10 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     for (const core of [...this.#cores()]) core.evict();
   }
 
-  /** Does one round of maintenance for every key now. */
-  maintain(): void {
-    for (const core of [...this.#cores()]) core.sweeper.sweep();
+  /** Does one round of maintenance now, for one key or for every key. */
+  maintain(key?: K): void {
+    if (key !== undefined) this.#find(key)?.sweeper.sweep();
+    else for (const core of [...this.#cores()]) core.sweeper.sweep();
   }
 
   /**

@@ -121,7 +121,8 @@ export interface PoolOptions {
   /**
    * How often maintenance looks at the pool while it has resources or `minIdle`.
    *
-   * @default an eighth of `idleTimeout`, a quarter of `leakAfter`, or 30_000: the least of them
+   * @default an eighth of `idleTimeout` or `maxLifetime`, a quarter of `leakAfter`, or 30_000,
+   * whichever is least
    */
   maintenanceInterval?: number;
   /**
@@ -260,6 +261,7 @@ export function resolveOptions(
 
 /** The time between two looks of maintenance. */
 export function sweepInterval(o: ResolvedOptions): number {
-  return o.maintenanceInterval ??
-    Math.max(1, Math.ceil(Math.min(o.idleTimeout / 8, o.leakAfter / 4, 30_000)));
+  const { idleTimeout, maxLifetime, leakAfter } = o;
+  const least = Math.min(idleTimeout / 8, maxLifetime / 8, leakAfter / 4, 30_000);
+  return o.maintenanceInterval ?? Math.max(1, Math.ceil(least));
 }

@@ -64,7 +64,7 @@ export class WaitQueue<T> {
   wait(timeout: number, o: AcquireOptions | undefined): Promise<Lease<T>> {
     const promise = new Promise<Lease<T>>(this.#capture);
     const level = o?.priority === undefined ? NORMAL : LEVELS[o.priority];
-    const waiter = new Waiter<T>(this.#resolve, level, timeout > LONGEST ? 0 : timeout);
+    const waiter = new Waiter<T>(this.#resolve, level, timeout > LONGEST ? -1 : timeout);
     this.#levels[level].push(waiter);
     if (this.size++ === 0) this.#alarm.hold(true);
     if (level !== NORMAL) this.#ranked++;
@@ -140,7 +140,7 @@ export class WaitQueue<T> {
 
   #begin(waiter: Waiter<T>, now: number): void {
     waiter.since = now;
-    if (waiter.deadline === 0) return;
+    if (waiter.deadline < 0) return;
     waiter.deadline += now;
     if (waiter.deadline < this.#soonest) this.#soonest = waiter.deadline;
   }
@@ -165,7 +165,7 @@ export class WaitQueue<T> {
     for (const level of this.#levels) {
       for (let i = 0; i < level.length; i++) {
         const waiter = level.at(i)!;
-        if (waiter.resolve === null || waiter.deadline === 0) continue;
+        if (waiter.resolve === null || waiter.deadline < 0) continue;
         if (waiter.deadline <= now) expired.push(waiter);
         else if (waiter.deadline < next) next = waiter.deadline;
       }

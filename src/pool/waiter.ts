@@ -13,6 +13,6 @@ export class Waiter<T> {
   since = 0;
   group: SignalGroup<T> | null = null;
 
-  /** `deadline` is the time allowed until `since` is known; 0 means none. */
+  /** `deadline` is the time allowed until `since` is known; -1 means none. */
   constructor(public resolve: Resolve<T> | null, readonly level: number, public deadline: number) {}
 }

@@ -11,6 +11,16 @@ export async function settle(rounds = 12): Promise<void> {
   for (let i = 0; i < rounds; i++) await Promise.resolve();
 }
 
+/** What a promise was rejected with. */
+export async function failure(promise: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}
+
 /** A clock that stands until it is moved. */
 export class FakeClock implements Clock {
   #now = 1_000_000;
@@ -34,6 +44,7 @@ export class FakeClock implements Clock {
   /** Moves on, firing what is due in order, with everything ready run in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
+    await settle();
     for (;;) {
       let next: Timer | undefined;
       for (const timer of this.timers) {
