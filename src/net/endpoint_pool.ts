@@ -1,4 +1,4 @@
-import { type AcquireOptions, Lease, Pool, PoolError } from "../pool/mod.ts";
+import { type AcquireOptions, type Factory, KeyedPool, Lease, PoolError } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import { connect } from "./connect.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
@@ -9,14 +9,9 @@ import {
   resolvedOptions,
 } from "./endpoint_pool_options.ts";
 import { ConnectError } from "./error.ts";
-import { Member, MemberLoan } from "./member.ts";
+import { Member, MemberLoan, Rest } from "./member.ts";
+import { Place } from "./place.ts";
 import { within } from "./within.ts";
-
-interface Place<T extends object> {
-  readonly endpoint: Endpoint;
-  readonly pool: Pool<Member<T>>;
-  readonly onError: (error: unknown) => void;
-}
 
 /**
  * Connections to any number of endpoints, each opened once and used many times.
@@ -37,8 +32,10 @@ interface Place<T extends object> {
  */
 export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   readonly #options: ResolvedEndpointPoolOptions<T>;
+  readonly #pool: KeyedPool<Place<T>, Member<T>>;
   readonly #places: Map<string, Place<T>> = new Map();
-  #closed = false;
+  readonly #rest: Rest<T> = new Rest();
+  #lastForgot = Date.now();
 
   /**
    * Makes an empty pool; nothing is opened before the first acquire.
@@ -46,7 +43,22 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    * @throws {ConnectError} `INVALID_CONFIG`, naming the option and the value
    */
   constructor(options: EndpointPoolOptions<T> = {}) {
-    this.#options = resolvedOptions(options);
+    const o = this.#options = resolvedOptions(options);
+    this.#pool = new KeyedPool((place) => this.#factory(place), {
+      maxSize: o.maxPerEndpoint,
+      maxTotal: o.maxTotal,
+      maxUses: o.maxUses,
+      acquireTimeout: o.acquireTimeout,
+      createTimeout: o.connectTimeout + o.initTimeout,
+      createRetries: o.connectRetries,
+      createRetryDelay: o.connectRetryDelay,
+      idleTimeout: o.idleTimeout,
+      maxLifetime: o.maxLifetime,
+      checkAfter: o.checkAfter,
+      checkTimeout: o.checkTimeout,
+      observer: o.observer,
+      optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
+    });
   }
 
   /**
@@ -56,22 +68,22 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    * @throws {PoolError} when the wait took too long or the pool is closed
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
-  async acquire(to: EndpointLike, options?: AcquireOptions): Promise<Lease<T>> {
-    const place = this.#place(to);
-    let lease: Lease<Member<T>>;
+  acquire(to: EndpointLike, options?: AcquireOptions): Promise<Lease<T>> {
+    let place: Place<T>;
     try {
-      lease = await place.pool.acquire(options);
+      place = this.#place(to);
     } catch (error) {
-      throw this.#explained(error, place.endpoint);
+      return Promise.reject(error);
     }
-    return this.#lend(place, lease);
+    return this.#pool.acquire(place, options).then(this.#lend, (error) => {
+      throw this.#explained(error, place.endpoint);
+    });
   }
 
   /** Borrows an idle connection if there is one; opens none. */
   tryAcquire(to: EndpointLike): Lease<T> | undefined {
-    const place = this.#place(to);
-    const lease = place.pool.tryAcquire();
-    return lease && this.#lend(place, lease);
+    const lease = this.#pool.tryAcquire(this.#place(to));
+    return lease && this.#lend(lease);
   }
 
   /**
@@ -97,26 +109,31 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
 
   /** The numbers of one endpoint, all zero for one never used. */
   stats(of: EndpointLike): EndpointStats {
-    return statsOf(this.#places.get(Endpoint.from(of).key)?.pool);
+    const place = this.#find(Endpoint.from(of)) ?? new Place(Endpoint.from(of), this.#options);
+    return place.statsWith(this.#pool.statsOf(place));
   }
 
-  /** The numbers of every endpoint. */
+  /** The numbers of every endpoint that was used lately. */
   allStats(): [Endpoint, EndpointStats][] {
-    return [...this.#places.values()].map(({ endpoint, pool }) => [endpoint, statsOf(pool)]);
+    this.#forget();
+    return [...this.#places.values()].map((place) => [
+      place.endpoint,
+      place.statsWith(this.#pool.statsOf(place)),
+    ]);
   }
 
   /** Closes an endpoint's idle connections; those in use go on and are closed when they come back. */
   clearEndpoint(to: EndpointLike): void {
-    this.#places.get(Endpoint.from(to).key)?.pool.evict();
+    const place = this.#find(Endpoint.from(to));
+    if (place !== undefined) this.#pool.clear(place);
   }
 
   /**
    * Refuses new acquires, rejects those that wait, closes what is idle and resolves once every lease
    * has come back. When the signal aborts, what is still lent is closed at once.
    */
-  async close(options?: { signal?: AbortSignal }): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#places.values()].map(({ pool }) => pool.close(options)));
+  close(options?: { signal?: AbortSignal }): Promise<void> {
+    return this.#pool.close(options);
   }
 
   /** Closes. */
@@ -124,18 +141,26 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     return this.close();
   }
 
-  #lend(place: Place<T>, lease: Lease<Member<T>>): Lease<T> {
+  readonly #lend = (lease: Lease<Member<T>>): Lease<T> => {
     const member = lease.value;
-    const reused = member.used;
+    const { used, place } = member;
     try {
       member.enter();
     } catch (error) {
       member.leases--;
+      member.blame();
       lease.discard();
       throw error;
     }
-    if (reused) guarded(place, this.#options.onReused);
-    return new Lease(new MemberLoan(lease, place.onError));
+    if (used) {
+      place.reused++;
+      if (this.#options.onReused !== undefined) place.tell(this.#options.onReused);
+    }
+    return new Lease(new MemberLoan(lease));
+  };
+
+  #find(endpoint: Endpoint): Place<T> | undefined {
+    return this.#places.get(endpoint.key);
   }
 
   #place(to: EndpointLike): Place<T> {
@@ -143,61 +168,73 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     const known = typeof to === "string" ? this.#places.get(to) : undefined;
     if (known !== undefined) return known;
     const endpoint = Endpoint.from(to);
-    let place = this.#places.get(endpoint.key);
+    let place = this.#find(endpoint);
     if (place === undefined) {
-      if (this.#closed) {
-        throw new PoolError("CLOSED", "Cannot acquire: the endpoint pool is closed");
-      }
-      this.#places.set(endpoint.key, place = this.#open(endpoint));
+      this.#forget();
+      place = new Place(endpoint, this.#options);
+      this.#places.set(endpoint.key, place);
     }
     return place;
   }
 
-  #open(endpoint: Endpoint): Place<T> {
-    const o = this.#options;
-    const onError = (error: unknown): void => o.onError?.(error, endpoint);
+  /** Drops the places that hold nothing and were not used for a while; looks now and then only. */
+  #forget(): void {
+    const now = Date.now();
+    const { forgetAfter } = this.#options;
+    if (now - this.#lastForgot < forgetAfter / 8) return;
+    this.#lastForgot = now;
+    for (const [key, place] of this.#places) {
+      if (this.#pool.statsOf(place) !== undefined) place.lastUsed = now;
+      else if (now - place.lastUsed >= forgetAfter) this.#places.delete(key);
+    }
+  }
+
+  #factory(place: Place<T>): Factory<Member<T>> {
+    const { protocol, healthCheck, onClosed } = this.#options;
+    const access = protocol?.access;
     let sweeping = false;
     const sweep = (): void => {
-      // A peer that dies takes many connections in one turn: look at them all, once.
+      // A peer that dies takes many connections within a moment: look at them all, once.
       if (sweeping) return;
       sweeping = true;
-      queueMicrotask(() => {
+      setTimeout(() => {
         sweeping = false;
-        place.pool.maintain();
-      });
+        this.#pool.maintain(place);
+      }, 0);
     };
-    const check = o.healthCheck;
-    const access = o.protocol?.access;
-    const pool = new Pool<Member<T>>({
-      create: ({ signal }) => this.#connect(place, signal, sweep),
+    return {
+      create: async ({ signal }) => {
+        try {
+          const member = await this.#connect(place, signal, sweep);
+          place.created++;
+          place.tell(this.#options.onCreated);
+          return member;
+        } catch (error) {
+          place.errors++;
+          throw error;
+        }
+      },
       usable: (member) => member.usable,
-      check: check && ((member, options) => check(member.state, options)),
+      check: healthCheck && (async (member, options) => {
+        let healthy = false;
+        try {
+          return healthy = await healthCheck(member.state, options);
+        } finally {
+          if (!healthy) member.blame();
+        }
+      }),
       capacity: typeof access === "object" ? () => access.shared : undefined,
-      destroy: async ({ state, conn, protocol }) => {
+      destroy: async ({ state, conn }) => {
         try {
           await protocol?.onClose?.(state);
         } finally {
           conn.close();
-          guarded(place, o.onClosed);
+          place.closed++;
+          place.lastUsed = Date.now();
+          place.tell(onClosed);
         }
       },
-    }, {
-      name: endpoint.key,
-      maxSize: o.maxPerEndpoint,
-      maxUses: o.maxUses,
-      acquireTimeout: o.acquireTimeout,
-      createTimeout: o.connectTimeout + o.initTimeout,
-      createRetries: o.connectRetries,
-      createRetryDelay: o.connectRetryDelay,
-      idleTimeout: o.idleTimeout,
-      maxLifetime: o.maxLifetime,
-      checkAfter: o.checkAfter,
-      checkTimeout: o.checkTimeout,
-      observer: o.observer,
-      onError,
-    });
-    const place: Place<T> = { endpoint, pool, onError };
-    return place;
+    };
   }
 
   async #connect(place: Place<T>, signal: AbortSignal, onLost: () => void): Promise<Member<T>> {
@@ -223,9 +260,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
           },
           late: (state) => void Promise.try(onLate, state).catch(place.onError),
         });
-      const member = new Member(conn, state, protocol, onLost);
-      guarded(place, this.#options.onCreated);
-      return member;
+      return new Member(conn, state, place, protocol, this.#rest, onLost);
     } catch (error) {
       conn.close();
       throw error;
@@ -243,36 +278,4 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
       { endpoint, attempts: retries + 1, cause },
     );
   }
-}
-
-function guarded<T extends object>(
-  place: Place<T>,
-  hook: ((endpoint: Endpoint) => void) | undefined,
-): void {
-  try {
-    hook?.(place.endpoint);
-  } catch (error) {
-    place.onError(error);
-  }
-}
-
-function statsOf<T>(pool: Pool<T> | undefined): EndpointStats {
-  if (pool === undefined) {
-    return {
-      ...{ active: 0, idle: 0, connecting: 0, waiting: 0 },
-      ...{ totalCreated: 0, totalReused: 0, totalClosed: 0, errors: 0 },
-    };
-  }
-  const { leased, idle, creating, waiting, totals } = pool.stats;
-  const { destroyed } = totals;
-  return {
-    active: leased,
-    idle,
-    connecting: creating,
-    waiting,
-    totalCreated: totals.created,
-    totalReused: totals.reused,
-    totalClosed: Object.values(destroyed).reduce((sum, n) => sum + n, 0) + totals.detached,
-    errors: totals.createFailed + destroyed.unusable + destroyed.unhealthy + destroyed.discarded,
-  };
 }
