@@ -14,6 +14,7 @@ import { Ring } from "./ring.ts";
 import { type Home, leasesOf, MARK, mark, reasonOf, SharedSlot, Slot, unmark } from "./slot.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
+import type { Waiter } from "./waiter.ts";
 
 interface Warming {
   readonly target: number;
@@ -216,11 +217,11 @@ export class Core<T> implements Home<T> {
     return undefined;
   }
 
-  #lend(slot: Slot<T>, waited = 0): Lease<T> {
+  #lend(slot: Slot<T>, waiter?: Waiter<T>): Lease<T> {
     slot.state++;
     slot.uses++;
     if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
-    if (this.#tracked) return this.loans.lend(slot, waited);
+    if (this.#tracked) return this.loans.lend(slot, waiter);
     return slot.lease = new Lease<T>(slot);
   }
 
@@ -232,8 +233,7 @@ export class Core<T> implements Home<T> {
     }
     while (queue.size > 0 && (!this.#shared || this.#hasRoom(slot))) {
       const waiter = queue.next();
-      const waited = this.#observed ? this.time.now() - waiter.since : 0;
-      queue.settle(waiter, this.#lend(slot, waited));
+      queue.settle(waiter, this.#lend(slot, waiter));
       if (!this.#shared) return;
     }
     this.#rest(slot);
@@ -396,8 +396,8 @@ export class Core<T> implements Home<T> {
   }
 
   #wanted(idle: number): boolean {
-    const ready = this.idle.length + this.#checking + this.#creating - this.#queue.size;
-    if (ready < idle) return true;
+    const coming = Math.max(0, this.#checking + this.#creating - this.#queue.size);
+    if (this.idle.length + coming < idle) return true;
     return this.#warming.some(({ target }) => this.slots.length + this.#creating < target);
   }
 
@@ -626,6 +626,7 @@ export class Core<T> implements Home<T> {
     this.#observed = o.observer !== undefined;
     this.#report.options = o;
     this.#queue.ageAfter = o.ageAfter;
+    this.#queue.traced = o.leakAfter !== Infinity;
     this.#queue.exact = this.#observed || this.#quota !== undefined;
     this.#fifo = o.order === "fifo";
     this.#maxUses = o.maxUses;

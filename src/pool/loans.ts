@@ -2,6 +2,7 @@ import type { Time } from "./clock.ts";
 import { Lease, type LeaseSource } from "./lease.ts";
 import type { Reporter } from "./report.ts";
 import { leasesOf, type Slot } from "./slot.ts";
+import { acquireSite, type Waiter } from "./waiter.ts";
 
 /** A lease whose beginning was recorded. */
 class Loan<T> implements LeaseSource<T> {
@@ -71,14 +72,15 @@ export class Loans<T> {
   }
 
   /** A lease with its time and, where leaks are looked for, its stack. */
-  lend(slot: Slot<T>, waited: number): Lease<T> {
-    const { leakAfter } = this.#report.options;
-    const site = leakAfter === Infinity ? undefined : new Error("the lease was acquired here");
-    const loan = new Loan(this, slot, this.#time.now(), site);
+  lend(slot: Slot<T>, waiter: Waiter<T> | undefined): Lease<T> {
+    const now = this.#time.now();
+    const traced = this.#report.options.leakAfter !== Infinity;
+    const site = traced ? waiter?.site ?? acquireSite() : undefined;
+    const loan = new Loan(this, slot, now, site);
     if (site !== undefined) this.#out.add(loan);
     const lease = new Lease<T>(loan);
     this.#registry.register(lease, loan);
-    this.#report.tell("acquired", waited);
+    this.#report.tell("acquired", waiter === undefined ? 0 : now - waiter.since);
     return lease;
   }
 

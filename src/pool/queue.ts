@@ -4,7 +4,7 @@ import type { Lease } from "./lease.ts";
 import { Ring } from "./ring.ts";
 import { SignalGroup } from "./signals.ts";
 import type { AcquireOptions, Priority } from "./types.ts";
-import { type Resolve, Waiter } from "./waiter.ts";
+import { acquireSite, type Resolve, Waiter } from "./waiter.ts";
 
 /** The rank of each priority; lower is served first. */
 export const LEVELS: Readonly<Record<Priority, number>> = {
@@ -52,6 +52,8 @@ export class WaitQueue<T> {
   ageAfter: number;
   /** Whether every waiter's time is to be exact. */
   exact = false;
+  /** Whether to record who waits. */
+  traced = false;
 
   constructor(time: Time, ageAfter: number, departures: Departures<T>) {
     this.#time = time;
@@ -65,9 +67,11 @@ export class WaitQueue<T> {
     const promise = new Promise<Lease<T>>(this.#capture);
     const level = o?.priority === undefined ? NORMAL : LEVELS[o.priority];
     const waiter = new Waiter<T>(this.#resolve, level, timeout > LONGEST ? -1 : timeout);
+    this.#resolve = null; // it would keep the last lease from being collected
     this.#levels[level].push(waiter);
     if (this.size++ === 0) this.#alarm.hold(true);
     if (level !== NORMAL) this.#ranked++;
+    if (this.traced) waiter.site = acquireSite();
     if (!this.#ticking) this.#stamp(waiter);
     if (o?.signal !== undefined) this.#groupOf(o.signal).add(waiter);
     return promise;

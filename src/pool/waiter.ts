@@ -11,8 +11,13 @@ export type Resolve<T> = (lease: Lease<T> | PromiseLike<Lease<T>>) => void;
 export class Waiter<T> {
   /** When it was queued; 0 while nobody has read the clock for it. */
   since = 0;
+  /** Where it was queued, if leases are traced; no waiter pays for it otherwise. */
+  declare site?: Error;
   group: SignalGroup<T> | null = null;
 
   /** `deadline` is the time allowed until `since` is known; -1 means none. */
   constructor(public resolve: Resolve<T> | null, readonly level: number, public deadline: number) {}
 }
+
+/** Remembers who acquires. */
+export const acquireSite = (): Error => new Error("the lease was acquired here");

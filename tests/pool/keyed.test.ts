@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { KeyedPool, type KeyedPoolOptions, type Lease } from "../../src/pool/mod.ts";
+import { failure, FakeClock, settle } from "./fake_clock.ts";
+
+interface Made {
+  readonly key: string;
+  readonly id: number;
+}
+
+class Town {
+  readonly alive: Set<Made> = new Set();
+  readonly clock: FakeClock = new FakeClock();
+  most = 0;
+  made = 0;
+  readonly pool: KeyedPool<string, Made>;
+
+  constructor(options: KeyedPoolOptions<string>) {
+    this.pool = new KeyedPool((key) => ({
+      create: () => {
+        const made = { key, id: ++this.made };
+        this.alive.add(made);
+        this.most = Math.max(this.most, this.alive.size);
+        return Promise.resolve(made);
+      },
+      destroy: (made) => {
+        assert.ok(this.alive.delete(made));
+      },
+    }), { clock: this.clock, ...options });
+  }
+
+  borrow(key: string, n: number): Promise<Lease<Made>[]> {
+    return Promise.all(Array.from({ length: n }, () => this.pool.acquire(key)));
+  }
+}
+
+describe("a keyed pool", () => {
+  it("keeps a pool for each key", async () => {
+    const { pool } = new Town({ maxSize: 1 });
+    const [a, b] = await Promise.all([pool.acquire("a"), pool.acquire("b")]);
+    assert.deepEqual([a.value.key, b.value.key], ["a", "b"]);
+    a.release();
+    assert.equal(await pool.use("a", (made) => made.id), a === b ? 0 : 1);
+    assert.deepEqual(pool.keys(), ["a", "b"]);
+    assert.equal(pool.statsOf("a")?.totals.reused, 1);
+    assert.equal(pool.statsOf("c"), undefined);
+    assert.equal(pool.tryAcquire("c"), undefined);
+    b.release();
+    await pool.close();
+    assert.equal(pool.stats.keys, 0);
+  });
+
+  it("lets idle keys give way at the limit over all keys", async () => {
+    const town = new Town({ maxTotal: 3, maxSize: 3 });
+    for (const lease of await town.borrow("a", 3)) lease.release();
+    const leases = await town.borrow("b", 2);
+    assert.equal(town.most, 3);
+    assert.equal(town.pool.statsOf("a")?.size, 1);
+    leases.push(...await town.borrow("c", 1));
+    assert.deepEqual(town.pool.keys(), ["b", "c"], "a holds nothing any more");
+    for (const lease of leases) lease.release();
+    await town.pool.close();
+    assert.equal(town.alive.size, 0);
+  });
+
+  it("gives a key that has nothing its turn although others stay busy", async () => {
+    const town = new Town({ maxTotal: 2, maxSize: 2 });
+    const busy = await town.borrow("a", 2);
+    let stop = false;
+    const users = busy.map(async (first) => {
+      first.release();
+      while (!stop) {
+        using _lease = await town.pool.acquire("a");
+        await town.clock.advance(1);
+      }
+    });
+    const more = [0, 1, 2].map(async () => {
+      while (!stop) {
+        using _lease = await town.pool.acquire("a");
+        await town.clock.advance(1);
+      }
+    });
+    await settle();
+    const lease = await town.pool.acquire("b");
+    assert.equal(lease.value.key, "b");
+    stop = true;
+    lease.release();
+    await Promise.all([...users, ...more]);
+    assert.equal(town.most, 2);
+    await town.pool.close();
+  });
+
+  it("forgets keys that hold nothing: idle ones, failed ones, refused ones", async () => {
+    const town = new Town({ idleTimeout: 1_000 });
+    for (let i = 0; i < 50; i++) await town.pool.use(`k${i}`, () => {});
+    assert.equal(town.pool.stats.keys, 50);
+    await town.clock.advance(1_100);
+    assert.equal(town.pool.stats.keys, 0);
+    const reason = new Error("gone");
+    const signal = AbortSignal.abort(reason);
+    assert.equal(await failure(town.pool.acquire("x", { signal })), reason);
+    assert.equal(town.pool.stats.keys, 0);
+    await town.pool.close();
+  });
+
+  it("clears a key: idle resources now, lent ones when they come back", async () => {
+    const town = new Town({});
+    const [a, b] = await town.borrow("a", 2);
+    const other = await town.pool.acquire("b");
+    a.release();
+    town.pool.clear("a");
+    assert.equal(town.alive.size, 2);
+    assert.equal(b.value.key, "a");
+    b.release();
+    assert.equal(town.alive.size, 1);
+    assert.deepEqual(town.pool.keys(), ["b"]);
+    other.release();
+    await town.pool.close();
+  });
+
+  it("takes keys for the same that identify alike, and options by key", async () => {
+    interface Endpoint {
+      host: string;
+      port: number;
+    }
+    const pool = new KeyedPool<Endpoint, object>(() => ({
+      create: () => Promise.resolve({}),
+      destroy: () => {},
+    }), {
+      identify: ({ host, port }) => `${host}:${port}`,
+      optionsFor: ({ port }) => port === 1 ? { maxSize: 1, acquireTimeout: 0 } : {},
+    });
+    const lease = await pool.acquire({ host: "a", port: 1 });
+    const error = await failure(pool.acquire({ host: "a", port: 1 }));
+    assert.match(error.message, /pool\[a:1\]: size is 1 of 1/);
+    lease.release();
+    assert.equal(pool.stats.keys, 1);
+    await pool.close();
+    assert.equal((await failure(pool.acquire({ host: "a", port: 1 }))).code, "CLOSED");
+  });
+
+  it("raises its limit while keys wait for it", async () => {
+    const town = new Town({ maxTotal: 1 });
+    const a = await town.pool.acquire("a");
+    const b = town.pool.acquire("b");
+    town.pool.reconfigure({ maxTotal: 2 });
+    (await b).release();
+    a.release();
+    assert.throws(() => town.pool.reconfigure({ maxTotal: 0 }), /maxTotal.*0$/);
+    await town.pool.close();
+  });
+
+  it("never exceeds its limit, nor leaves anybody behind, under a random load", async () => {
+    const town = new Town({ maxTotal: 4, maxSize: 3 });
+    let served = 0;
+    await Promise.all(Array.from({ length: 60 }, async (_, i) => {
+      for (let round = 0; round < 20; round++) {
+        const key = `k${(i * 7 + round * 3) % 9}`;
+        const lease = await town.pool.acquire(key, { timeout: Infinity });
+        assert.equal(lease.value.key, key);
+        await settle(1 + (i + round) % 4);
+        if ((i + round) % 11 === 0) lease.discard();
+        else lease.release();
+        served++;
+      }
+    }));
+    assert.equal(served, 1_200);
+    assert.ok(town.most <= 4, `${town.most}`);
+    await town.pool.close();
+    assert.equal(town.alive.size, 0);
+    assert.equal(town.pool.stats.keys, 0);
+  });
+});
