@@ -270,6 +270,43 @@ describe("EndpointPool", () => {
     });
   }
 
+  it("keeps to the limit over all endpoints: idle connections of others give way", async () => {
+    const peers = await Promise.all(Array.from({ length: 6 }, () => Peer.echo()));
+    {
+      await using pool = new EndpointPool({ maxTotal: 4, maxPerEndpoint: 3 });
+      let most = 0;
+      const open = (): number => peers.reduce((sum, peer) => sum + peer.sockets.size, 0);
+      await Promise.all(
+        Array.from(
+          { length: 120 },
+          (_, i) =>
+            pool.withConnection(at(peers[i % 6]), async (conn) => {
+              await echo(conn, `request ${i}`);
+              const all = pool.allStats().map(([, stats]) => stats.active + stats.idle);
+              most = Math.max(most, all.reduce((sum, n) => sum + n, 0));
+            }),
+        ),
+      );
+      assert.ok(most <= 4, `${most} connections at once`);
+      assert.ok(pool.allStats().every(([, stats]) => stats.waiting === 0 && stats.active === 0));
+      await until(() => open() <= 4);
+      await pool.withConnection(at(peers[0]), (conn) => echo(conn, "after all that"));
+    }
+    for (const peer of peers) await peer[Symbol.asyncDispose]();
+  });
+
+  it("forgets endpoints that are not used for a while", async () => {
+    await using peer = await Peer.echo();
+    await using pool = new EndpointPool({ forgetAfter: 50, connectRetries: 0 });
+    await assert.rejects(pool.acquire("127.0.0.1:1"), ConnectError);
+    await using lease = await pool.acquire(at(peer));
+    assert.equal(pool.allStats().length, 2);
+    await sleep(70);
+    assert.deepEqual(pool.allStats().map(([endpoint]) => endpoint.port), [peer.port]);
+    await echo(lease.value, "still there");
+    assert.equal(pool.stats("127.0.0.1:1").errors, 0);
+  });
+
   it("serves 2,000 requests over three servers while one is killed and restarted", async () => {
     const peers = await Promise.all([Peer.echo(), Peer.echo(), Peer.echo()]);
     const ports = peers.map((peer) => peer.port);
