@@ -40,7 +40,7 @@ describe("a keyed pool", () => {
     const [a, b] = await Promise.all([pool.acquire("a"), pool.acquire("b")]);
     assert.deepEqual([a.value.key, b.value.key], ["a", "b"]);
     a.release();
-    assert.equal(await pool.use("a", (made) => made.id), a === b ? 0 : 1);
+    assert.equal(await pool.use("a", (made) => made.id), 1);
     assert.deepEqual(pool.keys(), ["a", "b"]);
     assert.equal(pool.statsOf("a")?.totals.reused, 1);
     assert.equal(pool.statsOf("c"), undefined);
