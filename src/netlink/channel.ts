@@ -46,6 +46,9 @@ export interface Ask {
   layout?: MessageClass;
 }
 
+/** 256 acknowledgements fill a receive buffer of the default size; each batch's fit well. */
+const BATCH = 100, BATCH_BYTES = 64 * 1024;
+
 const ETIMEDOUT = 110, EMSGSIZE = 90, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
 /** A loop may keep other work waiting for that long, in milliseconds. */
@@ -63,7 +66,10 @@ export abstract class Exchange {
   settled?: () => void;
   /** A copy of the request, made when the writer's buffer is needed again. */
   sent?: Words;
+  /** Its number. */
   sequence = 0;
+  /** Word index of the request in `sent`, or in the writer. */
+  at = 0;
 
   /** @param single whether one data message is all there is to come */
   constructor(readonly ask: Ask, readonly single = false) {}
@@ -94,6 +100,7 @@ export class Channel {
   #reading = false;
   #stop?: AbortController;
   #broken?: unknown;
+  #batch?: Exchange[];
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
@@ -128,36 +135,85 @@ export class Channel {
 
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
-    if (this.#socket.fd < 0) {
-      throw new NetlinkError("the connection is closed", {
-        errno: EBADF,
-        operation: exchange.ask.operation,
-      });
-    }
     if (this.#broken !== undefined) throw this.#broken;
-    const { ask } = exchange, writer = this.#writer;
+    if (this.#batch !== undefined) {
+      this.#append(exchange);
+      this.#batch.push(exchange);
+      if (this.#batch.length === BATCH || this.#writer.length > BATCH_BYTES) this.#flush();
+      return;
+    }
     this.#keepRequest();
-    exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
-    writer.length = NLMSG_HEADER;
-    ask.write(writer);
-    const { words } = writer;
-    words[0] = writer.length;
-    words[1] = ask.type | ((ask.flags | NLM_F_REQUEST) << 16);
-    words[2] = exchange.sequence;
-    words[3] = this.#socket.portId;
-    const result = this.#socket.send(writer);
-    if (result < 0) throw NetlinkError.fromCall(ask.operation, "sendmsg", result);
+    this.#writer.length = 0;
+    this.#append(exchange);
+    const result = this.#socket.send(this.#writer);
+    if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
     this.#current = exchange;
+  }
+
+  #append(exchange: Exchange): void {
+    const writer = this.#writer, start = writer.length, { ask } = exchange;
+    exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
+    exchange.at = start >> 2;
+    try {
+      writer.reserve(NLMSG_HEADER);
+      writer.length += NLMSG_HEADER;
+      ask.write(writer);
+    } catch (error) {
+      writer.length = start;
+      throw error;
+    }
+    const { words } = writer, { at } = exchange;
+    words[at] = writer.length - start;
+    words[at + 1] = ask.type | ((ask.flags | NLM_F_REQUEST) << 16);
+    words[at + 2] = exchange.sequence;
+    words[at + 3] = this.#socket.portId;
   }
 
   /** The writer is about to be reused: a request that still waits takes its bytes along. */
   #keepRequest(): void {
     const last = this.#current;
     this.#current = undefined;
-    if (last !== undefined && !last.done) {
-      last.sent = this.#writer.words.slice(0, this.#writer.length >> 2);
-      this.#waiting.set(last.sequence, last);
+    if (last !== undefined && !last.done) this.#keep(last);
+  }
+
+  #keep(exchange: Exchange): void {
+    const { words } = this.#writer, { at } = exchange;
+    exchange.sent = words.slice(at, at + (words[at] >> 2));
+    exchange.at = 0;
+    this.#waiting.set(exchange.sequence, exchange);
+  }
+
+  /** Whether requests are being gathered. */
+  get gathering(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** Sends what `requests` sends in as few calls as can be. */
+  gather<T>(requests: () => T): T {
+    if (this.#batch !== undefined) return requests();
+    this.#keepRequest();
+    this.#writer.length = 0;
+    this.#batch = [];
+    try {
+      return requests();
+    } finally {
+      this.#flush();
+      this.#batch = undefined;
     }
+  }
+
+  #flush(): void {
+    const batch = this.#batch!, [first] = batch;
+    if (first === undefined) return;
+    this.#batch = [];
+    const result = this.#socket.send(this.#writer);
+    for (const exchange of batch) {
+      if (result >= 0) this.#waiting.set(exchange.sequence, exchange);
+      else exchange.finish(NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
+    }
+    for (const exchange of batch) if (!exchange.done && !this.read(exchange)) break;
+    for (const exchange of batch) if (!exchange.done) this.#keep(exchange);
+    this.#writer.length = 0;
   }
 
   /**
@@ -166,7 +222,7 @@ export class Channel {
    * @returns false when nothing more is there for now
    */
   read(until?: Exchange, once = false): boolean {
-    while (until === undefined || !until.done) {
+    while (this.#broken === undefined && (until === undefined || !until.done)) {
       const datagram = this.#socket.receive();
       if (datagram === undefined) return false;
       if (typeof datagram === "number") {
@@ -235,7 +291,7 @@ export class Channel {
     return {
       operation: ask.operation,
       request: (): BaseView | undefined =>
-        ask.layout && new ask.layout(exchange.sent ?? this.#writer.words, 0),
+        ask.layout && new ask.layout(exchange.sent ?? this.#writer.words, exchange.at),
     };
   }
 

@@ -40,7 +40,7 @@ export class NetlinkSocket {
   /** The kernel's name for this socket, unique in its namespace. */
   readonly portId: number;
   readonly #libc: Libc;
-  #slab = new Uint8Array(new ArrayBuffer(2 * ROOM));
+  #slab = new Uint8Array(new ArrayBuffer(4 * ROOM));
   #words: Words = new Int32Array(this.#slab.buffer);
   #at = 0;
   #in: MessageHeader;

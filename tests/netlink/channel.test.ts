@@ -126,13 +126,13 @@ describe("a request", () => {
   });
 
   it("reports a cut datagram with its true length, and the next one may be longer", async () => {
-    const long = (request: Sent) => datagram(link(request, 1), new Uint8Array(100_000));
+    const long = (request: Sent) => datagram(link(request, 1), new Uint8Array(200_000));
     await using t = await open((request, kernel) => {
       const bytes = long(request);
       new DataView(bytes.buffer).setUint32(0, bytes.length, true);
       kernel.queue(bytes);
     });
-    await rejects(t.nl.links.get(1), "EMSGSIZE", /message of 1000\d\d bytes was cut to 65536/);
+    await rejects(t.nl.links.get(1), "EMSGSIZE", /message of 2000\d\d bytes was cut to 131072/);
     assert.ok(t.nl.usable);
     assert.equal((await t.nl.links.get(1)).index, 1);
   });
@@ -244,6 +244,59 @@ describe("a dump", () => {
     assert.ok(!t.nl.usable);
     t.kernel.queue(datagram(link(t.kernel.sent[0], 2, MULTI), done(t.kernel.sent[0])));
     assert.ok(t.nl.usable);
+  });
+});
+
+describe("a batch", () => {
+  it("goes out in few calls, and names the attribute of the one that is refused", async () => {
+    let calls = 0;
+    await using t = await open((first, kernel) => {
+      calls++;
+      const view = new DataView(first.bytes.buffer);
+      for (let at = 0; at < first.bytes.length; at += view.getUint32(at, true)) {
+        const one = {
+          ...first,
+          sequence: view.getUint32(at + 8, true),
+          bytes: first.bytes.slice(at),
+        };
+        const refused = view.getUint32(at + 16 + 4, true) === 7;
+        // ifinfomsg is followed by IFLA_MTU, at byte 32 of its own message.
+        const offset = [8, 0, 2, 0, ...int32(32)];
+        kernel.queue(
+          refused
+            ? message(ERROR, one, [...int32(-22), ...one.bytes.slice(0, 16), ...offset], 0x300)
+            : ack(one),
+        );
+      }
+    });
+    const results = await t.nl.batch(() =>
+      Array.from({ length: 250 }, (_, i) => t.nl.links.set(i + 1, { mtu: 1000 + i }))
+    );
+    // Links are prepared asynchronously, so that they go out one by one; routes gather.
+    assert.equal(results.length, 250);
+    const failed = results.flatMap((r, i) =>
+      r.status === "rejected" ? [[i, r.reason.attribute]] : []
+    );
+    assert.deepEqual(failed, [[6, "mtu"]]);
+    calls = 0;
+    const destinations = Array.from({ length: 250 }, (_, i) => `10.0.${i}.0/24`);
+    await t.nl.batch(() => destinations.map((destination) => t.nl.routes.add({ destination })));
+    assert.equal(calls, 3);
+    assert.ok(t.nl.usable);
+  });
+
+  it("waits for answers that come later", async () => {
+    await using t = await open(() => {});
+    const all = t.nl.batch(() => [t.nl.links.get(1), t.nl.links.get(2)]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const [{ bytes, ...one }] = t.kernel.sent;
+    t.kernel.queue(link({ ...one, sequence: one.sequence + 1 }, 2));
+    t.kernel.queue(link(one, 1));
+    assert.deepEqual(
+      (await all).map((r) => r.status === "fulfilled" && r.value.index),
+      [1, 2],
+    );
+    assert.equal(bytes.length, 64);
   });
 });
 
