@@ -154,7 +154,7 @@ export class Connection implements AsyncDisposable {
   list<T>(
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
-    options: DumpOptions & { keep?: (item: T) => boolean } = {},
+    options: DumpOptions = {},
   ): Dump<T> {
     return new Dump(this.channel, ask, make, { timeout: this.#timeout, ...options });
   }

@@ -64,20 +64,18 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #channel: Channel;
   readonly #ask: () => Ask | Promise<Ask>;
   readonly #make: Make<T>;
-  readonly #keep?: (item: T) => boolean;
   readonly #options: DumpOptions;
 
-  /** @internal `keep` is for what the kernel cannot filter */
+  /** @internal Made by the methods that list. */
   constructor(
     channel: Channel,
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
-    options: DumpOptions & { keep?: (item: T) => boolean } = {},
+    options: DumpOptions = {},
   ) {
     this.#channel = channel;
     this.#ask = ask;
     this.#make = make;
-    this.#keep = options.keep;
     this.#options = options;
   }
 
@@ -98,7 +96,7 @@ export class Dump<T> implements AsyncIterable<T> {
       }
       if (exchange.error !== undefined) throw exchange.error;
       if (exchange.interrupted) continue;
-      return this.#keep ? exchange.items.filter(this.#keep) : exchange.items;
+      return exchange.items;
     }
     throw interrupted(ask, ATTEMPTS);
   }
@@ -121,32 +119,39 @@ export class Dump<T> implements AsyncIterable<T> {
   }
 
   async *#whole(): AsyncGenerator<T, undefined> {
-    yield* await this.toArray();
+    yield* this.#give(await this.toArray());
   }
 
   async *#stream(): AsyncGenerator<T, undefined> {
     const ask = await this.#ask();
     const exchange = await this.#begin(ask);
-    let start = performance.now();
     try {
-      for (;;) {
+      do {
         await this.#channel.readSome(exchange, this.#options);
-        this.#options.signal?.throwIfAborted();
         const { items } = exchange;
         exchange.items = [];
-        for (const item of items) if (this.#keep?.(item) ?? true) yield item;
-        if (exchange.done && exchange.items.length === 0) break;
-        if (performance.now() - start > TURN) {
-          await this.#channel.adapter.breathe();
-          start = performance.now();
-        }
-      }
+        yield* this.#give(items);
+      } while (!exchange.done || exchange.items.length > 0);
     } finally {
       if (!exchange.done) this.#abandon(exchange);
     }
     if (exchange.error !== undefined) throw exchange.error;
     if (exchange.interrupted) throw interrupted(ask, 1);
   }
+
+  /** A loop over what is there already runs in microtasks: others get their turns here. */
+  async *#give(items: T[]): AsyncGenerator<T, undefined> {
+    for (let i = 0; i < items.length; i++) {
+      if ((i & 127) === 0 && performance.now() - this.#turn > TURN) {
+        await this.#channel.adapter.breathe();
+        this.#options.signal?.throwIfAborted();
+        this.#turn = performance.now();
+      }
+      yield items[i];
+    }
+  }
+
+  #turn = performance.now();
 }
 
 function interrupted(ask: Ask, times: number): NetlinkError {

@@ -272,16 +272,12 @@ describe("a batch", () => {
     const results = await t.nl.batch(() =>
       Array.from({ length: 250 }, (_, i) => t.nl.links.set(i + 1, { mtu: 1000 + i }))
     );
-    // Links are prepared asynchronously, so that they go out one by one; routes gather.
+    assert.equal(calls, 3);
     assert.equal(results.length, 250);
     const failed = results.flatMap((r, i) =>
       r.status === "rejected" ? [[i, r.reason.attribute]] : []
     );
     assert.deepEqual(failed, [[6, "mtu"]]);
-    calls = 0;
-    const destinations = Array.from({ length: 250 }, (_, i) => `10.0.${i}.0/24`);
-    await t.nl.batch(() => destinations.map((destination) => t.nl.routes.add({ destination })));
-    assert.equal(calls, 3);
     assert.ok(t.nl.usable);
   });
 

@@ -2,6 +2,7 @@
 
 import type { Ask, RequestOptions } from "../channel.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
+import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
@@ -132,13 +133,8 @@ export class Links {
    */
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
     linkName("name", link.name);
-    await this.#change(
-      `add link ${link.name}`,
-      NLM_F_CREATE | NLM_F_EXCL,
-      undefined,
-      link as AnyLink,
-      options,
-    );
+    const flags = NLM_F_CREATE | NLM_F_EXCL;
+    return await this.#change(`add link ${link.name}`, flags, undefined, link as AnyLink, options);
   }
 
   /**
@@ -150,8 +146,10 @@ export class Links {
     linkRef("link", link);
     if (changes.name !== undefined) linkName("name", changes.name);
     // The kernel takes a name beside an index for the new one.
-    const target = changes.name === undefined ? link : await this.index(link, "link", options);
-    await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
+    const target = changes.name === undefined || typeof link === "number"
+      ? link
+      : await this.index(link, "link", options);
+    return await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
   }
 
   /**
@@ -187,45 +185,59 @@ export class Links {
     };
   }
 
-  async #change(
+  /** Looks up the links that are named, and waits for nothing where none is. */
+  #change(
     operation: string,
     flags: number,
     target: LinkRef | undefined,
     link: AnyLink,
     options?: RequestOptions,
   ): Promise<void> {
-    const opened: number[] = [];
-    try {
-      const values = await this.#values(link, target, opened, operation, options);
-      const ask: Ask = {
-        type: NEW,
-        flags: flags | NLM_F_ACK,
-        operation,
-        layout,
-        write: (writer) => encoder.request(writer, "newlink", values),
+    const { kind, master } = link;
+    const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
+    const parent = own?.link;
+    const send = (parent: number | undefined, master: number | undefined) => {
+      const opened: number[] = [];
+      const close = () => {
+        for (const fd of opened.splice(0)) this.#nl.channel.adapter.libc.close(fd);
       };
-      await this.#nl.change(ask, options);
-    } finally {
-      for (const fd of opened) this.#nl.channel.adapter.libc.close(fd);
-    }
+      try {
+        const values = {
+          ...this.#values(link, own?.data, target, opened, operation),
+          link: parent,
+          master,
+        };
+        const write = (writer: Writer) => encoder.request(writer, "newlink", values);
+        const ask = { type: NEW, flags: flags | NLM_F_ACK, operation, layout, write };
+        return this.#nl.change(ask, options).finally(close);
+      } catch (error) {
+        close();
+        throw error;
+      }
+    };
+    const portOf = master ? linkRef("master", master) : master === null ? 0 : master;
+    if (typeof parent !== "string" && typeof portOf !== "string") return send(parent, portOf);
+    const lookUp = (ref: LinkRef | undefined, parameter: string) =>
+      typeof ref === "string" ? this.index(ref, parameter, options) : ref;
+    return Promise.all([lookUp(parent, "link"), lookUp(portOf, "master")]).then(([p, m]) =>
+      send(p, m)
+    );
   }
 
-  async #values(
+  #values(
     link: AnyLink,
+    options: Values | undefined,
     target: LinkRef | undefined,
     opened: number[],
     operation: string,
-    options?: RequestOptions,
-  ): Promise<Values> {
+  ): Values {
     const { kind } = link;
-    const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
-    const data = { ...own?.data, ...link.data };
+    const data: Record<string, unknown> = { ...options, ...link.data };
     if (kind === "veth" && link.peer !== undefined) {
       const { name } = link.peer;
       if (name !== undefined) linkName("peer.name", name);
       data.peer = { ...this.#settings(link.peer, opened, operation), ifname: name };
     }
-    const { master } = link;
     const settings = this.#settings(link, opened, operation);
     const reference = target === undefined ? {} : referenceOf(target);
     return {
@@ -233,12 +245,6 @@ export class Links {
       ...reference,
       header: { ...settings.header, ...reference.header },
       ...(link.name === undefined ? {} : { ifname: link.name }),
-      link: own?.link === undefined ? undefined : await this.index(own.link, "link", options),
-      master: master === undefined
-        ? undefined
-        : master === null
-        ? 0
-        : await this.index(master, "master", options),
       linkinfo: kind === undefined
         ? undefined
         : { kind, data: Object.keys(data).length > 0 ? data : undefined },
@@ -253,7 +259,9 @@ export class Links {
       mtu: mtu === undefined ? undefined : integer("mtu", mtu, 0, 0x7fffffff),
       address: address === undefined ? undefined : mac("address", address),
       ifalias: alias,
-      txqlen: txQueueLength,
+      txqlen: txQueueLength === undefined
+        ? undefined
+        : integer("txQueueLength", txQueueLength, 0, 0x7fffffff),
       ...(netns === undefined ? {} : this.#namespace(netns, opened, operation)),
     };
   }
