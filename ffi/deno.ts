@@ -40,7 +40,7 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  nap: { name: "getpid", parameters: [], result: "i32", nonblocking: true },
+  nap: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
@@ -89,9 +89,10 @@ class DenoAdapter implements Adapter {
   }
 
   async breathe(): Promise<void> {
-    // A call off the thread lets both timers and sockets run; setImmediate starves sockets. Where
-    // libc was not loaded a timer does it, at the cost of a millisecond.
-    if (this.#library) await this.#library.symbols.nap();
+    // A call off the thread lets both timers and sockets run, if it is not over before the event
+    // loop looks; setImmediate starves sockets. Where libc was not loaded a timer does it, at the
+    // cost of a millisecond.
+    if (this.#library) await this.#library.symbols.nap(1);
     else await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
