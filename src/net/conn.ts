@@ -33,6 +33,8 @@ export class Conn implements AsyncDisposable {
   readonly #closed: PromiseWithResolvers<ConnectError | undefined> = Promise.withResolvers();
   #unread: Uint8Array[] = [];
   #reader: PendingRead | undefined;
+  // Whether somebody gave up reading what may still come, and nothing has been read since.
+  #abandoned = false;
   #lastWrite: Promise<void> | undefined;
   #writes = 0;
   #sending: Uint8Array = nothing;
@@ -100,11 +102,11 @@ export class Conn implements AsyncDisposable {
 
   /**
    * Whether a next user would find the connection fresh: open in both directions, no unread byte, no
-   * pending read, no unfinished write, no locked stream.
+   * pending or abandoned read, no unfinished write, no locked stream.
    */
   get usable(): boolean {
     return this.isOpen && this.#unread.length === 0 &&
-      this.#reader === undefined && this.#writes === 0 &&
+      this.#reader === undefined && !this.#abandoned && this.#writes === 0 &&
       !this.#readable?.locked && !this.#writable?.locked;
   }
 
@@ -113,7 +115,8 @@ export class Conn implements AsyncDisposable {
    * TLS peer that ends without close_notify is a reset on Deno, but an end like any other on Bun.
    *
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` after {@linkcode Conn.close};
-   * the signal's reason when it aborts first, and then no byte is lost
+   * the signal's reason when it aborts first; then no byte is lost, and the connection is not usable
+   * for others until what was awaited has been read
    */
   read(into: Uint8Array, options?: { signal?: AbortSignal }): Promise<number | null> {
     if (this.#reader !== undefined) {
@@ -135,6 +138,7 @@ export class Conn implements AsyncDisposable {
     const abort = (): void => {
       if (this.#reader !== reader) return;
       this.#reader = undefined;
+      this.#abandoned = true;
       reader.reject(signal.reason);
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -235,6 +239,7 @@ export class Conn implements AsyncDisposable {
   }
 
   #take(into: Uint8Array): number {
+    this.#abandoned = false;
     let n = 0;
     while (this.#unread.length > 0 && n < into.length) {
       const chunk = this.#unread[0];
@@ -257,6 +262,7 @@ export class Conn implements AsyncDisposable {
       return false;
     }
     this.#reader = undefined;
+    this.#abandoned = false;
     const fits = bytes.length <= reader.into.length;
     const part = fits ? bytes : bytes.subarray(0, reader.into.length);
     reader.into.set(part);

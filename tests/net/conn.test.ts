@@ -127,9 +127,11 @@ describe("Conn", () => {
     const reading = conn.read(new Uint8Array(8), { signal: control.signal });
     control.abort(new Error("enough"));
     await assert.rejects(reading, /enough/);
+    assert.equal(conn.usable, false, "what was awaited may still come");
     await assert.rejects(conn.read(new Uint8Array(8), { signal: control.signal }), /enough/);
     await conn.write(bytes("kept"));
     assert.equal(await readText(conn, 4), "kept");
+    assert.ok(conn.usable);
   });
 
   it("ends its own side and goes on reading", async () => {
