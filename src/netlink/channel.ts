@@ -1,11 +1,11 @@
 /** Requests and their answers over one socket. */
 
-import type { MessageClass } from "./codec/codec.ts";
 import { MalformedError } from "./codec/malformed.ts";
 import type { BaseView } from "./codec/view.ts";
 import type { Words } from "./codec/words.ts";
 import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
+import type { Exchange, RequestOptions } from "./exchange.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import {
@@ -20,31 +20,7 @@ import {
 import { refusal } from "./refusal.ts";
 import { type Datagram, NetlinkSocket } from "./socket.ts";
 
-/** How long a caller waits. */
-export interface RequestOptions {
-  /** Gives up; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /**
-   * Milliseconds until `ETIMEDOUT`.
-   *
-   * @default 5000
-   */
-  timeout?: number;
-}
-
-/** One message to the kernel. */
-export interface Ask {
-  /** `nlmsg_type`. */
-  type: number;
-  /** `nlmsg_flags` besides NLM_F_REQUEST. */
-  flags: number;
-  /** What is attempted, in words that follow "Cannot". */
-  operation: string;
-  /** Appends everything behind the netlink header. */
-  write(writer: Writer): void;
-  /** How to read the request back, to name attributes in errors. */
-  layout?: MessageClass;
-}
+export type { Ask, RequestOptions } from "./exchange.ts";
 
 /** 256 acknowledgements fill a receive buffer of the default size; each batch's fit well. */
 const BATCH = 100, BATCH_BYTES = 64 * 1024;
@@ -53,40 +29,6 @@ const ETIMEDOUT = 110, EMSGSIZE = 90, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
 /** A loop may keep other work waiting for that long, in milliseconds. */
 const TURN = 8;
-
-/** A request whose answers are still to come. */
-export abstract class Exchange {
-  /** The messages between were changed while the kernel listed them. */
-  interrupted = false;
-  /** Set once the last answer is there. */
-  done = false;
-  /** Why it failed. */
-  error?: unknown;
-  /** @internal Called once when `done`. */
-  settled?: () => void;
-  /** A copy of the request, made when the writer's buffer is needed again. */
-  sent?: Words;
-  /** Its number. */
-  sequence = 0;
-  /** Word index of the request in `sent`, or in the writer. */
-  at = 0;
-
-  /** @param single whether one data message is all there is to come */
-  constructor(readonly ask: Ask, readonly single = false) {}
-
-  /**
-   * Takes the data message at word `at`, which is complete, and those behind it before byte `end`
-   * that are alike. Returns where it stopped.
-   */
-  abstract data(w: Words, at: number, end: number): number;
-
-  finish(error?: unknown): void {
-    if (this.done) return;
-    this.done = true;
-    this.error ??= error;
-    this.settled?.();
-  }
-}
 
 /** The socket, the requests under way, and who reads. */
 export class Channel {

@@ -1,7 +1,8 @@
 /** A connection to one part of the kernel. */
 
 import { loadAdapter } from "../../ffi/adapter.ts";
-import { type Ask, Channel, Exchange, type RequestOptions } from "./channel.ts";
+import { Channel } from "./channel.ts";
+import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { Dump, type DumpOptions, type Make } from "./dump.ts";
 import { Family } from "./family.ts";

@@ -1,6 +1,7 @@
 /** A list that the kernel makes: read as it comes, or as a whole. */
 
-import { type Ask, type Channel, Exchange, type RequestOptions } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { NetlinkError } from "./error.ts";
 import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";

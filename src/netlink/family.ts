@@ -1,6 +1,6 @@
 /** Any family that the kernel specifies, typed. */
 
-import type { Ask, RequestOptions } from "./channel.ts";
+import type { Ask, RequestOptions } from "./exchange.ts";
 import { Codec } from "./codec/codec.ts";
 import { Encoder, type Values } from "./codec/encode.ts";
 import type { FamilySpec } from "./codec/spec.ts";

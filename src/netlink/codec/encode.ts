@@ -1,18 +1,26 @@
 /** Writes attributes from plain objects, from views, or from what `toJSON` made of them. */
 
-import { ipBytes, parseHex, parseIp } from "./address.ts";
+import { parseIp } from "./address.ts";
 import type { Codec } from "./codec.ts";
-import type { EnumTable } from "./enums.ts";
-import type { AttributeSpec, ScalarType, ValueSpec } from "./spec.ts";
-import { type Member, sizeOf, type StructLayout } from "./struct.ts";
+import {
+  binary,
+  explain,
+  integer,
+  list,
+  object,
+  scalarWrite,
+  Unfit,
+  type Values,
+  within,
+  writeStruct,
+} from "./encode_values.ts";
+import type { AttributeSpec, ScalarType } from "./spec.ts";
 import { BaseView } from "./view.ts";
-import { swap16, swap32 } from "./words.ts";
 import type { Writer } from "./writer.ts";
 
-const NESTED = 0x8000;
+export type { Values } from "./encode_values.ts";
 
-/** Attributes by name. */
-export type Values = { readonly [name: string]: unknown };
+const NESTED = 0x8000;
 
 /** Writes one attribute; `scope` is the objects that enclose it, innermost first. */
 type Write = (w: Writer, value: unknown, scope: Scope) => void;
@@ -20,30 +28,6 @@ type Write = (w: Writer, value: unknown, scope: Scope) => void;
 interface Scope {
   readonly values: Values;
   readonly up?: Scope;
-}
-
-/** A value that the wire cannot carry; gathers the path to it on its way out. */
-class Unfit extends Error {
-  readonly path: string[] = [];
-  constructor(readonly expected: string, readonly value: unknown, readonly range = false) {
-    super(expected);
-  }
-}
-
-/** Turns an {@linkcode Unfit} into the error that callers see. */
-function explain(error: unknown): never {
-  if (!(error instanceof Unfit)) throw error;
-  const message = `Cannot encode ${error.path.join(".")}: ${error.expected}, ` +
-    `current value is ${show(error.value)}`;
-  throw error.range ? new RangeError(message) : new TypeError(message);
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value)
-    ? "an array"
-    : `an object of ${value.constructor?.name ?? "no"} class`;
 }
 
 /** Encodes for one codec. */
@@ -217,8 +201,7 @@ export class Encoder {
       return (type, w, value) => w.blob(type, binary({ ...rest, id: type, sub: undefined }, value));
     }
     const names = this.codec.names(a);
-    return (type, w, value, scope) =>
-      scalarWrite(type, a, a.sub as ScalarType, names)(w, value, scope);
+    return (type, w, value) => scalarWrite(type, a, a.sub as ScalarType, names)(w, value);
   }
 
   #levels(a: AttributeSpec, levels: readonly string[]): Write {
@@ -261,25 +244,6 @@ export class Encoder {
   }
 }
 
-function within(name: string, fn: () => void): void {
-  try {
-    fn();
-  } catch (error) {
-    if (error instanceof Unfit) error.path.unshift(name);
-    throw error;
-  }
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Unfit("must be an array", value);
-  return value;
-}
-
-function object(value: unknown): Values {
-  if (typeof value !== "object" || value === null) throw new Unfit("must be an object", value);
-  return value as Values;
-}
-
 /** An attribute that the definition does not know, by its number with flags. */
 function writeUnknown(w: Writer, name: string, value: unknown, set: string | undefined): void {
   const type = /^\d+$/.test(name) ? Number(name) : NaN;
@@ -291,147 +255,4 @@ function writeUnknown(w: Writer, name: string, value: unknown, set: string | und
   for (const each of Array.isArray(value) ? value : [value]) {
     within(name, () => w.blob(type, binary({ id: type, type: "binary" }, each)));
   }
-}
-
-const LIMITS: Record<string, readonly [number, number]> = {
-  u8: [0, 0xff],
-  u16: [0, 0xffff],
-  u32: [0, 0xffffffff],
-  s8: [-0x80, 0x7f],
-  s16: [-0x8000, 0x7fff],
-  s32: [-0x80000000, 0x7fffffff],
-};
-
-/** Checks an integer of at most 32 bits. */
-function integer(value: unknown, type: string): number {
-  const [low, high] = LIMITS[type];
-  if (typeof value !== "number" || !Number.isInteger(value)) {
-    throw new Unfit("must be an integer", value);
-  }
-  if (value < low || value > high) throw new Unfit(`must be ${low} to ${high}`, value, true);
-  return value;
-}
-
-/** Checks a 64-bit integer, given as a number, a bigint or decimal text. */
-function long(value: unknown, signed: boolean): bigint {
-  const big = typeof value === "bigint"
-    ? value
-    : Number.isSafeInteger(value) || (typeof value === "string" && /^-?\d+$/.test(value))
-    ? BigInt(value as number | string)
-    : undefined;
-  if (big === undefined) {
-    throw new Unfit("must be an integer, exact as a number or a bigint", value);
-  }
-  const [low, high] = signed ? [-(1n << 63n), (1n << 63n) - 1n] : [0n, (1n << 64n) - 1n];
-  if (big < low || big > high) throw new Unfit(`must be ${low} to ${high}`, value, true);
-  return big;
-}
-
-/** The number that stands for names or lists of names. */
-function named(value: unknown, spec: ValueSpec, names: EnumTable): unknown {
-  const one = (v: unknown) => {
-    // Decimal text is a large number that went through JSON.
-    if (typeof v !== "string" || /^-?\d+$/.test(v) && names.value(v) === undefined) return v;
-    const number = names.value(v);
-    if (number === undefined) throw new Unfit(`must be one of ${names.names.join(", ")}`, v);
-    return number;
-  };
-  if (!spec.flags || !Array.isArray(value)) return one(value);
-  const bits = value.reduce((all: bigint, v) => all | long(one(v), false), 0n);
-  return bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits;
-}
-
-function scalarWrite(id: number, spec: AttributeSpec, type: ScalarType, names?: EnumTable): Write {
-  const number = (value: unknown) => names === undefined ? value : named(value, spec, names);
-  if (spec.hint === "ipv4" && type === "u32") {
-    return (w, value) => w.blob(id, binary({ id, type: "binary", hint: "ipv4" }, value));
-  }
-  if (type === "u32" && !spec.big && names === undefined) {
-    return (w, value) => w.small(id, integer(value, "u32"), 4);
-  }
-  if (type in LIMITS) {
-    const size = sizeOf(type), big = spec.big && size > 1;
-    return (w, value) => {
-      const n = integer(number(value), type);
-      const masked = size === 4 ? n : n & (size === 1 ? 0xff : 0xffff);
-      w.small(id, big ? (size === 2 ? swap16(masked) : swap32(masked)) : masked, size);
-    };
-  }
-  const signed = type[0] === "s", either = type.endsWith("int");
-  return (w, value) => {
-    const n = long(number(value), signed);
-    const at = w.open(id);
-    if (either && (signed ? BigInt.asIntN(32, n) : BigInt.asUintN(32, n)) === n) {
-      w.word(spec.big ? swap32(Number(BigInt.asIntN(32, n))) : Number(BigInt.asIntN(32, n)));
-    } else word64(w, n, spec.big);
-    w.close(at);
-  };
-}
-
-function word64(w: Writer, n: bigint, big?: boolean): void {
-  const low = Number(BigInt.asIntN(32, n)), high = Number(BigInt.asIntN(32, n >> 32n));
-  w.word(big ? swap32(high) : low);
-  w.word(big ? swap32(low) : high);
-}
-
-/** The bytes of a binary attribute or member. */
-function binary(
-  spec: AttributeSpec | ({ type: "binary" } & ValueSpec),
-  value: unknown,
-): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if ("sub" in spec && spec.sub !== undefined && Array.isArray(value)) {
-    const size = sizeOf(spec.sub);
-    const out = new Uint8Array(Math.ceil(value.length * size / 8) * 8);
-    value.forEach((v, i) =>
-      within(String(i), () => put(out, i * size, spec.sub as ScalarType, v, spec.big))
-    );
-    return out.subarray(0, value.length * size);
-  }
-  if (typeof value !== "string") throw new Unfit("must be a Uint8Array or text", value);
-  const ip = spec.hint?.startsWith("ip") ? parseIp(value) : undefined;
-  const parsed = ip === undefined ? parseHex(value) : ipBytes(ip);
-  if (parsed === undefined) {
-    const form = spec.hint?.startsWith("ip") ? "an IP address" : "hexadecimal digits";
-    throw new Unfit(`must be ${form}`, value);
-  }
-  return parsed;
-}
-
-/** Stores an integer at a byte offset. */
-function put(out: Uint8Array, at: number, type: string, value: unknown, big?: boolean): void {
-  const size = sizeOf(type);
-  if (size === 8) {
-    const n = long(value, type[0] === "s");
-    for (let i = 0; i < 8; i++) out[at + (big ? 7 - i : i)] = Number((n >> BigInt(8 * i)) & 0xffn);
-    return;
-  }
-  const n = integer(value, type);
-  for (let i = 0; i < size; i++) out[at + (big ? size - 1 - i : i)] = n >>> (8 * i);
-}
-
-function writeStruct(w: Writer, at: number, layout: StructLayout, value: unknown): void {
-  const values = object(value);
-  for (const name in values) {
-    // Views have their getters on the prototype, which this loop reaches as well.
-    if (name[0] === "_" || values[name] === undefined) continue;
-    try {
-      const member = layout.members.get(name);
-      if (member === undefined) throw new Unfit("the struct has no such member", values[name]);
-      writeMember(w, at + member.offset, member, values[name]);
-    } catch (error) {
-      if (error instanceof Unfit) error.path.unshift(name);
-      throw error;
-    }
-  }
-}
-
-function writeMember(w: Writer, at: number, member: Member, value: unknown): void {
-  const { spec, size, names, layout } = member;
-  if (layout !== undefined) return writeStruct(w, at, layout, value);
-  if (spec.type === "binary" || spec.hint === "ipv4") {
-    const content = binary({ type: "binary", hint: spec.hint }, value);
-    if (content.length > size) throw new Unfit(`must be at most ${size} bytes`, value, true);
-    w.bytes.set(content, at);
-  } else put(w.bytes, at, spec.type, names ? named(value, spec, names) : value, spec.big);
 }

@@ -1,6 +1,6 @@
 /** Addresses: listing, adding, deleting. */
 
-import type { RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../exchange.ts";
 import { Encoder } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";

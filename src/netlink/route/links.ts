@@ -1,6 +1,6 @@
 /** Links: looking up, listing, creating, changing, deleting. */
 
-import type { Ask, RequestOptions } from "../channel.ts";
+import type { Ask, RequestOptions } from "../exchange.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";

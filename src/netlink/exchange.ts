@@ -1,0 +1,65 @@
+/** A request to the kernel and what comes back. */
+
+import type { MessageClass } from "./codec/codec.ts";
+import type { Words } from "./codec/words.ts";
+import type { Writer } from "./codec/writer.ts";
+
+/** How long a caller waits. */
+export interface RequestOptions {
+  /** Gives up; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds until `ETIMEDOUT`.
+   *
+   * @default 5000
+   */
+  timeout?: number;
+}
+
+/** One message to the kernel. */
+export interface Ask {
+  /** `nlmsg_type`. */
+  type: number;
+  /** `nlmsg_flags` besides NLM_F_REQUEST. */
+  flags: number;
+  /** What is attempted, in words that follow "Cannot". */
+  operation: string;
+  /** Appends everything behind the netlink header. */
+  write(writer: Writer): void;
+  /** How to read the request back, to name attributes in errors. */
+  layout?: MessageClass;
+}
+
+/** A request whose answers are still to come. */
+export abstract class Exchange {
+  /** The messages between were changed while the kernel listed them. */
+  interrupted = false;
+  /** Set once the last answer is there. */
+  done = false;
+  /** Why it failed. */
+  error?: unknown;
+  /** @internal Called once when `done`. */
+  settled?: () => void;
+  /** A copy of the request, made when the writer's buffer is needed again. */
+  sent?: Words;
+  /** Its number. */
+  sequence = 0;
+  /** Word index of the request in `sent`, or in the writer. */
+  at = 0;
+
+  /** @param single whether one data message is all there is to come */
+  constructor(readonly ask: Ask, readonly single = false) {}
+
+  /**
+   * Takes the data message at word `at`, which is complete, and those behind it before byte `end`
+   * that are alike. Returns where it stopped.
+   */
+  abstract data(w: Words, at: number, end: number): number;
+
+  finish(error?: unknown): void {
+    if (this.done) return;
+    this.done = true;
+    this.error ??= error;
+    this.settled?.();
+  }
+}
