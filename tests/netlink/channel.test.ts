@@ -238,6 +238,20 @@ describe("a dump", () => {
     assert.ok(t.nl.usable);
   });
 
+  it("waits for the rest of an unfinished one, which the kernel would answer with EBUSY", async () => {
+    await using t = await open((request, kernel) => {
+      if (kernel.unread > 0) return kernel.queue(ack(request, -16));
+      for (const i of [1, 2]) kernel.queue(link(request, i, MULTI));
+      kernel.queue(done(request));
+    });
+    const seen = [];
+    for await (const a of t.nl.links.list({ whole: false })) {
+      const all = await t.nl.links.list().toArray();
+      seen.push([a.index, ...all.map((l) => l.index)]);
+    }
+    assert.deepEqual(seen, [[1, 1, 2], [2, 1, 2]]);
+  });
+
   it("that is aborted leaves the connection unusable until the rest is read", async () => {
     await using t = await open((request, kernel) => kernel.queue(link(request, 1, MULTI)));
     const controller = new AbortController(), reason = new Error("enough");
