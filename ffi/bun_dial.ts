@@ -97,7 +97,6 @@ class BunSocket implements RawSocket {
       (this.#early ??= []).push(bytes);
       return;
     }
-    if (this.#closed && this.#tcp === undefined) return;
     if (this.#events.data(bytes)) return;
     this.#held += bytes.length;
     if (this.#held > readAhead && !this.#paused) {

@@ -254,6 +254,7 @@ export class Conn implements AsyncDisposable {
   }
 
   #data(bytes: Uint8Array): boolean {
+    if (this.#over) return true;
     this.#bytesIn += bytes.length;
     const reader = this.#reader;
     if (reader === undefined) {

@@ -1,6 +1,5 @@
-import { type AcquireOptions, type Factory, KeyedPool, Lease, PoolError } from "../pool/mod.ts";
+import { type AcquireOptions, KeyedPool, Lease, PoolError } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
-import { connect } from "./connect.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
 import {
   type EndpointPoolOptions,
@@ -9,9 +8,10 @@ import {
   resolvedOptions,
 } from "./endpoint_pool_options.ts";
 import { ConnectError } from "./error.ts";
-import { Member, MemberLoan, Rest } from "./member.ts";
+import { type Member, MemberLoan } from "./member.ts";
+import { memberFactory } from "./member_factory.ts";
 import { Place } from "./place.ts";
-import { within } from "./within.ts";
+import { Rest } from "./rest.ts";
 
 /**
  * Connections to any number of endpoints, each opened once and used many times.
@@ -44,21 +44,20 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    */
   constructor(options: EndpointPoolOptions<T> = {}) {
     const o = this.#options = resolvedOptions(options);
-    this.#pool = new KeyedPool((place) => this.#factory(place), {
-      maxSize: o.maxPerEndpoint,
-      maxTotal: o.maxTotal,
-      maxUses: o.maxUses,
-      acquireTimeout: o.acquireTimeout,
-      createTimeout: o.connectTimeout + o.initTimeout,
-      createRetries: o.connectRetries,
-      createRetryDelay: o.connectRetryDelay,
-      idleTimeout: o.idleTimeout,
-      maxLifetime: o.maxLifetime,
-      checkAfter: o.checkAfter,
-      checkTimeout: o.checkTimeout,
-      observer: o.observer,
-      optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
-    });
+    const lost = (place: Place<T>): void => this.#pool.maintain(place);
+    try {
+      this.#pool = new KeyedPool((place) => memberFactory(place, o, this.#rest, lost), {
+        ...o,
+        maxSize: o.maxPerEndpoint,
+        createTimeout: o.connectTimeout + o.initTimeout,
+        createRetries: o.connectRetries,
+        createRetryDelay: o.connectRetryDelay,
+        onError: undefined,
+        optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
+      });
+    } catch (cause) {
+      throw new ConnectError("INVALID_CONFIG", (cause as Error).message, { cause });
+    }
   }
 
   /**
@@ -109,7 +108,8 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
 
   /** The numbers of one endpoint, all zero for one never used. */
   stats(of: EndpointLike): EndpointStats {
-    const place = this.#find(Endpoint.from(of)) ?? new Place(Endpoint.from(of), this.#options);
+    const endpoint = Endpoint.from(of);
+    const place = this.#places.get(endpoint.key) ?? new Place(endpoint, this.#options);
     return place.statsWith(this.#pool.statsOf(place));
   }
 
@@ -124,7 +124,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
 
   /** Closes an endpoint's idle connections; those in use go on and are closed when they come back. */
   clearEndpoint(to: EndpointLike): void {
-    const place = this.#find(Endpoint.from(to));
+    const place = this.#places.get(Endpoint.from(to).key);
     if (place !== undefined) this.#pool.clear(place);
   }
 
@@ -159,16 +159,12 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     return new Lease(new MemberLoan(lease));
   };
 
-  #find(endpoint: Endpoint): Place<T> | undefined {
-    return this.#places.get(endpoint.key);
-  }
-
   #place(to: EndpointLike): Place<T> {
     // Text in canonical form needs no parsing.
     const known = typeof to === "string" ? this.#places.get(to) : undefined;
     if (known !== undefined) return known;
     const endpoint = Endpoint.from(to);
-    let place = this.#find(endpoint);
+    let place = this.#places.get(endpoint.key);
     if (place === undefined) {
       this.#forget();
       place = new Place(endpoint, this.#options);
@@ -186,84 +182,6 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     for (const [key, place] of this.#places) {
       if (this.#pool.statsOf(place) !== undefined) place.lastUsed = now;
       else if (now - place.lastUsed >= forgetAfter) this.#places.delete(key);
-    }
-  }
-
-  #factory(place: Place<T>): Factory<Member<T>> {
-    const { protocol, healthCheck, onClosed } = this.#options;
-    const access = protocol?.access;
-    let sweeping = false;
-    const sweep = (): void => {
-      // A peer that dies takes many connections within a moment: look at them all, once.
-      if (sweeping) return;
-      sweeping = true;
-      setTimeout(() => {
-        sweeping = false;
-        this.#pool.maintain(place);
-      }, 0);
-    };
-    return {
-      create: async ({ signal }) => {
-        try {
-          const member = await this.#connect(place, signal, sweep);
-          place.created++;
-          place.tell(this.#options.onCreated);
-          return member;
-        } catch (error) {
-          place.errors++;
-          throw error;
-        }
-      },
-      usable: (member) => member.usable,
-      check: healthCheck && (async (member, options) => {
-        let healthy = false;
-        try {
-          return healthy = await healthCheck(member.state, options);
-        } finally {
-          if (!healthy) member.blame();
-        }
-      }),
-      capacity: typeof access === "object" ? () => access.shared : undefined,
-      destroy: async ({ state, conn }) => {
-        try {
-          await protocol?.onClose?.(state);
-        } finally {
-          conn.close();
-          place.closed++;
-          place.lastUsed = Date.now();
-          place.tell(onClosed);
-        }
-      },
-    };
-  }
-
-  async #connect(place: Place<T>, signal: AbortSignal, onLost: () => void): Promise<Member<T>> {
-    const { tls, protocol, connectTimeout, initTimeout, connect: extra } = this.#options;
-    const { endpoint } = place;
-    const conn = await connect(endpoint, {
-      ...extra,
-      signal,
-      timeout: connectTimeout,
-      tls: typeof tls === "function" ? tls(endpoint) : tls,
-    });
-    const onLate = (state: T): unknown => protocol?.onClose?.(state);
-    try {
-      const state = protocol === undefined
-        ? conn as unknown as T // without a protocol T is Conn
-        : await within((signal) => protocol.init(conn, { signal }), {
-          signal,
-          timeout: initTimeout,
-          expired: () => {
-            const message =
-              `Cannot connect to ${endpoint}: init still running after ${initTimeout} ms`;
-            return new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 });
-          },
-          late: (state) => void Promise.try(onLate, state).catch(place.onError),
-        });
-      return new Member(conn, state, place, protocol, this.#rest, onLost);
-    } catch (error) {
-      conn.close();
-      throw error;
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Observer } from "../pool/mod.ts";
+import type { PoolOptions } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -7,7 +7,12 @@ import type { Protocol } from "./protocol.ts";
 import type { TlsOptions } from "./tls.ts";
 
 /** The limits and habits of an endpoint pool. All durations are milliseconds. */
-export interface EndpointPoolOptions<T extends object = Conn> {
+export interface EndpointPoolOptions<T extends object = Conn> extends
+  Pick<
+    PoolOptions,
+    | ("acquireTimeout" | "maxUses" | "minIdle" | "maxWaiting" | "order" | "ageAfter")
+    | ("checkAfter" | "checkTimeout" | "leakAfter" | "maintenanceInterval" | "observer" | "clock")
+  > {
   /**
    * The most connections to one endpoint, those being opened or closed included.
    * @default 10
@@ -19,11 +24,6 @@ export interface EndpointPoolOptions<T extends object = Conn> {
    * @default Infinity
    */
   maxTotal?: number;
-  /**
-   * How long an acquire may wait.
-   * @default 30_000
-   */
-  acquireTimeout?: number;
   /**
    * How long connecting may take: the name, every address, the TLS handshake.
    * @default 10_000
@@ -55,11 +55,6 @@ export interface EndpointPoolOptions<T extends object = Conn> {
    */
   maxLifetime?: number;
   /**
-   * How often a connection may be lent.
-   * @default Infinity
-   */
-  maxUses?: number;
-  /**
    * How long an endpoint may be unused before it is forgotten with its counts.
    * @default 300_000
    */
@@ -72,26 +67,14 @@ export interface EndpointPoolOptions<T extends object = Conn> {
   protocol?: Protocol<T>;
   /** Proves a connection that was idle longer than `checkAfter`; false or a throw closes it. */
   healthCheck?: (state: T, options: { signal: AbortSignal }) => Promise<boolean>;
-  /**
-   * How long a connection may go unproved, where there is a `healthCheck`.
-   * @default 500
-   */
-  checkAfter?: number;
-  /**
-   * How long a `healthCheck` may take.
-   * @default 5_000
-   */
-  checkTimeout?: number;
   /** A connection was opened. */
   onCreated?: (endpoint: Endpoint) => void;
-  /** A connection left the pool. */
+  /** The pool has closed a connection. */
   onClosed?: (endpoint: Endpoint) => void;
   /** A connection was lent that had been lent before. */
   onReused?: (endpoint: Endpoint) => void;
   /** Gets the errors that no caller can be given. */
   onError?: (error: unknown, endpoint: Endpoint) => void;
-  /** Sees what every endpoint's pool does; each has its endpoint as its name. */
-  observer?: Observer;
 }
 
 /** What the pool knows about one endpoint. */
@@ -114,69 +97,50 @@ export interface EndpointStats {
   readonly errors: number;
 }
 
-const limits = {
+const defaults = {
   maxPerEndpoint: 10,
   maxTotal: Infinity,
-  acquireTimeout: 30_000,
   connectTimeout: 10_000,
   connectRetries: 3,
   connectRetryDelay: 100,
   initTimeout: 5_000,
   idleTimeout: 60_000,
   maxLifetime: 300_000,
-  maxUses: Infinity,
   forgetAfter: 300_000,
-  checkAfter: 500,
-  checkTimeout: 5_000,
 };
 
-/** The names of the options that are numbers. */
-export type Limit = keyof typeof limits;
-
-/** Options with every limit filled in. */
+/** Options with what this pool has of its own filled in. */
 export type ResolvedEndpointPoolOptions<T extends object> =
   & EndpointPoolOptions<T>
-  & Record<Limit, number>;
-
-const counts: ReadonlySet<string> = new Set<Limit>([
-  ...["maxPerEndpoint", "maxTotal", "maxUses", "connectRetries"] as const,
-]);
-const finite: ReadonlySet<string> = new Set<Limit>(["maxPerEndpoint", "connectTimeout"]);
-const mayBeZero: ReadonlySet<string> = new Set<Limit>([
-  ...["acquireTimeout", "connectRetries", "connectRetryDelay", "checkAfter"] as const,
-]);
+  & Required<Pick<EndpointPoolOptions<T>, keyof typeof defaults>>;
 
 /**
- * Checks every limit and fills in what was left out.
+ * Fills in what was left out, and checks what the pools below do not check under the same name.
  *
  * @throws {ConnectError} `INVALID_CONFIG`, naming the option and the value
  */
 export function resolvedOptions<T extends object>(
   options: EndpointPoolOptions<T>,
 ): ResolvedEndpointPoolOptions<T> {
-  const resolved = { ...limits, ...options };
-  for (const name of Object.keys(limits) as Limit[]) {
-    const value = resolved[name] ??= limits[name];
-    const least = mayBeZero.has(name) ? 0 : 1;
-    const whole = counts.has(name);
-    const fits = typeof value === "number" && value >= least &&
-      (value === Infinity ? !finite.has(name) : !whole || Number.isSafeInteger(value));
-    if (!fits) {
-      const kind = whole ? "a whole number" : "milliseconds";
-      const most = finite.has(name) ? "finite" : "or Infinity";
-      throw invalid(name, `${kind}, at least ${least}, ${most}`, value);
-    }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const all: ResolvedEndpointPoolOptions<T> = { ...defaults, ...Object.fromEntries(given) };
+  const { maxPerEndpoint, connectRetries, connectTimeout, protocol } = all;
+  const whole = Number.isSafeInteger;
+  check("maxPerEndpoint", maxPerEndpoint, "a whole number, at least 1", whole(maxPerEndpoint), 1);
+  const retries = whole(connectRetries) || connectRetries === Infinity;
+  check("connectRetries", connectRetries, "a whole number or Infinity, at least 0", retries, 0);
+  check("connectTimeout", connectTimeout, "finite ms, at least 1", connectTimeout < Infinity, 1);
+  for (const name of ["initTimeout", "forgetAfter"] as const) {
+    check(name, all[name], "ms, at least 1", true, 1);
   }
-  const access = options.protocol?.access;
-  if (typeof access === "object" && !(Number.isInteger(access.shared) && access.shared >= 1)) {
-    throw invalid("protocol.access.shared", "a whole number, at least 1", access.shared);
-  }
-  return resolved;
+  check("connectRetryDelay", all.connectRetryDelay, "ms, at least 0", true, 0);
+  const share = typeof protocol?.access === "object" ? protocol.access.shared : 1;
+  check("protocol.access.shared", share, "a whole number, at least 1", whole(share), 1);
+  return all;
 }
 
-function invalid(name: string, expected: string, value: unknown): ConnectError {
-  return new ConnectError(
-    "INVALID_CONFIG",
-    `Cannot use option ${name}: expected ${expected}, got ${String(value)}`,
-  );
+function check(name: string, value: unknown, expected: string, fits: boolean, least: number): void {
+  if (typeof value === "number" && fits && value >= least) return;
+  const message = `Cannot use ${name}: it must be ${expected}, not ${String(value)}`;
+  throw new ConnectError("INVALID_CONFIG", message);
 }

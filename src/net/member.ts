@@ -2,27 +2,15 @@ import type { Lease, LeaseSource } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import type { Place } from "./place.ts";
 import type { Protocol } from "./protocol.ts";
+import type { Rest } from "./rest.ts";
 
-// Long enough that a busy connection is lent again meanwhile, short for a process that wants to end.
-const restAfter = 5;
-
-/** Lets the process end once the connections that were used last have been idle for a moment. */
-export class Rest<T extends object> {
-  #members: Member<T>[] = [];
-
-  /** Looks at the member in a moment; many looks share one timer. */
-  watch(member: Member<T>): void {
-    if (member.watched) return;
-    member.watched = true;
-    if (this.#members.push(member) === 1) setTimeout(() => this.#look(), restAfter);
-  }
-
-  #look(): void {
-    for (const member of this.#members.splice(0)) {
-      member.watched = false;
-      if (member.leases === 0) member.hold(false);
-    }
-  }
+/** What the members of one place share. */
+export interface Home<T extends object> {
+  readonly place: Place<T>;
+  readonly protocol: Protocol<T> | undefined;
+  readonly rest: Rest<T>;
+  /** Called when a connection goes bad while nobody uses it. */
+  onLost(): void;
 }
 
 /** One pooled connection with its protocol's state. */
@@ -32,20 +20,19 @@ export class Member<T extends object> {
   watched = false;
   /** Whether it broke or was discarded, and has been counted for that. */
   broken = false;
+  readonly place: Place<T>;
+  readonly #protocol: Protocol<T> | undefined;
+  readonly #rest: Rest<T>;
   #held = true;
 
-  constructor(
-    readonly conn: Conn,
-    readonly state: T,
-    readonly place: Place<T>,
-    readonly protocol: Protocol<T> | undefined,
-    readonly rest: Rest<T>,
-    onLost: () => void,
-  ) {
+  constructor(readonly conn: Conn, readonly state: T, home: Home<T>) {
+    this.place = home.place;
+    this.#protocol = home.protocol;
+    this.#rest = home.rest;
     conn.watch(() => {
-      if (this.leases === 0) onLost();
+      if (this.leases === 0) home.onLost();
     });
-    rest.watch(this);
+    home.rest.watch(this);
   }
 
   get usable(): boolean {
@@ -55,7 +42,8 @@ export class Member<T extends object> {
   }
 
   #judge(): boolean {
-    const { conn, protocol } = this;
+    const { conn } = this;
+    const protocol = this.#protocol;
     if (protocol?.isHealthy !== undefined) return conn.isOpen && protocol.isHealthy(this.state);
     return typeof protocol?.access === "object" ? conn.isOpen : conn.usable;
   }
@@ -70,12 +58,12 @@ export class Member<T extends object> {
     this.used = true;
     this.leases++;
     if (!this.#held) this.hold(true);
-    this.protocol?.onAcquire?.(this.state);
+    this.#protocol?.onAcquire?.(this.state);
   }
 
   leave(): void {
-    if (--this.leases === 0) this.rest.watch(this);
-    this.protocol?.onRelease?.(this.state);
+    if (--this.leases === 0) this.#rest.watch(this);
+    this.#protocol?.onRelease?.(this.state);
   }
 
   /** Whether the connection keeps the process running. */

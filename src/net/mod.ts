@@ -4,14 +4,15 @@
  * @module
  */
 
-export type {
-  Dialer,
-  DialOptions,
-  DialTls,
-  RawSocket,
-  SocketEvents,
-  TcpTarget,
-  UnixTarget,
+export {
+  type Dialer,
+  type DialOptions,
+  type DialTls,
+  HandshakeError,
+  type RawSocket,
+  type SocketEvents,
+  type TcpTarget,
+  type UnixTarget,
 } from "../../ffi/dial.ts";
 export { PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
 export { Conn } from "./conn.ts";

@@ -47,9 +47,6 @@ export async function addressesOf(
 function interleaved(addresses: string[]): string[] {
   const v6 = addresses.filter((address) => address.includes(":"));
   const v4 = addresses.filter((address) => !address.includes(":"));
-  const mixed: string[] = [];
-  for (let i = 0; i < Math.max(v6.length, v4.length); i++) {
-    mixed.push(...v6.slice(i, i + 1), ...v4.slice(i, i + 1));
-  }
-  return [...new Set(mixed)];
+  const pairs = addresses.flatMap((_, i) => [v6[i], v4[i]]);
+  return [...new Set(pairs.filter((address) => address !== undefined))];
 }
