@@ -4,7 +4,7 @@ import type { Lease } from "./lease.ts";
 import { Ring } from "./ring.ts";
 import { SignalGroup } from "./signals.ts";
 import type { AcquireOptions, Priority } from "./types.ts";
-import { acquireSite, type Resolve, Waiter } from "./waiter.ts";
+import { acquireSite, Refusal, type Resolve, Waiter } from "./waiter.ts";
 
 /** The rank of each priority; lower is served first. */
 export const LEVELS: Readonly<Record<Priority, number>> = {
@@ -93,8 +93,8 @@ export class WaitQueue<T> {
     return waiter;
   }
 
-  /** Settles a waiter: with a lease, or with a promise that is rejected. */
-  settle(waiter: Waiter<T>, outcome: Lease<T> | Promise<never>): void {
+  /** Ends the waiting of one. */
+  settle(waiter: Waiter<T>, outcome: Lease<T> | Refusal<Lease<T>>): void {
     const resolve = waiter.resolve!;
     waiter.resolve = null;
     if (--this.size === 0) this.#alarm.hold(false);
@@ -105,7 +105,8 @@ export class WaitQueue<T> {
 
   /** Rejects everybody. */
   rejectAll(error: unknown): void {
-    while (this.size > 0) this.settle(this.next(), Promise.reject(error));
+    const refusal = new Refusal<Lease<T>>(error);
+    while (this.size > 0) this.settle(this.next(), refusal);
   }
 
   /** Drops the timer of an empty queue. */
@@ -180,7 +181,8 @@ export class WaitQueue<T> {
   }
 
   #reject(waiters: readonly Waiter<T>[], error: unknown): void {
-    for (const waiter of waiters) this.settle(waiter, Promise.reject(error));
+    const refusal = new Refusal<Lease<T>>(error);
+    for (const waiter of waiters) this.settle(waiter, refusal);
     this.#gone += waiters.length;
     if (this.#gone < this.size + 32) return;
     this.#gone = 0;

@@ -1,6 +1,27 @@
 import type { Lease } from "./lease.ts";
 import type { SignalGroup } from "./signals.ts";
 
+/**
+ * What a waiter that gets no lease is settled with. Keeping only `resolve` of each promise saves a
+ * quarter of a waiter's memory, and unlike a rejected promise this one is never taken for unhandled,
+ * which costs some engines time in proportion to all others.
+ */
+export class Refusal<T> implements PromiseLike<T> {
+  readonly #error: unknown;
+
+  constructor(error: unknown) {
+    this.#error = error;
+  }
+
+  then<A, B>(
+    _: unknown,
+    reject?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): PromiseLike<A | B> {
+    reject?.(this.#error);
+    return this as PromiseLike<never>;
+  }
+}
+
 /** The function that settles a waiter's promise. */
 export type Resolve<T> = (lease: Lease<T> | PromiseLike<Lease<T>>) => void;
 

@@ -264,7 +264,7 @@ const close: fc.Arbitrary<Step> = fc.constant(step("close", (model, rig) => {
   rig.closing.then(() => rig.drained = true);
 }, (model) => !model.closed));
 
-const RUNS = Number(process.env.POOL_MODEL_RUNS ?? 1_000);
+const RUNS = Number(process.env.POOL_MODEL_RUNS ?? 2_000);
 const seed = Number(process.env.POOL_MODEL_SEED ?? Date.now() & 0x7fffffff);
 
 async function explore(checks: boolean, capacity: number, runs: number): Promise<void> {
