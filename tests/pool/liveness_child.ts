@@ -57,9 +57,9 @@ const modes: Record<string, () => Promise<void>> = {
         leakAfter,
         observer: { leaked: ({ how, stack }) => report = `${how} ${/forget/.test(stack ?? "")}` },
       });
-      async function forget(): Promise<void> {
+      const forget = async function forget(): Promise<void> {
         await pool.acquire();
-      }
+      };
       await forget();
       for (let i = 0; i < 100 && report === ""; i++) {
         await sleep(20);
