@@ -5,7 +5,7 @@
  */
 
 export { type Libc, PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
-export type { RequestOptions } from "./channel.ts";
+export type { RequestOptions } from "./exchange.ts";
 export { MalformedError } from "./codec/malformed.ts";
 export type { Values } from "./codec/encode.ts";
 export type { Bitfield32, Element, Input, View } from "./codec/types.ts";
@@ -50,3 +50,15 @@ export type { Route } from "./route/route.ts";
 export type { NewRoute, RouteFilter, RouteRef, Routes } from "./route/routes.ts";
 export { RouteConnection } from "./route_connection.ts";
 export type { Families } from "./spec/mod.ts";
+export {
+  type Watch,
+  watch,
+  type WatchChange,
+  type WatchEvent,
+  type WatchOptions,
+  type WatchResync,
+} from "./watch.ts";
+export type { WatchItems, WatchKind } from "./watch_kinds.ts";
+export type { NamespaceId } from "./watch_namespace_id.ts";
+export type { NexthopObject } from "./watch_nexthop.ts";
+export type { WatchState } from "./watch_snapshot.ts";

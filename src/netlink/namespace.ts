@@ -113,6 +113,22 @@ export function inNamespace<R>(libc: Libc, target: NamespaceTarget, call: () => 
   }
 }
 
+/** Calls `call` with a target that means the same namespace throughout, whatever its name comes to mean. */
+export async function pinned<R>(
+  libc: Libc,
+  target: NamespaceTarget | undefined,
+  call: (target: NamespaceTarget | undefined) => Promise<R>,
+): Promise<R> {
+  if (target === undefined || "fd" in Object(target)) return await call(target);
+  const path = targetPath(target);
+  const fd = check(libc.open(path, O_CLOEXEC), `enter network namespace ${path}`, "open");
+  try {
+    return await call({ fd });
+  } finally {
+    libc.close(fd);
+  }
+}
+
 /** Lets `call` move this thread to another namespace, and moves it back. */
 function away<R>(libc: Libc, call: () => R): R {
   const home = check(libc.open(SELF, O_CLOEXEC), "remember the network namespace", "open");

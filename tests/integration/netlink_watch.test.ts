@@ -1,0 +1,249 @@
+import { RouteConnection, watch, type WatchEvent } from "@x/pool/netlink";
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { it } from "node:test";
+import { runModule } from "../child.ts";
+import { need, openDescriptors, testNamespace } from "../support.ts";
+
+const skip = need("net-admin", "ip");
+
+const run = (netns: string, ...args: string[]) =>
+  execFileSync("ip", ["-n", netns, ...args], { encoding: "utf8" });
+
+/** Has `ip` do many things at once, in a process of its own. */
+async function flood(netns: string, lines: string[], flags: string[] = []): Promise<void> {
+  const child = spawn("ip", ["-n", netns, ...flags, "-batch", "-"], {
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  child.stdin!.end(lines.join("\n") + "\n");
+  const [code] = await once(child, "close");
+  assert.equal(code, 0);
+}
+
+const network = (i: number) => `10.${i >> 8}.${i & 255}.0/24`;
+
+it("tells of links, addresses, routes, neighbours, rules, nexthops, qdiscs and namespaces", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  await using other = await testNamespace();
+  const { name: netns } = ns;
+  await using events = await watch([
+    "link",
+    "address",
+    "route",
+    "neighbour",
+    "rule",
+    "nexthop",
+    "qdisc",
+    "namespace",
+  ], { netns });
+  for (
+    const line of [
+      "link add v0 type veth peer name v1",
+      "address add 10.0.0.1/24 dev v0",
+      "link set v0 up",
+      "link set v1 up",
+      "route add 10.9.0.0/16 via 10.0.0.2",
+      "neighbour add 10.0.0.2 lladdr 02:00:00:00:00:02 dev v0",
+      "rule add from 10.1.0.0/16 table 77",
+      "nexthop add id 5 via 10.0.0.2 dev v0",
+      "nexthop delete id 5",
+      `link set v1 netns ${other.name}`,
+    ]
+  ) run(netns, ...line.split(" "));
+  execFileSync("tc", [
+    "-n",
+    netns,
+    "qdisc",
+    "replace",
+    "dev",
+    "v0",
+    "root",
+    "handle",
+    "7:",
+    "pfifo",
+  ]);
+  run(netns, "rule", "delete", "from", "10.1.0.0/16", "table", "77");
+  run(netns, "link", "delete", "v0");
+
+  const seen = new Set<string>();
+  const expected = [
+    "link set v0",
+    "link delete v0",
+    "address set 10.0.0.1/24",
+    "address delete 10.0.0.1/24",
+    "route set 10.9.0.0/16",
+    "neighbour set 10.0.0.2",
+    "neighbour delete 10.0.0.2",
+    "rule set 77",
+    "rule delete 77",
+    "nexthop set 5 10.0.0.2",
+    "nexthop delete 5 10.0.0.2",
+    "qdisc set pfifo",
+    "namespace set 0",
+  ];
+  const described = (event: Event) => {
+    switch (event.kind) {
+      case "link":
+        return event.item.name;
+      case "address":
+        return event.item.address;
+      case "route":
+        return event.item.destination;
+      case "neighbour":
+        return event.item.dst;
+      case "rule":
+        return event.item.table ?? event.item.header.table;
+      case "nexthop":
+        return `${event.item.id} ${event.item.gateway}`;
+      case "qdisc":
+        return event.item.kind;
+      case "namespace":
+        return event.item.id;
+      case "resync":
+        return event.reason;
+    }
+  };
+  const timer = setTimeout(() => events.close(), 3000);
+  for await (const event of events) {
+    const action = event.kind === "resync" ? "" : event.action;
+    seen.add(`${event.kind} ${action} ${described(event)}`);
+    if (expected.every((line) => seen.has(line))) break;
+  }
+  clearTimeout(timer);
+  assert.deepEqual(expected.filter((line) => !seen.has(line)), []);
+});
+
+type Event = WatchEvent<
+  "link" | "address" | "route" | "neighbour" | "rule" | "nexthop" | "qdisc" | "namespace"
+>;
+
+it("begins with the state, if asked, and every later event comes after it", { skip }, async () => {
+  await using ns = await testNamespace();
+  await using events = await watch(["link"], { netns: ns.name, initial: true });
+  run(ns.name, "link", "add", "b0", "type", "bridge");
+  const first = (await events.next()).value!;
+  assert.ok(first.kind === "resync" && first.reason === "start");
+  // What happened before the state was taken is in it, and is not told again.
+  assert.deepEqual(first.state.link.map((link) => link.name).toSorted(), ["b0", "lo"]);
+  run(ns.name, "link", "set", "b0", "mtu", "1400");
+  const second = (await events.next()).value!;
+  assert.ok(second.kind === "link" && second.action === "set");
+  assert.equal(second.item.mtu, 1400);
+});
+
+for (const receiveBuffer of [4096, 212_992, undefined]) {
+  const size = receiveBuffer ?? "the default number of";
+  it(`a flood of 10,000 routes through ${size} bytes of buffer ends in the kernel's own state`, {
+    skip,
+  }, async () => {
+    await using ns = await testNamespace();
+    run(ns.name, "link", "set", "lo", "up");
+    await using nl = await RouteConnection.open({ netns: ns.name });
+    await using events = await watch(["route"], {
+      netns: ns.name,
+      receiveBuffer,
+      initial: true,
+    });
+    const lines = Array.from({ length: 10_000 }, (_, i) => `route add ${network(i)} dev lo`);
+    for (let i = 0; i < 10_000; i += 3) lines.push(`route delete ${network(i)} dev lo`);
+    lines.push("route add 192.0.2.1/32 dev lo");
+    const flooded = flood(ns.name, lines);
+    const known = new Map<string, boolean>();
+    let resyncs = 0, changes = 0;
+    for await (const event of events) {
+      if (event.kind === "resync") {
+        resyncs++;
+        known.clear();
+        for (const route of event.state.route) {
+          known.set(`${route.destination} ${route.table}`, true);
+        }
+      } else {
+        changes++;
+        const key = `${event.item.destination} ${event.item.table}`;
+        if (event.action === "set") known.set(key, true);
+        // Nothing that is deleted may have been unknown: that would be an event from before.
+        else assert.ok(known.delete(key), `${key} was deleted twice`);
+      }
+      if (known.has("192.0.2.1/32 254")) break;
+    }
+    await flooded;
+    const routes = await nl.routes.list().toArray();
+    const kernel = routes.map((r) => `${r.destination} ${r.table}`).toSorted();
+    const ours = [...known.keys()].filter((key) => !key.includes(":")).toSorted();
+    assert.deepEqual(ours, kernel.filter((key) => !key.includes(":")));
+    assert.equal(kernel.filter((key) => key.endsWith("/24 254")).length, 10_000 - 3334);
+    if (receiveBuffer === 4096) assert.ok(resyncs > 1, "nothing overran");
+    if (receiveBuffer === undefined) assert.deepEqual([resyncs, changes], [1, 13_335]);
+  });
+}
+
+it("a signal, close and break end it, also while it waits, and leave nothing open", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  const before = openDescriptors();
+  for (let round = 0; round < 20; round++) {
+    const control = new AbortController();
+    const waits = await watch(["link"], { netns: ns.name, signal: control.signal });
+    const next = waits.next();
+    if (round % 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    control.abort(new Error("enough"));
+    await assert.rejects(next, /enough/);
+    assert.equal((await waits.next()).done, true);
+
+    const closed = await watch(["link"], { netns: ns.name });
+    const pending = [closed.next(), closed.next()];
+    if (round % 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    closed.close();
+    assert.deepEqual((await Promise.all(pending)).map(({ done }) => done), [true, true]);
+
+    const left = await watch(["link"], { netns: ns.name, initial: true });
+    for await (const _ of left) break;
+    assert.equal(left.closed, true);
+  }
+  const aborted = AbortSignal.abort(new Error("before"));
+  await assert.rejects(watch(["link"], { netns: ns.name, signal: aborted }), /before/);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(openDescriptors() <= before + 8, `${before} descriptors became ${openDescriptors()}`);
+});
+
+it("bad options are refused by name", async () => {
+  await assert.rejects(watch([]), /kinds must name at least one/);
+  await assert.rejects(watch(["links" as "link"]), /kinds must be of link, .*"links"/);
+  await assert.rejects(watch(["link"], { receiveBuffer: -1 }), /receiveBuffer .* -1/);
+});
+
+it("a watch that nobody asks holds no process", { skip }, async () => {
+  const { code, output } = await runModule(
+    `
+    import { watch } from "@x/pool/netlink";
+    const events = await watch(["link"], { initial: true });
+    console.log((await events.next()).value.kind);
+  `,
+    { timeout: 10_000 },
+  );
+  assert.equal(code, 0, output);
+  assert.equal(output, "resync\n");
+});
+
+it("a deleted and recreated namespace of the same name is not the one that is watched", {
+  skip,
+}, async () => {
+  const { createNamespace, deleteNamespace } = await import("@x/pool/netlink");
+  const name = `xpool-watch-${process.pid}`;
+  await createNamespace(name);
+  await using events = await watch(["link"], { netns: name, initial: true });
+  await deleteNamespace(name);
+  await createNamespace(name);
+  try {
+    run(name, "link", "add", "b0", "type", "bridge");
+    const first = (await events.next()).value!;
+    assert.ok(first.kind === "resync");
+    assert.deepEqual(first.state.link.map((link) => link.name), ["lo"]);
+  } finally {
+    await deleteNamespace(name);
+  }
+});
