@@ -23,15 +23,17 @@ const works: Record<string, (nl: RouteConnection, count: number) => Promise<unkn
     return last?.index;
   },
   async routes(nl) {
-    const routes = await nl.routes.list({ family: 4 }).toArray();
-    const read = [];
-    for (const r of routes) read.push([r.destination, r.gateway, r.link, r.priority]);
+    const routes = await nl.routes.list({ family: 4, protocol: "static" }).toArray();
+    let read = 0;
+    for (const r of routes) {
+      read += r.destination.length + r.gateway!.length + r.link! + r.priority;
+    }
     return read;
   },
   async links(nl) {
     const links = await nl.links.list().toArray();
-    const read = [];
-    for (const l of links) read.push([l.name, l.index, l.mtu, l.kind]);
+    let read = 0;
+    for (const l of links) read += l.name.length + l.index + l.mtu + (l.kind?.length ?? 0);
     return read;
   },
   async churn(nl, count) {
