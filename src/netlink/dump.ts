@@ -142,13 +142,15 @@ export class Dump<T> implements AsyncIterable<T> {
 
   /** A loop over what is there already runs in microtasks: others get their turns here. */
   async *#give(items: T[]): AsyncGenerator<T, undefined> {
+    const { signal } = this.#options;
     for (let i = 0; i < items.length; i++) {
       if ((i & 127) === 0 && performance.now() - this.#turn > TURN) {
         await this.#channel.adapter.breathe();
-        this.#options.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         this.#turn = performance.now();
       }
       yield items[i];
+      signal?.throwIfAborted();
     }
   }
 
