@@ -16,6 +16,14 @@ export type { KernelAccess } from "./kernel_access.ts";
 export type { DoOptions, Family, ReplyOf, RequestOf, With } from "./family.ts";
 export { GenericConnection } from "./generic_connection.ts";
 export {
+  type Mirror,
+  mirror,
+  type MirrorChange,
+  type MirrorKind,
+  type MirrorOptions,
+} from "./mirror.ts";
+export type { MirrorTable } from "./mirror_table.ts";
+export {
   createNamespace,
   deleteNamespace,
   listNamespaces,
@@ -62,3 +70,4 @@ export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
 export type { NexthopObject } from "./watch_nexthop.ts";
 export type { WatchState } from "./watch_snapshot.ts";
+export type { TableChange } from "./watch_table.ts";

@@ -1,0 +1,305 @@
+/** A table in memory that is as the kernel's. */
+
+import { setInterval } from "node:timers";
+import type { Words } from "./codec/words.ts";
+import { MirrorTable } from "./mirror_table.ts";
+import { subscribe, type Subscription, type WatchOptions } from "./watch.ts";
+import type { WatchItems, WatchKind } from "./watch_kinds.ts";
+import { copied, snapshot, type Tables } from "./watch_snapshot.ts";
+import { concerns, type Table, type TableChange } from "./watch_table.ts";
+
+/** What a {@linkcode Mirror} can hold. */
+export type MirrorKind = "link" | "address" | "route" | "neighbour";
+
+/** What a {@linkcode Mirror} tells its listeners. */
+export type MirrorChange =
+  | {
+    [K in MirrorKind]: { readonly kind: K } & TableChange<WatchItems[K]>;
+  }[MirrorKind]
+  /** Everything was listed anew: what changed is not told one by one. */
+  | { readonly kind: "resync" };
+
+/** How {@linkcode mirror} works. */
+export interface MirrorOptions extends Omit<WatchOptions, "initial"> {
+  /**
+   * What it holds. Routes bring links and addresses along, with which they go.
+   *
+   * @default all
+   */
+  kinds?: readonly MirrorKind[];
+}
+
+/** Milliseconds between two looks at the kernel's queue while nobody reads or listens. */
+const INTERVAL = 250;
+
+const KINDS = ["link", "address", "route", "neighbour"] as const;
+
+/**
+ * Links, addresses, routes and neighbours in memory. A read takes in what the kernel has queued up
+ * first, so that it is never older than the read; an exception is the moment after an overrun, or after a
+ * link went down and silently took IPv4 routes along: then everything is listed anew, which
+ * {@linkcode Mirror.sync} waits for. It holds the process open only while somebody listens.
+ */
+export class Mirror implements AsyncDisposable {
+  /** Network links, by name or index. */
+  readonly links: MirrorTable<WatchItems["link"]>;
+  /** Addresses of links, with their prefix length or without. */
+  readonly addresses: MirrorTable<WatchItems["address"]>;
+  /** Routes, by destination. */
+  readonly routes: MirrorTable<WatchItems["route"]>;
+  /** Neighbours, by address. */
+  readonly neighbours: MirrorTable<WatchItems["neighbour"]>;
+
+  readonly #source: Subscription;
+  #tables: Tables;
+  readonly #views: Map<WatchKind, MirrorTable<object>>;
+  readonly #listeners = new Set<(change: MirrorChange) => void>();
+  readonly #stop = new AbortController();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #wait?: AbortController;
+  #syncing?: Promise<void>;
+  #unsure = false;
+  #broken?: unknown;
+
+  /** @internal Use {@linkcode mirror}. */
+  constructor(source: Subscription, tables: Tables) {
+    this.#source = source;
+    this.#tables = tables;
+    const table = <K extends MirrorKind>(kind: K) => () =>
+      this.#table(kind) as unknown as Table<WatchItems[K]>;
+    this.links = new MirrorTable(table("link"), (link) => [link.name, link.index]);
+    this.addresses = new MirrorTable(table("address"), ({ address, ip }) => [address, ip]);
+    this.routes = new MirrorTable(
+      table("route"),
+      ({ destination, table }) => [table === 254 ? destination : `${destination} table ${table}`],
+      (a, b) => a.priority < b.priority,
+    );
+    this.neighbours = new MirrorTable(table("neighbour"), ({ dst }) => [dst ?? ""]);
+    this.#views = new Map<WatchKind, unknown>([
+      ["link", this.links],
+      ["address", this.addresses],
+      ["route", this.routes],
+      ["neighbour", this.neighbours],
+    ]) as Map<WatchKind, MirrorTable<object>>;
+    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#timer.unref();
+  }
+
+  #table(kind: MirrorKind): Table<object> {
+    if (this.#broken !== undefined) throw this.#broken;
+    this.#poll();
+    const found = this.#tables.get(kind);
+    if (found === undefined) throw new TypeError(`Cannot read: the mirror has no kind ${kind}`);
+    return found;
+  }
+
+  /** Takes in all that has queued up. */
+  #poll(): void {
+    const { feed } = this.#source;
+    if (feed.closed || this.#syncing !== undefined) return;
+    const changes: MirrorChange[] = [];
+    const take = (w: Words, at: number) => this.#take(w, at, changes);
+    let found = feed.read(take);
+    while (found === "messages") found = feed.read(take);
+    if (found === "overrun" || this.#unsure) this.#resync();
+    for (const change of changes) this.#tell(change);
+  }
+
+  #take(w: Words, at: number, changes: MirrorChange[]): void {
+    for (const [kind, spec] of this.#source.specs) {
+      if (!concerns(spec, w, at)) continue;
+      const table = this.#tables.get(kind)!;
+      const change = table.apply(copied(w, at), 0);
+      if (change !== undefined) {
+        this.#views.get(kind)!.update(change);
+        const told = { kind, ...change } as MirrorChange;
+        if (this.#listeners.size > 0) changes.push(told);
+        if (this.#tables.has("route") && takesRoutesAlong(told)) this.#unsure = true;
+      }
+      if (table.unsure) this.#unsure = true;
+    }
+  }
+
+  #resync(): void {
+    const { feed, connection, specs } = this.#source;
+    this.#unsure = false;
+    const listing = snapshot(feed, connection, specs, this.#stop.signal);
+    this.#syncing = listing.then((tables) => {
+      this.#tables = tables;
+      this.#syncing = undefined;
+      for (const view of this.#views.values()) view.update();
+      this.#tell({ kind: "resync" });
+    }, (error) => {
+      this.#syncing = undefined;
+      this.#broken ??= error;
+      this.#wait?.abort();
+    });
+  }
+
+  #tell(change: MirrorChange): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(change);
+      } catch (error) {
+        // A listener's failure is its own: it must not cost the others their news.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  /** Resolves once everything is in that the kernel had told before the call. */
+  async sync(): Promise<void> {
+    this.#poll();
+    while (this.#syncing !== undefined) {
+      await this.#syncing;
+      this.#poll();
+    }
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Calls `listener` for every change from now on, until the function that it returns is called. */
+  onChange(listener: (change: MirrorChange) => void): () => void {
+    const own = (change: MirrorChange) => listener(change);
+    this.#listeners.add(own);
+    if (this.#listeners.size === 1 && this.#wait === undefined) this.#listen();
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#wait?.abort();
+    };
+  }
+
+  /** Waits for events as long as somebody listens. */
+  async #listen(): Promise<void> {
+    const { feed } = this.#source;
+    try {
+      while (this.#listeners.size > 0 && !feed.closed && this.#broken === undefined) {
+        await this.sync();
+        this.#wait = new AbortController();
+        const { signal } = this.#wait;
+        if (this.#listeners.size === 0 || feed.closed) break;
+        await feed.readable(signal).catch((error) => {
+          if (!signal.aborted) throw error;
+        });
+      }
+    } catch (error) {
+      if (!feed.closed) this.#broken ??= error;
+    } finally {
+      this.#wait = undefined;
+    }
+  }
+
+  /**
+   * Waits until `test` gives something else than undefined, null or false; it is called at once and
+   * after every change.
+   *
+   * @returns what `test` gave
+   * @throws {unknown} the signal's reason, what `test` throws, or what ended the mirror
+   */
+  async until<R>(
+    test: () => R | undefined | null | false,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<R> {
+    const { signal } = options;
+    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    const attempt = () => {
+      try {
+        const found = test();
+        if (found !== undefined && found !== null && found !== false) resolve(found);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const abort = () => reject(signal!.reason);
+    const closed = () => reject(new TypeError("Cannot wait: the mirror is closed"));
+    if (this.#stop.signal.aborted) closed();
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#stop.signal.addEventListener("abort", closed, { once: true });
+    const stop = this.onChange(attempt);
+    try {
+      attempt();
+      return await promise;
+    } finally {
+      stop();
+      signal?.removeEventListener("abort", abort);
+      this.#stop.signal.removeEventListener("abort", closed);
+    }
+  }
+
+  #look(): void {
+    try {
+      this.#poll();
+    } catch (error) {
+      this.#broken ??= error;
+    }
+  }
+
+  /** Ends it; what was read last stays readable. Idempotent. */
+  close(): void {
+    const { feed, connection } = this.#source;
+    if (feed.closed) return;
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    this.#wait?.abort();
+    this.#listeners.clear();
+    feed.close();
+    connection.close();
+  }
+
+  /** The same as {@linkcode close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+}
+
+/** Whether the kernel drops IPv4 routes with this without a word. */
+function takesRoutesAlong(change: MirrorChange): boolean {
+  if (change.kind === "address") return change.action === "delete";
+  if (change.kind !== "link") return false;
+  return change.action === "delete" || (change.before?.up === true && !change.item.up);
+}
+
+/**
+ * Makes a table in memory that is kept as the kernel's: for programs that look things up often, or want
+ * to know what changes.
+ *
+ * @throws {NetlinkError} when the namespace cannot be entered
+ * @throws {TypeError | RangeError} naming the option that is wrong
+ *
+ * @example
+ * ```ts
+ * import { mirror, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using kernel = await mirror({ kinds: ["link", "address"] });
+ * kernel.onChange((change) => console.log(change.kind));
+ * await using nl = await RouteConnection.open();
+ * await nl.addresses.add({ link: "lo", address: "10.4.5.6/32" });
+ * const found = await kernel.until(() => kernel.addresses.get("10.4.5.6"));
+ * console.log(kernel.links.get(found.link)?.name);
+ * ```
+ */
+export async function mirror(options: MirrorOptions = {}): Promise<Mirror> {
+  const { kinds = KINDS, signal, ...rest } = options;
+  const unknown = kinds.find((kind) => !KINDS.includes(kind));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `Cannot mirror: kinds must be of ${KINDS.join(", ")}, ` +
+        `current value is ${JSON.stringify(unknown)}`,
+    );
+  }
+  const all = kinds.includes("route") ? new Set([...kinds, "link", "address"] as const) : kinds;
+  const source = await subscribe([...all], { ...rest, signal });
+  try {
+    const stop = signal ?? new AbortController().signal;
+    const tables = await snapshot(source.feed, source.connection, source.specs, stop);
+    const made = new Mirror(source, tables);
+    signal?.addEventListener("abort", () => made.close(), { once: true });
+    return made;
+  } catch (error) {
+    source.feed.close();
+    source.connection.close();
+    throw error;
+  }
+}
