@@ -74,6 +74,8 @@ class BunSocket implements RawSocket {
     if (this.#path === undefined) {
       this.local = hostPort(tcp.localAddress, tcp.localPort);
       this.remote = hostPort(tcp.remoteAddress, tcp.remotePort);
+      tcp.setNoDelay(this.#options.noDelay === true); // it begins switched on
+      if (this.#options.keepAlive) tcp.setKeepAlive(true);
     } else this.remote = this.#path;
     this.#options.onConnected?.();
     if (this.#options.tls === undefined) this.opened.resolve(this);

@@ -142,6 +142,8 @@ export const dialer: Dialer = {
     if ("path" in target) return await dialUnix(target.path, signal);
     const tcp = await dialTcp(target, signal);
     options.onConnected?.();
+    if (options.noDelay) tcp.setNoDelay(true);
+    if (options.keepAlive) tcp.setKeepAlive(true);
     if (tls === undefined) return new DenoSocket(tcp, undefined);
     // Closing the transport under startTls is not possible: it has consumed it.
     return await abandonable(startTls(tcp, tls), signal);

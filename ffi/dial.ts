@@ -64,9 +64,9 @@ export interface RawSocket {
   shutdown(): Promise<void>;
   /** Closes without waiting; idempotent, no event follows. */
   close(): void;
-  /** TCP_NODELAY; nothing on a Unix socket. */
+  /** TCP_NODELAY; nothing on a Unix socket, nor on Deno once TLS is up. */
   setNoDelay(on: boolean): void;
-  /** SO_KEEPALIVE; nothing on a Unix socket. */
+  /** SO_KEEPALIVE; nothing on a Unix socket, nor on Deno once TLS is up. */
   setKeepAlive(on: boolean): void;
   /** Whether this socket alone keeps the process running. */
   setRef(on: boolean): void;
@@ -78,6 +78,10 @@ export interface DialOptions {
   readonly signal: AbortSignal;
   /** TLS on top, or undefined for plain bytes. */
   readonly tls?: DialTls;
+  /** TCP_NODELAY from the start. */
+  readonly noDelay?: boolean;
+  /** SO_KEEPALIVE from the start. */
+  readonly keepAlive?: boolean;
   /** Called when the transport is up, before the TLS handshake. */
   readonly onConnected?: () => void;
 }

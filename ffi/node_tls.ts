@@ -95,6 +95,8 @@ export function dialNodeTls(
     plain.once("connect", () => {
       plain.off("error", fail);
       options.onConnected?.();
+      if (options.noDelay) plain.setNoDelay(true);
+      if (options.keepAlive) plain.setKeepAlive(true);
       const local = "path" in target ? "" : hostPort(plain.localAddress!, plain.localPort!);
       const remote = "path" in target ? target.path : hostPort(target.address, target.port);
       secured = connectTls({

@@ -218,12 +218,15 @@ export class Conn implements AsyncDisposable {
     return this.#writable ??= writableOf(this);
   }
 
-  /** Sends small writes at once (TCP_NODELAY); `connect` has it on. */
+  /**
+   * Sends small writes at once (TCP_NODELAY); `connect` has it on. Deno cannot change it once TLS is
+   * up: tell `connect` there.
+   */
   setNoDelay(on = true): void {
     if (!this.#over) this.#raw.setNoDelay(on);
   }
 
-  /** Lets the kernel probe a silent peer (SO_KEEPALIVE). */
+  /** Lets the kernel probe a silent peer (SO_KEEPALIVE); on Deno with TLS, tell `connect`. */
   setKeepAlive(on = true): void {
     if (!this.#over) this.#raw.setKeepAlive(on);
   }

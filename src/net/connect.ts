@@ -1,4 +1,4 @@
-import { loadAdapter } from "../../ffi/adapter.ts";
+import { loadAdapter, PlatformError } from "../../ffi/adapter.ts";
 import { type Dialer, HandshakeError, type RawSocket } from "../../ffi/dial.ts";
 import { Conn } from "./conn.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
@@ -65,7 +65,9 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
   const timeout = milliseconds("timeout", options.timeout ?? 10_000);
   const delay = milliseconds("attemptDelay", options.attemptDelay ?? 250);
   const resolveTimeout = milliseconds("resolveTimeout", options.resolveTimeout ?? 5_000);
+  const { noDelay = true, keepAlive = false } = options;
   const tls = options.tls && dialTls(options.tls, endpoint);
+  const common = { tls, noDelay, keepAlive };
   let phase = "resolving the name";
   const onConnected = (): void => void (phase = "in the TLS handshake");
   const dial = async (signal: AbortSignal): Promise<RawSocket> => {
@@ -73,7 +75,7 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
     signal.throwIfAborted();
     if (endpoint.path !== undefined) {
       phase = "connecting";
-      return await dialer.dial({ path: endpoint.path }, { signal, tls, onConnected });
+      return await dialer.dial({ path: endpoint.path }, { ...common, signal, onConnected });
     }
     const resolve = options.resolve ?? systemResolve;
     const addresses = await addressesOf(endpoint, { resolve, timeout: resolveTimeout, signal });
@@ -82,8 +84,8 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
       addresses,
       (address, { signal, onConnected: won }) =>
         dialer.dial({ address, port: endpoint.port }, {
+          ...common,
           signal,
-          tls,
           onConnected: () => {
             onConnected();
             won();
@@ -107,14 +109,12 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
       late: (raw) => raw.close(),
     },
   );
-  const conn = new Conn(endpoint, raw);
-  if (options.noDelay ?? true) conn.setNoDelay(true);
-  if (options.keepAlive) conn.setKeepAlive(true);
-  return conn;
+  return new Conn(endpoint, raw);
 }
 
 /** Puts the endpoint in front of what a dialer or a race reports. */
 function described(error: unknown, endpoint: Endpoint): unknown {
+  if (error instanceof PlatformError) return error;
   if (error instanceof ConnectError) {
     return new ConnectError(error.code, `Cannot connect to ${endpoint}: name not resolved`, {
       endpoint,

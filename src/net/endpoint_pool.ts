@@ -106,6 +106,18 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     }
   }
 
+  /**
+   * Opens connections to an endpoint until there are `n`.
+   *
+   * @throws {ConnectError} if connecting goes on failing
+   */
+  async warm(to: EndpointLike, n: number): Promise<void> {
+    const place = this.#place(to);
+    await this.#pool.warm(place, n).catch((error) => {
+      throw this.#explained(error, place.endpoint);
+    });
+  }
+
   /** The numbers of one endpoint, all zero for one never used. */
   stats(of: EndpointLike): EndpointStats {
     const endpoint = Endpoint.from(of);

@@ -95,6 +95,36 @@ describe("EndpointPool", () => {
     assert.equal(peer.accepted, 3);
   });
 
+  it("never lends a connection whose reply was given up", async () => {
+    await using peer = await Peer.listen((socket) =>
+      socket.on("data", (data) => setTimeout(() => socket.write(data), 40))
+    );
+    await using pool = new EndpointPool();
+    const lease = await pool.acquire(at(peer));
+    await lease.value.write(bytes("mine"));
+    const read = lease.value.read(new Uint8Array(8), {
+      signal: AbortSignal.abort(new Error("no")),
+    });
+    await assert.rejects(read, /no/);
+    const control = new AbortController();
+    const waiting = lease.value.read(new Uint8Array(8), { signal: control.signal });
+    control.abort(new Error("too slow"));
+    await assert.rejects(waiting, /too slow/);
+    lease.release();
+    await pool.withConnection(at(peer), (conn) => echo(conn, "yours"));
+    assert.equal(peer.accepted, 2);
+  });
+
+  it("opens connections before they are needed", async () => {
+    await using peer = await Peer.echo();
+    await using pool = new EndpointPool({ connectRetries: 0 });
+    await pool.warm(at(peer), 3);
+    assert.equal(pool.stats(at(peer)).idle, 3);
+    await pool.withConnection(at(peer), (conn) => echo(conn, "x"));
+    assert.equal(peer.accepted, 3);
+    await assert.rejects(pool.warm("127.0.0.1:1", 1), ConnectError);
+  });
+
   it("destroys the connection of a body that threw", async () => {
     await using peer = await Peer.echo();
     await using pool = new EndpointPool();
@@ -258,6 +288,7 @@ describe("EndpointPool", () => {
     const [name, value] of [
       ...[["maxPerEndpoint", 0], ["maxPerEndpoint", Infinity], ["maxTotal", 1.5], ["maxUses", -1]],
       ...[["connectRetries", NaN], ["connectTimeout", 0], ["idleTimeout", "5"], ["checkAfter", -1]],
+      ...[["leakAfter", 0], ["order", "random"], ["maxWaiting", -1], ["initTimeout", 0]],
     ] as const
   ) {
     it(`refuses ${name} ${value} and names it`, () => {

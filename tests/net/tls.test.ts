@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { after, describe, it } from "node:test";
-import { connect, ConnectError } from "../../src/net/mod.ts";
+import { loadAdapter } from "../../ffi/adapter.ts";
+import { type Conn, connect, ConnectError } from "../../src/net/mod.ts";
 import { need } from "../support.ts";
 import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 import { Pki } from "./pki.ts";
@@ -9,6 +11,26 @@ import { TlsPeer } from "./tls_peer.ts";
 const skip = need("openssl");
 const pki = skip === undefined ? new Pki() : undefined;
 after(() => pki?.[Symbol.dispose]());
+
+/** The descriptor of this process's socket of that connection, found as a debugger would. */
+function descriptorOf(conn: Conn): number {
+  const ports = [conn.localAddress, conn.remoteAddress]
+    .map((address) =>
+      Number(address.split(":").at(-1)).toString(16).toUpperCase().padStart(4, "0")
+    );
+  const row = readFileSync("/proc/self/net/tcp", "utf8").split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find((cells) => ports.every((port, i) => cells[i + 1]?.endsWith(`:${port}`)))!;
+  return Number(
+    readdirSync("/proc/self/fd").find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === `socket:[${row[9]}]`;
+      } catch {
+        return false; // the one that reads the directory
+      }
+    }),
+  );
+}
 
 const refusedWith = (reason: RegExp) => (error: unknown): boolean => {
   assert.ok(error instanceof ConnectError, String(error));
@@ -37,6 +59,26 @@ describe("TLS", { skip }, () => {
     assert.equal(conn.alpn, undefined);
     await until(() => peer.sockets.length === 1);
     assert.equal(peer.sockets[0].servername, "localhost");
+  });
+
+  it("sets the socket's options before the handshake", { skip: need("linux") }, async () => {
+    await using peer = await TlsPeer.listen(pki!);
+    const { libc } = await loadAdapter();
+    const { cert, key } = pki!.client;
+    for (const extra of [undefined, { ca: pki!.ca }, { ca: pki!.ca, cert, key }]) {
+      await using plain = await Peer.echo();
+      for (const on of [true, false]) {
+        const port = extra === undefined ? plain.port : peer.port;
+        const settings = { tls: extra, noDelay: on, keepAlive: on };
+        await using conn = await connect(`localhost:${port}`, settings);
+        const fd = descriptorOf(conn);
+        const value = new Uint8Array(new ArrayBuffer(4));
+        for (const [level, name] of [[6, 1], [1, 9]]) {
+          assert.equal(libc.getsockopt(fd, level, name, value), 4);
+          assert.equal(value[0], on ? 1 : 0, `${level}.${name}`);
+        }
+      }
+    }
   });
 
   it("carries a megabyte each way", async () => {
