@@ -1,8 +1,8 @@
 /** What the tests share: saying what they need of the machine, and a network namespace each. */
 
-import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { createNamespace, deleteNamespace } from "../src/netlink/namespace.ts";
+import { createNamespace, deleteNamespace, listNamespaces } from "../src/netlink/namespace.ts";
 
 /** "net-admin" (CAP_NET_ADMIN and CAP_SYS_ADMIN), "linux", or the name of a program on the PATH. */
 export type Requirement = "net-admin" | "linux" | (string & Record<never, never>);
@@ -46,9 +46,18 @@ let count = 0;
 
 /** A fresh named network namespace: `await using ns = await testNamespace()`. */
 export async function testNamespace(): Promise<{ name: string } & AsyncDisposable> {
+  if (count === 0) await removeStale();
   const name = `xpool-test-${process.pid}-${count++}`;
   await createNamespace(name);
   return { name, [Symbol.asyncDispose]: () => deleteNamespace(name) };
+}
+
+/** A run that was killed leaves its namespaces to the next one. */
+async function removeStale(): Promise<void> {
+  for (const name of await listNamespaces()) {
+    const pid = /^xpool-test-(\d+)-/.exec(name)?.[1];
+    if (pid && !existsSync(`/proc/${pid}`)) await deleteNamespace(name).catch(() => {});
+  }
 }
 
 /** How many descriptors this process has open; to show that none leaked. */
