@@ -34,6 +34,20 @@ export { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 export { netlinkPool, type NetlinkPoolOptions } from "./pool.ts";
 export type { Address } from "./route/address.ts";
 export type { Addresses, AddressFilter, AddressRef, NewAddress } from "./route/addresses.ts";
+export type {
+  BridgeVlan,
+  BridgeVlanFilter,
+  BridgeVlanRef,
+  BridgeVlans,
+  NewBridgeVlan,
+} from "./route/bridge_vlans.ts";
+export type {
+  Encapsulation,
+  IpEncapsulation,
+  MplsEncapsulation,
+  Seg6Encapsulation,
+} from "./route/encapsulation.ts";
+export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";
 export type { LinkRef } from "./route/input.ts";
 export type { Link, OperState } from "./route/link.ts";
 export type {
@@ -54,8 +68,32 @@ export type {
   VethPeer,
 } from "./route/links.ts";
 export type { RouteType } from "./route/names.ts";
+export type {
+  FdbEntry,
+  FdbLifetime,
+  Neighbour,
+  NeighbourEntry,
+  NeighbourState,
+} from "./route/neighbour.ts";
+export type {
+  NeighbourFilter,
+  NeighbourRef,
+  Neighbours,
+  NewNeighbour,
+} from "./route/neighbours.ts";
+export type {
+  NewNexthop,
+  Nexthop,
+  NexthopFilter,
+  NexthopMember,
+  Nexthops,
+  ResilientOptions,
+} from "./route/nexthops.ts";
 export type { Route } from "./route/route.ts";
 export type { NewRoute, RouteFilter, RouteRef, Routes } from "./route/routes.ts";
+export type { Range, Rule, RuleAction } from "./route/rule.ts";
+export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
+export type * from "./route/tc/mod.ts";
 export { RouteConnection } from "./route_connection.ts";
 export type { Families } from "./spec/mod.ts";
 export {
@@ -66,6 +104,12 @@ export {
   type WatchOptions,
   type WatchResync,
 } from "./watch.ts";
+export {
+  type FamilyEvent,
+  type FamilyNotice,
+  type FamilyWatchOptions,
+  watchFamily,
+} from "./watch_family.ts";
 export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
 export type { NexthopObject } from "./watch_nexthop.ts";

@@ -1,0 +1,143 @@
+/** Events of any specified family, generic netlink's first of all. */
+
+import { loadAdapter } from "../../ffi/adapter.ts";
+import { Codec } from "./codec/codec.ts";
+import type { FamilySpec } from "./codec/spec.ts";
+import { bytes, type Words } from "./codec/words.ts";
+import type { Family } from "./family.ts";
+import { GenericConnection } from "./generic_connection.ts";
+import { pinned } from "./namespace.ts";
+import { NetlinkConnection } from "./netlink_connection.ts";
+import { Protocol } from "./protocol.ts";
+import { type Families, families } from "./spec/mod.ts";
+import { Watch, type WatchOptions } from "./watch.ts";
+import { Feed, receiveBuffer } from "./watch_feed.ts";
+import { copied } from "./watch_snapshot.ts";
+
+/** What a family's notifications are: those with a name carry what the specification says. */
+export type FamilyNotice<O> =
+  | {
+    [K in keyof O]: {
+      /** Tells it from a resync. */
+      readonly kind: "event";
+      /** The notification, or the operation whose reply has the same form. */
+      readonly operation: K;
+      /** Its number. */
+      readonly command: number;
+      /** What it says. */
+      readonly message: O[K] extends { event: infer E } ? E
+        : O[K] extends { do: { reply: infer R } } ? R
+        : O[K] extends { dump: { reply: infer R } } ? R
+        : never;
+    };
+  }[keyof O]
+  | {
+    /** Tells it from a resync. */
+    readonly kind: "event";
+    /** One that the specification does not know. */
+    readonly operation: undefined;
+    /** Its number. */
+    readonly command: number;
+    /** The whole netlink message. */
+    readonly message: Uint8Array;
+  };
+
+/** What {@linkcode watchFamily} gives. */
+export type FamilyEvent<O, S> = FamilyNotice<O> | {
+  /** Events were lost. */
+  readonly kind: "resync";
+  /** What `list` gave after that. */
+  readonly state: S;
+};
+
+/** How {@linkcode watchFamily} listens. */
+export interface FamilyWatchOptions<O, S> extends Omit<WatchOptions, "initial"> {
+  /** Asks for everything anew after events were lost. */
+  list?: (family: Family<O>) => Promise<S>;
+}
+
+/**
+ * Listens to multicast groups of a family, by the names that the kernel gives them.
+ *
+ * @throws {NetlinkError} `ENOENT` when this kernel does not have the family
+ * @throws {TypeError} for a family or a group that does not exist
+ *
+ * @example
+ * ```ts
+ * import { watchFamily } from "@x/pool/netlink";
+ *
+ * await using events = await watchFamily("ethtool", ["monitor"]);
+ * setTimeout(() => events.close(), 10);
+ * for await (const event of events) {
+ *   if (event.kind === "event" && event.operation === "features-ntf") console.log(event.message);
+ * }
+ * ```
+ */
+export async function watchFamily<N extends keyof Families, S = undefined>(
+  name: N,
+  groups: readonly string[],
+  options: FamilyWatchOptions<Families[N], S> = {},
+): Promise<Watch<FamilyEvent<Families[N], S>>> {
+  type Event = FamilyEvent<Families[N], S>;
+  const { signal, list } = options;
+  signal?.throwIfAborted();
+  receiveBuffer(options.receiveBuffer);
+  const adapter = options.adapter ?? await loadAdapter();
+  return await pinned(adapter.libc, options.netns, async (netns) => {
+    const spec = Object.hasOwn(families, name) ? await families[name]() : undefined;
+    const protocol = spec?.protocol ?? Protocol.generic;
+    const connection = protocol === Protocol.generic
+      ? await GenericConnection.open({ adapter, netns })
+      : await NetlinkConnection.open(protocol, { adapter, netns });
+    try {
+      const family = await connection.family(name);
+      signal?.throwIfAborted();
+      const numbers = groups.map((group) => numberOf(family, group));
+      const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
+      const read = reader(spec!, family.id);
+      return new Watch<Event>(adapter, feed, {
+        take: (w, at) => read(w, at) as Event | undefined,
+        async resync() {
+          feed.drain();
+          return { kind: "resync", state: await list?.(family) as S };
+        },
+        close: () => connection.close(),
+      }, { signal });
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
+}
+
+function numberOf(family: Family<unknown>, group: string): number {
+  const found = family.groups.get(group);
+  if (found !== undefined) return found;
+  throw new TypeError(
+    `Cannot watch family ${family.name}: its groups are ${[...family.groups.keys()].join(", ")}, ` +
+      `current value is ${JSON.stringify(group)}`,
+  );
+}
+
+/** Reads notifications by their number. */
+function reader(spec: FamilySpec, id: number): (w: Words, at: number) => unknown {
+  const codec = new Codec(spec), generic = spec.protocol === Protocol.generic;
+  const operations = new Map<number, string>();
+  const entries = Object.entries(spec.operations);
+  for (const [name, { do: plain, dump }] of entries) {
+    for (const number of [dump?.[1], plain?.[1]]) {
+      if (number !== undefined) operations.set(number, name);
+    }
+  }
+  for (const [name, { event }] of entries) if (event !== undefined) operations.set(event, name);
+  return (w, at) => {
+    const type = w[at + 1] & 0xffff;
+    if (generic && type !== id) return undefined;
+    const command = generic ? w[at + 4] & 0xff : type;
+    const operation = operations.get(command), own = copied(w, at);
+    const message = operation === undefined
+      ? bytes(own, 0, own[0])
+      : new (codec.message(operation))(own, 0);
+    return { kind: "event", operation, command, message };
+  };
+}
