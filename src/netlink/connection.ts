@@ -155,7 +155,7 @@ export class Connection implements AsyncDisposable {
   list<T>(
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
-    options: DumpOptions = {},
+    options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
     return new Dump(this.channel, ask, make, { timeout: this.#timeout, ...options });
   }

@@ -65,14 +65,14 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #channel: Channel;
   readonly #ask: () => Ask | Promise<Ask>;
   readonly #make: Make<T>;
-  readonly #options: DumpOptions;
+  readonly #options: DumpOptions & { keep?: (item: T) => boolean };
 
-  /** @internal Made by the methods that list. */
+  /** @internal Made by the methods that list; `keep` is for what the kernel cannot select. */
   constructor(
     channel: Channel,
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
-    options: DumpOptions = {},
+    options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ) {
     this.#channel = channel;
     this.#ask = ask;
@@ -97,7 +97,7 @@ export class Dump<T> implements AsyncIterable<T> {
       }
       if (exchange.error !== undefined) throw exchange.error;
       if (exchange.interrupted) continue;
-      return exchange.items;
+      return this.#selected(exchange.items);
     }
     throw interrupted(ask, ATTEMPTS);
   }
@@ -119,6 +119,11 @@ export class Dump<T> implements AsyncIterable<T> {
     this.#channel.abandon(exchange);
   }
 
+  #selected(items: T[]): T[] {
+    const { keep } = this.#options;
+    return keep === undefined ? items : items.filter(keep);
+  }
+
   async *#whole(): AsyncGenerator<T, undefined> {
     yield* this.#give(await this.toArray());
   }
@@ -131,7 +136,7 @@ export class Dump<T> implements AsyncIterable<T> {
         await this.#channel.readSome(exchange, this.#options);
         const { items } = exchange;
         exchange.items = [];
-        yield* this.#give(items);
+        yield* this.#give(this.#selected(items));
       } while (!exchange.done || exchange.items.length > 0);
     } finally {
       if (!exchange.done) this.#abandon(exchange);

@@ -4,8 +4,16 @@ import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { Protocol } from "./protocol.ts";
 import type { Addresses } from "./route/addresses.ts";
+import type { BridgeVlans } from "./route/bridge_vlans.ts";
+import type { Fdb } from "./route/fdb.ts";
 import type { Links } from "./route/links.ts";
+import type { Neighbours } from "./route/neighbours.ts";
+import type { Nexthops } from "./route/nexthops.ts";
 import type { Routes } from "./route/routes.ts";
+import type { Rules } from "./route/rules.ts";
+import type { Classes } from "./route/tc/classes.ts";
+import type { Filters } from "./route/tc/filters.ts";
+import type { Qdiscs } from "./route/tc/qdiscs.ts";
 
 /**
  * A connection to rtnetlink, in one network namespace.
@@ -29,12 +37,36 @@ export class RouteConnection extends Connection {
   readonly addresses: Addresses;
   /** Routes. */
   readonly routes: Routes;
+  /** Nexthop objects and groups. */
+  readonly nexthops: Nexthops;
+  /** Routing policy rules. */
+  readonly rules: Rules;
+  /** Neighbours: ARP and neighbour discovery. */
+  readonly neighbours: Neighbours;
+  /** Forwarding tables of bridges and VXLANs. */
+  readonly fdb: Fdb;
+  /** VLANs of bridge ports. */
+  readonly bridgeVlans: BridgeVlans;
+  /** Queueing disciplines. */
+  readonly qdiscs: Qdiscs;
+  /** Classes of queueing disciplines. */
+  readonly classes: Classes;
+  /** Filters of packets. */
+  readonly filters: Filters;
 
   private constructor(adapter: KernelAccess, options: ConnectionOptions, objects: Objects) {
     super(adapter, Protocol.route, options);
     this.links = new objects.Links(this);
     this.addresses = new objects.Addresses(this, this.links);
     this.routes = new objects.Routes(this, this.links);
+    this.nexthops = new objects.Nexthops(this, this.links);
+    this.rules = new objects.Rules(this);
+    this.neighbours = new objects.Neighbours(this, this.links);
+    this.fdb = new objects.Fdb(this, this.links);
+    this.bridgeVlans = new objects.BridgeVlans(this, this.links);
+    this.qdiscs = new objects.Qdiscs(this, this.links);
+    this.classes = new objects.Classes(this, this.links);
+    this.filters = new objects.Filters(this, this.links);
   }
 
   /**
@@ -50,14 +82,9 @@ export class RouteConnection extends Connection {
   }
 }
 
-type Objects = Awaited<ReturnType<typeof load>>;
+type Objects = typeof import("./route/objects.ts");
 
 /** The objects bring the kernel's specifications along, which an importer may never need. */
-async function load() {
-  const [{ Links }, { Addresses }, { Routes }] = await Promise.all([
-    import("./route/links.ts"),
-    import("./route/addresses.ts"),
-    import("./route/routes.ts"),
-  ]);
-  return { Links, Addresses, Routes };
+function load(): Promise<Objects> {
+  return import("./route/objects.ts");
 }

@@ -1,0 +1,190 @@
+/** Lightweight tunnels that a route or a nexthop puts packets into (linux/lwtunnel.h). */
+
+import { ipBytes, ipv4Text, ipv6Text, parseIpv6 } from "../codec/address.ts";
+import type { Values } from "../codec/encode.ts";
+import { byte, next, swap32, typeOf, type Words } from "../codec/words.ts";
+import { Writer } from "../codec/writer.ts";
+import { address, bad, integer } from "./input.ts";
+import { AF_INET } from "./item.ts";
+
+/** IP in IP, or in what the link's tunnel uses: the outer header's fields. */
+export interface IpEncapsulation {
+  /** "ip" with IPv4 outside, "ip6" with IPv6. */
+  type: "ip" | "ip6";
+  /** Outer source address. */
+  source?: string;
+  /** Outer destination address. */
+  destination?: string;
+  /** Tunnel id, such as a VXLAN's network identifier. */
+  id?: number;
+  /** Time to live, or hop limit. */
+  ttl?: number;
+  /** Type of service, or traffic class. */
+  tos?: number;
+}
+
+/** MPLS labels (linux/mpls_iptunnel.h). */
+export interface MplsEncapsulation {
+  /** MPLS. */
+  type: "mpls";
+  /** The labels, outermost first. */
+  labels: readonly number[];
+  /** Time to live in the labels. */
+  ttl?: number;
+}
+
+/** An IPv6 segment routing header (linux/seg6_iptunnel.h). */
+export interface Seg6Encapsulation {
+  /** Segment routing. */
+  type: "seg6";
+  /** Whether the header goes into the packet, around it, or around its frame. */
+  mode: "inline" | "encap" | "l2encap";
+  /** The segments in the order of travel. */
+  segments: readonly string[];
+}
+
+/** How a route or a nexthop encapsulates packets. */
+export type Encapsulation = IpEncapsulation | MplsEncapsulation | Seg6Encapsulation;
+
+const TYPES = { mpls: 1, ip: 2, ip6: 4, seg6: 5 } as const; // LWTUNNEL_ENCAP_*
+const ID = 1, DST = 2, SRC = 3, TTL = 4, TOS = 5; // LWTUNNEL_IP_*, LWTUNNEL_IP6_*
+const LABELS = 1, LABELS_TTL = 2; // MPLS_IPTUNNEL_*
+const SRH = 1; // SEG6_IPTUNNEL_SRH
+const MODES = ["inline", "encap", "l2encap"] as const;
+const NESTED = 0x8000;
+
+/** RTA_ENCAP_TYPE and RTA_ENCAP, or the like of nexthops, by the numbers of those two. */
+export function encapsulationValues(
+  encap: Encapsulation | undefined,
+  typeId: number,
+  id: number,
+): Values {
+  if (encap === undefined) return {};
+  if (!Object.hasOwn(TYPES, encap.type)) {
+    throw bad("encapsulation.type", `one of ${Object.keys(TYPES).join(", ")}`, encap.type);
+  }
+  const type = TYPES[encap.type];
+  return {
+    [typeId]: Uint8Array.of(type, 0),
+    [id | NESTED]: content(encap),
+  };
+}
+
+function content(encap: Encapsulation): Uint8Array {
+  const w = new Writer(256);
+  if (encap.type === "mpls") {
+    const { labels, ttl } = encap;
+    if (!Array.isArray(labels) || labels.length === 0) {
+      throw bad("encapsulation.labels", "one label or more", labels);
+    }
+    const at = w.open(LABELS);
+    labels.forEach((label, i) => {
+      integer(`encapsulation.labels[${i}]`, label, 0, 0xfffff);
+      const bottom = i + 1 === labels.length ? 0x100 : 0;
+      w.word(swap32((label << 12) | bottom));
+    });
+    w.close(at);
+    if (ttl !== undefined) w.small(LABELS_TTL, integer("encapsulation.ttl", ttl, 0, 255), 1);
+  } else if (encap.type === "seg6") segments(w, encap);
+  else outer(w, encap);
+  return w.bytes.slice(0, w.length);
+}
+
+function outer(w: Writer, encap: IpEncapsulation): void {
+  const four = encap.type === "ip";
+  const { id, ttl, tos } = encap;
+  if (id !== undefined) {
+    integer("encapsulation.id", id, 0, Number.MAX_SAFE_INTEGER);
+    const at = w.open(ID);
+    w.word(swap32(Math.floor(id / 2 ** 32)));
+    w.word(swap32(id | 0));
+    w.close(at);
+  }
+  for (const [name, type] of [["destination", DST], ["source", SRC]] as const) {
+    const value = encap[name];
+    if (value === undefined) continue;
+    const { family, words } = address(`encapsulation.${name}`, value);
+    if ((family === AF_INET) !== four) {
+      throw bad(`encapsulation.${name}`, `an IPv${four ? 4 : 6} address`, value);
+    }
+    w.ip(type, words);
+  }
+  if (ttl !== undefined) w.small(TTL, integer("encapsulation.ttl", ttl, 0, 255), 1);
+  if (tos !== undefined) w.small(TOS, integer("encapsulation.tos", tos, 0, 255), 1);
+}
+
+/** `struct seg6_iptunnel_encap`: the mode and a segment routing header, segments backwards. */
+function segments(w: Writer, { mode, segments }: Seg6Encapsulation): void {
+  const number = MODES.indexOf(mode);
+  if (number < 0) throw bad("encapsulation.mode", `one of ${MODES.join(", ")}`, mode);
+  if (!Array.isArray(segments) || segments.length === 0 || segments.length > 64) {
+    throw bad("encapsulation.segments", "1 to 64 addresses", segments);
+  }
+  const list = segments.map((text, i) => {
+    const words = parseIpv6(text);
+    if (!words) throw bad(`encapsulation.segments[${i}]`, "an IPv6 address", text);
+    return ipBytes(words);
+  });
+  // An inserted header leaves its first segment free for the packet's own destination.
+  if (number === 0) list.push(new Uint8Array(16));
+  const last = list.length - 1;
+  const at = w.open(SRH);
+  w.word(number);
+  w.append(Uint8Array.of(0, list.length * 2, 4, last, last, 0, 0, 0));
+  for (const segment of list.reverse()) w.append(segment);
+  w.close(at);
+}
+
+/** The encapsulation that an attribute's payload at byte `at` describes. */
+export function readEncapsulation(
+  type: number | undefined,
+  payload: Uint8Array | undefined,
+): Encapsulation | undefined {
+  if (type === undefined || payload === undefined) return undefined;
+  const bytes = new Uint8Array((payload.length + 3) & ~3);
+  bytes.set(payload);
+  const w: Words = new Int32Array(bytes.buffer), end = payload.length;
+  const found = new Map<number, number>();
+  for (let i = 0; i << 2 < end; i = next(w, i, end)) found.set(typeOf(w[i]), i);
+  const at = (id: number) => found.get(id);
+  const octet = (id: number) => found.has(id) ? w[at(id)! + 1] & 0xff : undefined;
+  if (type === TYPES.mpls) {
+    const i = at(LABELS) ?? 0, count = ((w[i] & 0xffff) - 4) >> 2;
+    const labels = Array.from({ length: count }, (_, k) => swap32(w[i + 1 + k]) >>> 12);
+    return defined({ type: "mpls", labels, ttl: octet(LABELS_TTL) || undefined });
+  }
+  if (type === TYPES.seg6 && found.has(SRH)) {
+    const start = (at(SRH)! + 1) << 2;
+    const mode = MODES[w[start >> 2]] ?? "encap", last = byte(w, start + 8);
+    const list: string[] = [];
+    for (let k = last; k >= (mode === "inline" ? 1 : 0); k--) {
+      list.push(ipv6Text(w, start + 12 + 16 * k));
+    }
+    return { type: "seg6", mode, segments: list };
+  }
+  if (type !== TYPES.ip && type !== TYPES.ip6) return undefined;
+  const four = type === TYPES.ip;
+  const text = (id: number) => {
+    const i = at(id);
+    if (i === undefined) return undefined;
+    const ip = (four ? ipv4Text : ipv6Text)(w, (i + 1) << 2);
+    return ip === "0.0.0.0" || ip === "::" ? undefined : ip;
+  };
+  const id = at(ID);
+  const number = id === undefined
+    ? 0
+    : (swap32(w[id + 1]) >>> 0) * 2 ** 32 + (swap32(w[id + 2]) >>> 0);
+  return defined({
+    type: four ? "ip" : "ip6",
+    source: text(SRC),
+    destination: text(DST),
+    id: number || undefined,
+    ttl: octet(TTL) || undefined,
+    tos: octet(TOS) || undefined,
+  });
+}
+
+function defined(value: Encapsulation): Encapsulation {
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(entries) as unknown as Encapsulation;
+}

@@ -1,0 +1,200 @@
+/** Forwarding tables of bridges and VXLANs: listing, adding, changing, deleting. */
+
+import type { RequestOptions } from "../channel.ts";
+import type { Values } from "../codec/encode.ts";
+import { swap16 } from "../codec/words.ts";
+import type { Connection } from "../connection.ts";
+import type { Dump, DumpOptions } from "../dump.ts";
+import { address, bad, integer, type LinkRef, mac } from "./input.ts";
+import { AF_BRIDGE } from "./item.ts";
+import type { Links } from "./links.ts";
+import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
+import { Mode, Requests } from "./requests.ts";
+
+/** Which entry. */
+export interface FdbRef {
+  /** The bridge's port, or the bridge or VXLAN itself. */
+  link: LinkRef;
+  /** The MAC address. */
+  mac: string;
+  /**
+   * Whose table: the link's own, or that of the bridge which the link is a port of.
+   *
+   * @default "self" for an entry with a remote, else "master"
+   */
+  table?: "self" | "master";
+  /** The VLAN. */
+  vlan?: number;
+  /** The tunnel's other end, of a VXLAN. */
+  remote?: string;
+  /** UDP port of the other end. */
+  port?: number;
+  /** Network identifier at the other end. */
+  vni?: number;
+  /** The network identifier that the entry is for, of a VXLAN that serves many. */
+  sourceVni?: number;
+  /** The link that tunnel packets go out by. */
+  via?: LinkRef;
+}
+
+/** An entry to be added. */
+export interface NewFdbEntry extends FdbRef {
+  /**
+   * How long it stays.
+   *
+   * @default "static" with a master's table, else "permanent"
+   */
+  lifetime?: FdbLifetime;
+  /** Id of a nexthop object, in place of a remote. */
+  nexthop?: number;
+  /** Whether it may not move to another port. */
+  sticky?: boolean;
+  /** Whether something else than the bridge keeps it up to date. */
+  externallyLearned?: boolean;
+}
+
+/** Which entries a list shall have; the kernel selects them. */
+export interface FdbFilter extends DumpOptions {
+  /** Only those of this port. */
+  link?: LinkRef;
+  /** Only those of this bridge. */
+  bridge?: LinkRef;
+}
+
+const STATES: Record<FdbLifetime, string> = {
+  permanent: "permanent",
+  static: "noarp",
+  dynamic: "reachable",
+};
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new FdbEntry(w, at);
+
+/**
+ * The forwarding tables in a connection's namespace.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "vx0", kind: "vxlan", id: 7 });
+ * await nl.fdb.add({ link: "vx0", mac: "02:00:00:00:00:07", remote: "192.0.2.7" });
+ * for await (const { mac, remote } of nl.fdb.list({ link: "vx0" })) console.log(mac, remote);
+ * ```
+ */
+export class Fdb {
+  readonly #requests: Requests;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#requests = new Requests(connection, neighbourCodec);
+    this.#links = links;
+  }
+
+  /** All entries, or those that the kernel selects. */
+  list(filter: FdbFilter = {}): Dump<FdbEntry> {
+    const { link, bridge, ...options } = filter;
+    return this.#requests.list(
+      "getneigh",
+      "list forwarding entries",
+      async () => ({
+        header: {
+          ndmFamily: AF_BRIDGE,
+          ndmIfindex: link === undefined ? 0 : await this.#links.index(link, "link"),
+        },
+        master: bridge === undefined ? undefined : await this.#links.index(bridge, "bridge"),
+      }),
+      make,
+      options,
+    );
+  }
+
+  /**
+   * Adds an entry.
+   *
+   * @throws {NetlinkError} `EEXIST` when it is there, `EOPNOTSUPP` when the link has no such table
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
+    await this.#send("add", Mode.add, entry, options);
+  }
+
+  /** Adds an entry, or changes the one that is there. */
+  async replace(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
+    await this.#send("replace", Mode.replace, entry, options);
+  }
+
+  /** Adds a further remote to an entry of a VXLAN. */
+  async append(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
+    await this.#send("append", Mode.append, entry, options);
+  }
+
+  /**
+   * Deletes an entry.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async delete(ref: FdbRef, options?: RequestOptions): Promise<void> {
+    const values = await this.#reference(ref, options);
+    await this.#requests.change("delneigh", 0, `delete entry ${ref.mac}`, values, options);
+  }
+
+  async #send(verb: string, flags: number, entry: NewFdbEntry, options?: RequestOptions) {
+    const own = tableOf(entry);
+    const { lifetime = own === "master" ? "static" : "permanent" } = entry;
+    if (!Object.hasOwn(STATES, lifetime)) {
+      throw bad("lifetime", `one of ${Object.keys(STATES).join(", ")}`, lifetime);
+    }
+    const reference = await this.#reference(entry, options);
+    const values = {
+      ...reference,
+      header: {
+        ...reference.header,
+        ndmState: [STATES[lifetime]],
+        ndmFlags: [
+          own,
+          ...entry.sticky ? ["sticky"] : [],
+          ...entry.externallyLearned ? ["ext-learned"] : [],
+        ],
+      },
+      nhId: entry.nexthop === undefined
+        ? undefined
+        : integer("nexthop", entry.nexthop, 1, 0xffffffff),
+    };
+    const words = `${verb} entry ${entry.mac} of ${entry.link}`;
+    await this.#requests.change("newneigh", flags, words, values, options);
+  }
+
+  async #reference(ref: FdbRef, options?: RequestOptions): Promise<Values & { header: Values }> {
+    const { vlan, remote, port, vni, sourceVni, via } = ref;
+    mac("mac", ref.mac);
+    if (vlan !== undefined) integer("vlan", vlan, 1, 4094);
+    if (remote !== undefined) address("remote", remote);
+    if (port !== undefined) integer("port", port, 1, 65535);
+    if (vni !== undefined) integer("vni", vni, 0, 0xffffff);
+    if (sourceVni !== undefined) integer("sourceVni", sourceVni, 0, 0xffffff);
+    return {
+      header: {
+        ndmFamily: AF_BRIDGE,
+        ndmIfindex: await this.#links.index(ref.link, "link", options),
+        ndmFlags: [tableOf(ref)],
+      },
+      lladdr: ref.mac,
+      vlan,
+      dst: remote,
+      port: port === undefined ? undefined : swap16(port),
+      vni,
+      srcVni: sourceVni,
+      ifindex: via === undefined ? undefined : await this.#links.index(via, "via", options),
+    };
+  }
+}
+
+function tableOf(entry: NewFdbEntry): "self" | "master" {
+  const { table } = entry;
+  if (table === undefined) {
+    return entry.remote !== undefined || entry.nexthop !== undefined ? "self" : "master";
+  }
+  if (table !== "self" && table !== "master") throw bad("table", "self or master", table);
+  return table;
+}

@@ -1,0 +1,187 @@
+/** A neighbour, or an entry of a bridge's forwarding table, as the kernel describes it. */
+
+import { Codec } from "../codec/codec.ts";
+import { swap16, type Words } from "../codec/words.ts";
+import type { Families } from "../spec/mod.ts";
+import { spec } from "../spec/rt-neigh.ts";
+import { version } from "./item.ts";
+import { protocolName } from "./names.ts";
+import { pick } from "./requests.ts";
+
+/** The codec of neighbours. */
+export const neighbourCodec: Codec = new Codec(spec);
+const Full = neighbourCodec.message("getneigh");
+
+/** How far the kernel trusts an entry: NUD_* of linux/neighbour.h. */
+export type NeighbourState =
+  | "none"
+  | "incomplete"
+  | "reachable"
+  | "stale"
+  | "delay"
+  | "probe"
+  | "failed"
+  | "noarp"
+  | "permanent";
+
+/** What neighbours and forwarding entries have in common. */
+export class NeighbourEntry {
+  /** Everything that the kernel said, named as in the kernel's specification. */
+  readonly attributes: Families["rt-neigh"]["getneigh"]["dump"]["reply"];
+
+  /** @internal */
+  constructor(w: Words, at: number) {
+    this.attributes = new Full(w, at) as unknown as this["attributes"];
+  }
+
+  /** The link's index. */
+  get link(): number {
+    return this.attributes.header.ndmIfindex;
+  }
+
+  /** Names of the flags that are set (NTF_* and NTF_EXT_* of linux/neighbour.h). */
+  get flags(): readonly string[] {
+    const { header, flagsExt } = this.attributes;
+    return [...header.ndmFlags, ...flagsExt ?? []] as string[];
+  }
+}
+
+/** What the kernel knows of a host on a link: ARP and neighbour discovery (linux/neighbour.h). */
+export class Neighbour extends NeighbourEntry {
+  /** IP version. */
+  get family(): 4 | 6 | undefined {
+    return version(this.attributes.header.ndmFamily);
+  }
+
+  /** The IP address. */
+  get address(): string {
+    return this.attributes.dst ?? "";
+  }
+
+  /** The hardware address, where it is known. */
+  get mac(): string | undefined {
+    return this.attributes.lladdr;
+  }
+
+  /** How far the entry is trusted. */
+  get state(): NeighbourState {
+    return (this.attributes.header.ndmState[0] ?? "none") as NeighbourState;
+  }
+
+  /** Whether it is a router. */
+  get router(): boolean {
+    return this.flags.includes("router");
+  }
+
+  /** Whether the machine answers for this address. */
+  get proxy(): boolean {
+    return this.flags.includes("proxy");
+  }
+
+  /** Who made it, where that was said. */
+  get protocol(): string | number | undefined {
+    const { protocol } = this.attributes;
+    return protocol === undefined ? undefined : protocolName(protocol);
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    return pick(this, ["link", "family", "address", "mac", "state", "flags", "protocol"]);
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}
+
+/** How long an entry of a forwarding table stays. */
+export type FdbLifetime = "permanent" | "static" | "dynamic";
+
+/** An entry of a bridge's or VXLAN's forwarding table (linux/neighbour.h). */
+export class FdbEntry extends NeighbourEntry {
+  /** The MAC address. */
+  get mac(): string {
+    return this.attributes.lladdr ?? "";
+  }
+
+  /**
+   * "permanent" for an address of the machine itself, "static" for one that never ages, "dynamic"
+   * for one that does.
+   */
+  get lifetime(): FdbLifetime {
+    const { ndmState } = this.attributes.header;
+    if (ndmState.includes("permanent")) return "permanent";
+    return ndmState.includes("noarp") ? "static" : "dynamic";
+  }
+
+  /** Whose table it stands in: the link's own, or that of the bridge which the link is a port of. */
+  get table(): "self" | "master" {
+    return this.flags.includes("self") ? "self" : "master";
+  }
+
+  /** The VLAN. */
+  get vlan(): number | undefined {
+    return this.attributes.vlan;
+  }
+
+  /** Index of the bridge. */
+  get bridge(): number | undefined {
+    return this.attributes.master;
+  }
+
+  /** The tunnel's other end, of a VXLAN. */
+  get remote(): string | undefined {
+    return this.attributes.dst;
+  }
+
+  /** UDP port of the other end. */
+  get port(): number | undefined {
+    const { port } = this.attributes;
+    return port === undefined ? undefined : swap16(port);
+  }
+
+  /** Network identifier at the other end. */
+  get vni(): number | undefined {
+    return this.attributes.vni;
+  }
+
+  /** The network identifier that the entry is for. */
+  get sourceVni(): number | undefined {
+    return this.attributes.srcVni;
+  }
+
+  /** Index of the link that tunnel packets go out by. */
+  get via(): number | undefined {
+    return this.attributes.ifindex;
+  }
+
+  /** Id of the nexthop object. */
+  get nexthop(): number | undefined {
+    return this.attributes.nhId;
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    return pick(this, [
+      "link",
+      "mac",
+      "lifetime",
+      "table",
+      "vlan",
+      "bridge",
+      "remote",
+      "port",
+      "vni",
+      "sourceVni",
+      "via",
+      "nexthop",
+      "flags",
+    ]);
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}

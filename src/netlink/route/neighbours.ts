@@ -1,0 +1,210 @@
+/** Neighbours: looking up, listing, adding, changing, deleting. */
+
+import type { RequestOptions } from "../channel.ts";
+import type { Values } from "../codec/encode.ts";
+import type { Connection } from "../connection.ts";
+import type { Dump, DumpOptions } from "../dump.ts";
+import { address, bad, familyNumber, type LinkRef, mac } from "./input.ts";
+import type { Links } from "./links.ts";
+import { protocolValue } from "./names.ts";
+import { Neighbour, neighbourCodec, type NeighbourState } from "./neighbour.ts";
+import { Mode, Requests } from "./requests.ts";
+
+/** Which neighbour of which link. */
+export interface NeighbourRef {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /** The IP address. */
+  address: string;
+  /**
+   * Whether the entry says that this machine answers for the address.
+   *
+   * @default false
+   */
+  proxy?: boolean;
+}
+
+/** A neighbour to be added. */
+export interface NewNeighbour extends NeighbourRef {
+  /** The hardware address. */
+  mac?: string;
+  /**
+   * How far the entry is trusted.
+   *
+   * @default "permanent"
+   */
+  state?: NeighbourState;
+  /** Whether it is a router. */
+  router?: boolean;
+  /** Whether something else than the kernel keeps it up to date. */
+  externallyLearned?: boolean;
+  /** Who made it, by name or number. */
+  protocol?: string | number;
+}
+
+/** Which neighbours a list shall have; the kernel selects by link, IP version and proxy. */
+export interface NeighbourFilter extends DumpOptions {
+  /** Only those of this link. */
+  link?: LinkRef;
+  /** Only those on ports of this bridge or bond. */
+  master?: LinkRef;
+  /** Only those of this IP version. */
+  family?: 4 | 6;
+  /**
+   * Whether the entries for which this machine answers are listed, instead of the others.
+   *
+   * @default false
+   */
+  proxy?: boolean;
+}
+
+const STATES: readonly NeighbourState[] = [
+  "none",
+  "incomplete",
+  "reachable",
+  "stale",
+  "delay",
+  "probe",
+  "failed",
+  "noarp",
+  "permanent",
+];
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Neighbour(w, at);
+
+/**
+ * The neighbours in a connection's namespace.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge", up: true });
+ * await nl.neighbours.add({ link: "br0", address: "10.0.0.7", mac: "02:00:00:00:00:07" });
+ * for await (const { address, mac, state } of nl.neighbours.list({ link: "br0", family: 4 })) {
+ *   console.log(address, mac, state);
+ * }
+ * ```
+ */
+export class Neighbours {
+  readonly #requests: Requests;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#requests = new Requests(connection, neighbourCodec);
+    this.#links = links;
+  }
+
+  /** All neighbours, or those that the filter selects. */
+  list(filter: NeighbourFilter = {}): Dump<Neighbour> {
+    const { link, master, family, proxy, ...options } = filter;
+    const ndmFamily = familyNumber("family", family);
+    return this.#requests.list(
+      "getneigh",
+      "list neighbours",
+      async () => ({
+        header: { ndmFamily, ndmFlags: proxy ? ["proxy"] : [] },
+        ifindex: link === undefined ? undefined : await this.#links.index(link, "link"),
+        master: master === undefined ? undefined : await this.#links.index(master, "master"),
+      }),
+      make,
+      // Without a family the kernel adds what bridges forward.
+      { ...options, keep: (item) => item.family !== undefined },
+    );
+  }
+
+  /**
+   * One neighbour.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async get(ref: NeighbourRef, options?: RequestOptions): Promise<Neighbour> {
+    const values = await this.#reference(ref, options);
+    return this.#requests.get("getneigh", `get neighbour ${ref.address}`, values, make, options);
+  }
+
+  /**
+   * Adds a neighbour.
+   *
+   * @throws {NetlinkError} `EEXIST` when the link has it
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(neighbour: NewNeighbour, options?: RequestOptions): Promise<void> {
+    await this.#send("add", Mode.add, neighbour, options);
+  }
+
+  /** Adds a neighbour, or changes the one that is there. */
+  async replace(neighbour: NewNeighbour, options?: RequestOptions): Promise<void> {
+    await this.#send("replace", Mode.replace, neighbour, options);
+  }
+
+  /**
+   * Deletes a neighbour.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async delete(ref: NeighbourRef, options?: RequestOptions): Promise<void> {
+    const values = await this.#reference(ref, options);
+    await this.#requests.change("delneigh", 0, `delete neighbour ${ref.address}`, values, options);
+  }
+
+  /** Deletes what the filter selects, permanent and unneeded entries excepted as `ip` does. */
+  async flush(filter: NeighbourFilter & { permanent?: boolean } = {}): Promise<number> {
+    const { permanent = false, ...rest } = filter;
+    const all = await this.list(rest).toArray();
+    const kept = permanent ? ["noarp"] : ["permanent", "noarp"];
+    const doomed = all.filter((n) => rest.proxy || !kept.includes(n.state));
+    for (const { link, address, proxy } of doomed) await this.delete({ link, address, proxy });
+    return doomed.length;
+  }
+
+  async #send(
+    verb: string,
+    flags: number,
+    neighbour: NewNeighbour,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const { state = "permanent", proxy, router, externallyLearned, protocol } = neighbour;
+    if (!STATES.includes(state)) throw bad("state", `one of ${STATES.join(", ")}`, state);
+    const lladdr = neighbour.mac === undefined ? undefined : mac("mac", neighbour.mac);
+    const number = protocol === undefined ? undefined : protocolValue("protocol", protocol);
+    const reference = await this.#reference(neighbour, options);
+    const values = {
+      ...reference,
+      header: {
+        ...reference.header,
+        ndmState: state === "none" || proxy ? [] : [state],
+        ndmFlags: [
+          ...proxy ? ["proxy"] : [],
+          ...router ? ["router"] : [],
+          ...externallyLearned ? ["ext-learned"] : [],
+        ],
+      },
+      lladdr,
+      protocol: number,
+    };
+    await this.#requests.change(
+      "newneigh",
+      flags,
+      `${verb} neighbour ${neighbour.address} of ${neighbour.link}`,
+      values,
+      options,
+    );
+  }
+
+  async #reference(
+    ref: NeighbourRef,
+    options?: RequestOptions,
+  ): Promise<Values & { header: Values }> {
+    const { family } = address("address", ref.address);
+    return {
+      header: {
+        ndmFamily: family,
+        ndmIfindex: await this.#links.index(ref.link, "link", options),
+        ndmFlags: ref.proxy ? ["proxy"] : [],
+      },
+      dst: ref.address,
+    };
+  }
+}

@@ -1,0 +1,313 @@
+/** Classes of queueing disciplines: listing, adding, changing, deleting. */
+
+import type { RequestOptions } from "../../channel.ts";
+import type { Values } from "../../codec/encode.ts";
+import type { Connection } from "../../connection.ts";
+import type { Dump, DumpOptions } from "../../dump.ts";
+import { refuseUnknown, whole } from "../fields.ts";
+import { bad, integer, type LinkRef } from "../input.ts";
+import type { Links } from "../links.ts";
+import { Mode, pick, Requests } from "../requests.ts";
+import {
+  type Handle,
+  handleText,
+  handleValue,
+  type Parent,
+  parentText,
+  parentValue,
+} from "./handle.ts";
+import { type KindCodec, plain } from "./qdisc_kinds.ts";
+import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate.ts";
+import { tcCodec, TcObject } from "./tc_object.ts";
+
+/** A class of a hierarchical token bucket (TCA_HTB_*). */
+export interface HtbClassOptions {
+  /** Bytes per second that it is sure of. */
+  rateBytesPerSecond: number;
+  /**
+   * Bytes per second that it may have while others leave them.
+   *
+   * @default the rate
+   */
+  ceilBytesPerSecond?: number;
+  /**
+   * Bytes that may be sent at once.
+   *
+   * @default 1600 and the bytes of one timer tick, as tc does
+   */
+  burstBytes?: number;
+  /**
+   * Bytes that may be sent at once at the ceiling.
+   *
+   * @default as burstBytes
+   */
+  ceilBurstBytes?: number;
+  /** Bytes that it may send in its turn. */
+  quantumBytes?: number;
+  /** Classes of a lower number are offered what others leave first. */
+  priority?: number;
+}
+
+/** A class of deficit round robin (TCA_DRR_*). */
+export interface DrrClassOptions {
+  /** Bytes that it may send in its turn. */
+  quantumBytes?: number;
+}
+
+/** What each kind's classes take. */
+export interface ClassOptions {
+  /** Hierarchical token bucket. */
+  htb: HtbClassOptions;
+  /** Deficit round robin. */
+  drr: DrrClassOptions;
+}
+
+/** Which class of which link. */
+export interface ClassRef {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /** Its handle, "1:10". */
+  handle: Handle;
+}
+
+/** A class to be added. */
+export type NewClass =
+  & ClassRef
+  & {
+    /** The class or queueing discipline above; "1:" by default for "1:10". */
+    parent?: Parent;
+    /** Attributes of its options as the kernel's specification has them. */
+    data?: Values;
+  }
+  & (
+    | { [K in keyof ClassOptions]: { kind: K; options?: ClassOptions[K] } }[keyof ClassOptions]
+    | { kind: Exclude<string, keyof ClassOptions>; options?: undefined }
+  );
+
+/** Which classes a list shall have. */
+export interface ClassFilter extends DumpOptions {
+  /** The link; the kernel lists no more than one link's. */
+  link: LinkRef;
+  /** Only those right below this one. */
+  parent?: Parent;
+}
+
+const MTU = 1600, TIMER_HZ = 1e9; // what tc computes its default burst with
+
+const htb: KindCodec<HtbClassOptions> = {
+  known: {
+    rateBytesPerSecond: 1,
+    ceilBytesPerSecond: 1,
+    burstBytes: 1,
+    ceilBurstBytes: 1,
+    quantumBytes: 1,
+    priority: 1,
+  },
+  write(o) {
+    const bps = rate("rateBytesPerSecond", o.rateBytesPerSecond);
+    const ceil = rate("ceilBytesPerSecond", o.ceilBytesPerSecond ?? bps);
+    const burst = o.burstBytes ?? Math.floor(bps / TIMER_HZ) + MTU;
+    const ceilBurst = o.ceilBurstBytes ?? Math.floor(ceil / TIMER_HZ) + MTU;
+    return {
+      parms: {
+        rate: rateSpec(bps),
+        ceil: rateSpec(ceil),
+        buffer: burstTicks("burstBytes", burst, bps),
+        cbuffer: burstTicks("ceilBurstBytes", ceilBurst, ceil),
+        quantum: o.quantumBytes === undefined
+          ? 0
+          : integer("quantumBytes", o.quantumBytes, 1, 0x7fffffff),
+        prio: integer("priority", o.priority ?? 0, 0, 7),
+      },
+      rate64: rate64(bps),
+      ceil64: rate64(ceil),
+    };
+  },
+  read(values) {
+    const { parms, rate64: longRate, ceil64 } = values as {
+      parms?: {
+        rate: { rate: number };
+        ceil: { rate: number };
+        buffer: number;
+        cbuffer: number;
+        quantum: number;
+        prio: number;
+      };
+      rate64?: number;
+      ceil64?: number;
+    };
+    if (parms === undefined) return {};
+    const bps = readRate(parms.rate, longRate) ?? 0, ceil = readRate(parms.ceil, ceil64) ?? 0;
+    return {
+      rateBytesPerSecond: bps,
+      ceilBytesPerSecond: ceil,
+      burstBytes: burstBytes(parms.buffer, bps),
+      ceilBurstBytes: burstBytes(parms.cbuffer, ceil),
+      quantumBytes: parms.quantum,
+      priority: parms.prio,
+    };
+  },
+};
+
+const kinds: { readonly [K in keyof ClassOptions]: KindCodec<ClassOptions[K]> } = {
+  htb,
+  drr: plain<DrrClassOptions>({ quantumBytes: whole("quantum", 0xffffffff, 1) }),
+};
+
+/** @internal The attributes of a class's options. */
+export function classValues(kind: string, options: object, raw?: Values): Values | undefined {
+  const codec = Object.hasOwn(kinds, kind)
+    ? kinds[kind as keyof ClassOptions] as KindCodec<object>
+    : undefined;
+  refuseUnknown(codec?.known ?? {}, options, `a class of kind ${kind}`);
+  return codec === undefined ? raw : { ...codec.write(options), ...raw };
+}
+
+/** A class. */
+export class TrafficClass extends TcObject {
+  /** Its handle. */
+  get handle(): Handle {
+    return handleText(this.attributes.header.handle);
+  }
+
+  /** What it hangs under; "root" for one right below its queueing discipline. */
+  get parent(): Parent {
+    return parentText(this.attributes.header.parent);
+  }
+
+  /** Handle of the queueing discipline that its packets go to, where one was set. */
+  get leaf(): Handle | undefined {
+    const { info } = this.attributes.header;
+    return info === 0 ? undefined : handleText(info);
+  }
+
+  /** Its options in plain units; undefined for a kind that has no table here. */
+  get options(): object | undefined {
+    const { kind, values } = this;
+    return Object.hasOwn(kinds, kind)
+      ? kinds[kind as keyof ClassOptions].read(values ?? {})
+      : undefined;
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    return pick(this, ["link", "kind", "handle", "parent", "leaf", "options", "statistics"]);
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}
+
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new TrafficClass(w, at);
+
+/**
+ * The classes of the links of a connection's namespace.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge" });
+ * await nl.qdiscs.add({ link: "br0", kind: "htb", handle: "1:", options: { defaultClass: 0x10 } });
+ * await nl.classes.add({
+ *   link: "br0",
+ *   handle: "1:10",
+ *   kind: "htb",
+ *   options: { rateBytesPerSecond: 125_000, ceilBytesPerSecond: 1_250_000 },
+ * });
+ * for await (const { handle, options } of nl.classes.list({ link: "br0" })) {
+ *   console.log(handle, options);
+ * }
+ * ```
+ */
+export class Classes {
+  readonly #requests: Requests;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#requests = new Requests(connection, tcCodec);
+    this.#links = links;
+  }
+
+  /** The classes of a link. */
+  list(filter: ClassFilter): Dump<TrafficClass> {
+    const { link, parent, ...options } = filter;
+    return this.#requests.list(
+      "gettclass",
+      `list the classes of ${link}`,
+      async () => ({
+        header: {
+          ifindex: await this.#links.index(link, "link"),
+          parent: parent === undefined ? 0 : parentValue("parent", parent),
+        },
+      }),
+      make,
+      options,
+    );
+  }
+
+  /**
+   * One class.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async get(ref: ClassRef, options?: RequestOptions): Promise<TrafficClass> {
+    const header = await this.#header(ref, options);
+    const words = `get class ${ref.handle} of ${ref.link}`;
+    return await this.#requests.get("gettclass", words, { header }, make, options);
+  }
+
+  /**
+   * Adds a class.
+   *
+   * @throws {NetlinkError} `EEXIST` when the handle is taken, `ENOENT` when there is no parent
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(entry: NewClass, options?: RequestOptions): Promise<void> {
+    await this.#send("add", Mode.add, entry, options);
+  }
+
+  /** Adds a class, or changes the one that is there. */
+  async replace(entry: NewClass, options?: RequestOptions): Promise<void> {
+    await this.#send("replace", Mode.replace, entry, options);
+  }
+
+  /**
+   * Deletes a class.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none, `EBUSY` when something is below it
+   */
+  async delete(ref: ClassRef, options?: RequestOptions): Promise<void> {
+    const header = await this.#header(ref, options);
+    const words = `delete class ${ref.handle} of ${ref.link}`;
+    await this.#requests.change("deltclass", 0, words, { header }, options);
+  }
+
+  async #header({ link, handle }: ClassRef, options?: RequestOptions) {
+    const number = handleValue("handle", handle);
+    return { handle: number, ifindex: await this.#links.index(link, "link", options) };
+  }
+
+  async #send(verb: string, flags: number, entry: NewClass, options?: RequestOptions) {
+    const { link, kind, handle } = entry;
+    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as htb", kind);
+    const values = classValues(kind, entry.options ?? {}, entry.data);
+    const parent = entry.parent ?? `${handle.split(":")[0]}:`;
+    const header = {
+      ...await this.#header(entry, options),
+      parent: parentValue("parent", parent),
+    };
+    const words = `${verb} class ${handle} of ${link}`;
+    await this.#requests.change(
+      "newtclass",
+      flags,
+      words,
+      { header, kind, options: values },
+      options,
+    );
+  }
+}

@@ -1,0 +1,253 @@
+/** Filters: listing, adding, replacing, deleting. */
+
+import type { RequestOptions } from "../../channel.ts";
+import type { Values } from "../../codec/encode.ts";
+import type { Connection } from "../../connection.ts";
+import type { Dump, DumpOptions } from "../../dump.ts";
+import { bad, integer, type LinkRef } from "../input.ts";
+import type { Links } from "../links.ts";
+import { Mode, pick, Requests } from "../requests.ts";
+import { actionValues, readActions } from "./actions.ts";
+import {
+  type CommonFilterOptions,
+  ethertype,
+  filterInfo,
+  type FilterOptions,
+  filterOptions,
+  filterValues,
+  readInfo,
+} from "./filter_kinds.ts";
+import { type Parent, parentText, parentValue } from "./handle.ts";
+import { tcCodec, TcObject } from "./tc_object.ts";
+
+/** Which filters of which link. */
+export interface FilterRef {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /**
+   * Where they hang: at a queueing discipline, at a class, or at the hooks of clsact.
+   *
+   * @default "root"
+   */
+  parent?: Parent;
+  /** Filters are tried in the order of their priorities, lowest first; 1 to 65535. */
+  priority?: number;
+  /** Type of packets: "ip", "ipv6", "arp", "802.1q", "all" or an ethertype. */
+  protocol?: string | number;
+  /** Number of the chain; 0 is tried first. */
+  chain?: number;
+  /** Number of one filter among those of a priority. */
+  handle?: number;
+}
+
+/** A filter to be added. */
+export type NewFilter =
+  & FilterRef
+  & {
+    /** Attributes of its options as the kernel's specification has them. */
+    data?: Values;
+  }
+  & (
+    | { [K in keyof FilterOptions]: { kind: K; options?: FilterOptions[K] } }[keyof FilterOptions]
+    | { kind: Exclude<string, keyof FilterOptions>; options?: CommonFilterOptions }
+  );
+
+/** Which filters a list shall have; the kernel lists those of one link and parent. */
+export interface FilterFilter extends DumpOptions {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /**
+   * Where they hang.
+   *
+   * @default "root"
+   */
+  parent?: Parent;
+}
+
+/** A filter. */
+export class Filter extends TcObject {
+  /** Where it hangs. */
+  get parent(): Parent {
+    return parentText(this.attributes.header.parent);
+  }
+
+  /** Filters are tried in the order of their priorities, lowest first. */
+  get priority(): number {
+    return readInfo(this.attributes.header.info).priority;
+  }
+
+  /** Type of packets. */
+  get protocol(): string | number {
+    return readInfo(this.attributes.header.info).protocol;
+  }
+
+  /** Number of the chain. */
+  get chain(): number {
+    return this.attributes.chain ?? 0;
+  }
+
+  /** Its number among the filters of its priority. */
+  get handle(): number {
+    return this.attributes.header.handle;
+  }
+
+  /** Its options in plain units; undefined for a kind that has no table here. */
+  get options(): CommonFilterOptions | undefined {
+    const values = (this.values ?? {}) as Values;
+    const own = filterOptions(this.kind, values);
+    const actions = readActions(values.act as Values[] | undefined);
+    return own && actions ? { ...own, actions } : own;
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    return pick(this, [
+      "link",
+      "kind",
+      "parent",
+      "priority",
+      "protocol",
+      "chain",
+      "handle",
+      "options",
+    ]);
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}
+
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Filter(w, at);
+
+/**
+ * The filters of the links of a connection's namespace.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge" });
+ * await nl.qdiscs.add({ link: "br0", kind: "htb", handle: "1:" });
+ * await nl.classes.add({
+ *   link: "br0",
+ *   handle: "1:10",
+ *   kind: "htb",
+ *   options: { rateBytesPerSecond: 125_000 },
+ * });
+ * await nl.filters.add({
+ *   link: "br0",
+ *   parent: "1:",
+ *   priority: 1,
+ *   protocol: "ip",
+ *   kind: "u32",
+ *   options: { class: "1:10", keys: [{ offset: 16, value: 0x0a000001, mask: 0xffffffff }] },
+ * });
+ * for await (const { kind, options } of nl.filters.list({ link: "br0", parent: "1:" })) {
+ *   console.log(kind, options);
+ * }
+ * ```
+ */
+export class Filters {
+  readonly #requests: Requests;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#requests = new Requests(connection, tcCodec);
+    this.#links = links;
+  }
+
+  /** The filters of a link and parent in the order in which they are tried. */
+  list(filter: FilterFilter): Dump<Filter> {
+    const { link, parent = "root", ...options } = filter;
+    return this.#requests.list(
+      "gettfilter",
+      `list the filters of ${link}`,
+      async () => ({
+        header: {
+          ifindex: await this.#links.index(link, "link"),
+          parent: parentNumber(parent),
+        },
+      }),
+      make,
+      { ...options, keep: isFilter },
+    );
+  }
+
+  /**
+   * Adds a filter.
+   *
+   * @throws {NetlinkError} `EEXIST` when there is one of that number, `ENOENT` for a kind that this kernel lacks
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(filter: NewFilter, options?: RequestOptions): Promise<void> {
+    await this.#send("add", Mode.add, filter, options);
+  }
+
+  /** Adds a filter, or replaces the one of the same priority and number. */
+  async replace(filter: NewFilter, options?: RequestOptions): Promise<void> {
+    await this.#send("replace", Mode.create, filter, options);
+  }
+
+  /**
+   * Deletes the filters that have everything named; all of a parent without a priority.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async delete(ref: FilterRef & { kind?: string }, options?: RequestOptions): Promise<void> {
+    const values = { ...await this.#reference(ref, options), kind: ref.kind };
+    await this.#requests.change("deltfilter", 0, `delete filters of ${ref.link}`, values, options);
+  }
+
+  async #send(verb: string, flags: number, filter: NewFilter, options?: RequestOptions) {
+    const { link, kind, data } = filter;
+    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as u32", kind);
+    const type = ethertype("protocol", filter.protocol ?? "all");
+    const own = filterValues(kind, filter.options ?? {}, type);
+    const act = await actionValues(
+      filter.options?.actions,
+      (ref) => this.#links.index(ref, "actions.link", options),
+    );
+    const values = {
+      ...await this.#reference({ protocol: "all", ...filter }, options),
+      kind,
+      options: { ...own, act, ...data },
+    };
+    await this.#requests.change(
+      "newtfilter",
+      flags,
+      `${verb} filter ${kind} of ${link}`,
+      values,
+      options,
+    );
+  }
+
+  async #reference(ref: FilterRef, options?: RequestOptions): Promise<Values> {
+    const { link, parent = "root", priority = 0, protocol, chain, handle = 0 } = ref;
+    const type = protocol === undefined ? 0 : ethertype("protocol", protocol);
+    const info = filterInfo(integer("priority", priority, 0, 65535), type);
+    return {
+      header: {
+        parent: parentNumber(parent),
+        handle: integer("handle", handle, 0, 0xffffffff),
+        info,
+        ifindex: await this.#links.index(link, "link", options),
+      },
+      chain: chain === undefined ? undefined : integer("chain", chain, 0, 0x0fffffff),
+    };
+  }
+}
+
+/** The kernel announces each priority, and u32 its hash tables, by messages of their own. */
+function isFilter({ kind, handle, attributes: { options } }: Filter): boolean {
+  const u32 = kind === "u32" ? options as { divisor?: number } | undefined : undefined;
+  return handle !== 0 && options !== undefined && u32?.divisor === undefined;
+}
+
+/** The root's filters are asked for without a parent. */
+function parentNumber(parent: Parent): number {
+  return parent === "root" ? 0 : parentValue("parent", parent, true);
+}

@@ -1,0 +1,52 @@
+/** Handles of queueing disciplines, classes and filters (linux/pkt_sched.h). */
+
+import { bad } from "../input.ts";
+
+/**
+ * A handle as tc writes it: "1:" for a queueing discipline, "1:10" for a class, both parts
+ * hexadecimal.
+ */
+export type Handle = string;
+
+/** Where a queueing discipline hangs: at a link's root, at its entry, or at a class. */
+export type Parent = "root" | "ingress" | "clsact" | "egress" | Handle;
+
+export const ROOT = 0xffffffff;
+export const INGRESS = 0xfffffff1; // TC_H_INGRESS, which is TC_H_CLSACT as well
+const MIN_INGRESS = 0xfffffff2, MIN_EGRESS = 0xfffffff3; // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_*)
+export const INGRESS_HANDLE = 0xffff0000;
+
+/** The number of a handle. */
+export function handleValue(parameter: string, value: Handle): number {
+  const match = typeof value === "string" && /^([0-9a-f]{1,4}):([0-9a-f]{0,4})$/i.exec(value);
+  if (!match) throw bad(parameter, "a handle such as 1: or 1:10", value);
+  return (parseInt(match[1], 16) << 16 | parseInt(match[2] || "0", 16)) >>> 0;
+}
+
+/** "1:10" for a number. */
+export function handleText(value: number): Handle {
+  const minor = value & 0xffff;
+  return `${(value >>> 16).toString(16)}:${minor === 0 ? "" : minor.toString(16)}`;
+}
+
+/** The number of a parent; `filter` where ingress means the hook of clsact. */
+export function parentValue(parameter: string, value: Parent, filter = false): number {
+  switch (value) {
+    case "root":
+      return ROOT;
+    case "ingress":
+      return filter ? MIN_INGRESS : INGRESS;
+    case "clsact":
+      return INGRESS;
+    case "egress":
+      if (filter) return MIN_EGRESS;
+  }
+  return handleValue(parameter, value);
+}
+
+/** The name or handle of a parent. */
+export function parentText(value: number): Parent {
+  if (value === ROOT) return "root";
+  if (value === INGRESS || value === MIN_INGRESS) return "ingress";
+  return value === MIN_EGRESS ? "egress" : handleText(value);
+}

@@ -1,0 +1,207 @@
+/**
+ * Options of queueing disciplines. Rates are bytes per second, times milliseconds, sizes bytes, and
+ * the names say so.
+ */
+
+/** FIFO queue of packets. */
+export interface PfifoOptions {
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+}
+
+/** FIFO queue of bytes. */
+export interface BfifoOptions {
+  /** Bytes that it holds at most. */
+  limitBytes?: number;
+}
+
+/** Fair queueing with controlled delay (TCA_FQ_CODEL_*). */
+export interface FqCodelOptions {
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+  /** Number of flows. */
+  flows?: number;
+  /** Milliseconds of standing queue that are acceptable. */
+  targetMs?: number;
+  /** Milliseconds over which the queue is watched. */
+  intervalMs?: number;
+  /** Bytes that a flow may send in its turn. */
+  quantumBytes?: number;
+  /** Whether packets are marked instead of dropped, where they allow that. */
+  ecn?: boolean;
+  /** Milliseconds of queue from which on packets are marked. */
+  ceThresholdMs?: number;
+  /** Packets dropped at once when the queue is full. */
+  dropBatchPackets?: number;
+  /** Bytes of memory that it takes at most. */
+  memoryLimitBytes?: number;
+}
+
+/** Controlled delay (TCA_CODEL_*). */
+export interface CodelOptions {
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+  /** Milliseconds of standing queue that are acceptable. */
+  targetMs?: number;
+  /** Milliseconds over which the queue is watched. */
+  intervalMs?: number;
+  /** Whether packets are marked instead of dropped, where they allow that. */
+  ecn?: boolean;
+  /** Milliseconds of queue from which on packets are marked. */
+  ceThresholdMs?: number;
+}
+
+/** Fair queueing with pacing (TCA_FQ_*). */
+export interface FqOptions {
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+  /** Packets that a flow holds at most. */
+  flowLimitPackets?: number;
+  /** Bytes that a flow may send in its turn. */
+  quantumBytes?: number;
+  /** Bytes that a new flow may send at first. */
+  initialQuantumBytes?: number;
+  /** Whether flows are paced. */
+  pacing?: boolean;
+  /** Most bytes per second of a flow. */
+  maxRateBytesPerSecond?: number;
+  /** Flows slower than so many bytes per second are not waited for one by one. */
+  lowRateThresholdBytesPerSecond?: number;
+  /** Milliseconds without packets after which a flow gets its credit again. */
+  refillDelayMs?: number;
+  /** Number of hash buckets, a power of two. */
+  buckets?: number;
+  /** Mask over the hash of packets without a socket. */
+  orphanMask?: number;
+  /** Milliseconds of queue from which on packets are marked. */
+  ceThresholdMs?: number;
+  /** Nanoseconds by which its timer may be late. */
+  timerSlackNs?: number;
+  /** Milliseconds into the future that packets may be scheduled. */
+  horizonMs?: number;
+  /** Whether packets beyond the horizon are dropped; else they are sent at it. */
+  horizonDrop?: boolean;
+}
+
+/** Token bucket (TCA_TBF_*). */
+export interface TbfOptions {
+  /** Bytes per second. */
+  rateBytesPerSecond: number;
+  /** Bytes that may be sent at once. */
+  burstBytes: number;
+  /** Bytes that it holds at most; this or `latencyMs`. */
+  limitBytes?: number;
+  /** Milliseconds that a packet waits at most, in place of `limitBytes`. */
+  latencyMs?: number;
+  /** Bytes per second while the bucket empties. */
+  peakRateBytesPerSecond?: number;
+  /** Bytes that may be sent at once at the peak rate; needed with it. */
+  peakBurstBytes?: number;
+}
+
+/** Hierarchical token bucket (TCA_HTB_*). */
+export interface HtbOptions {
+  /** Minor number, hexadecimal in a handle, of the class that takes the packets of no other. */
+  defaultClass?: number;
+  /** What a class's rate is divided by for its quantum. */
+  rateToQuantum?: number;
+  /** Packets that wait at most without a class. */
+  directQueuePackets?: number;
+}
+
+/** Network emulation (TCA_NETEM_*). */
+export interface NetemOptions {
+  /** Milliseconds by which packets are delayed. */
+  delayMs?: number;
+  /** Milliseconds by which the delay varies. */
+  jitterMs?: number;
+  /** Percentage by which a delay depends on the one before. */
+  delayCorrelationPercent?: number;
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+  /** Percentage of packets lost. */
+  lossPercent?: number;
+  /** Percentage by which a loss depends on the one before. */
+  lossCorrelationPercent?: number;
+  /** Percentage of packets sent twice. */
+  duplicatePercent?: number;
+  /** Percentage by which a duplicate depends on the one before. */
+  duplicateCorrelationPercent?: number;
+  /** Percentage of packets with one bit wrong. */
+  corruptPercent?: number;
+  /** Percentage by which a corruption depends on the one before. */
+  corruptCorrelationPercent?: number;
+  /** Percentage of packets that are sent at once instead of delayed. */
+  reorderPercent?: number;
+  /** Percentage by which that depends on the packet before. */
+  reorderCorrelationPercent?: number;
+  /** Every so many packets one is sent at once. */
+  gapPackets?: number;
+  /** Bytes per second. */
+  rateBytesPerSecond?: number;
+  /** Whether packets are marked instead of lost, where they allow that. */
+  ecn?: boolean;
+}
+
+/** Bands of priority. */
+export interface PrioOptions {
+  /** Number of bands, 2 to 16. */
+  bands?: number;
+  /** The band of each of the 16 packet priorities. */
+  priorityMap?: readonly number[];
+}
+
+/** Stochastic fair queueing. */
+export interface SfqOptions {
+  /** Bytes that a flow may send in its turn. */
+  quantumBytes?: number;
+  /** Seconds after which flows are hashed anew; 0 never. */
+  perturbSeconds?: number;
+  /** Packets that it holds at most. */
+  limitPackets?: number;
+  /** Number of hash buckets, a power of two. */
+  buckets?: number;
+  /** Number of flows. */
+  flows?: number;
+  /** Packets that a flow holds at most. */
+  depthPackets?: number;
+}
+
+/** No options. */
+export type NoOptions = Record<never, never>;
+
+/** What each kind takes. */
+export interface QdiscOptions {
+  /** Queue of packets. */
+  pfifo: PfifoOptions;
+  /** Queue of packets that drops the oldest. */
+  pfifo_head_drop: PfifoOptions;
+  /** Queue of bytes. */
+  bfifo: BfifoOptions;
+  /** Fair queueing with controlled delay. */
+  fq_codel: FqCodelOptions;
+  /** Controlled delay. */
+  codel: CodelOptions;
+  /** Fair queueing with pacing. */
+  fq: FqOptions;
+  /** Token bucket. */
+  tbf: TbfOptions;
+  /** Hierarchical token bucket; its classes shape. */
+  htb: HtbOptions;
+  /** Network emulation. */
+  netem: NetemOptions;
+  /** Bands of priority. */
+  prio: PrioOptions;
+  /** Stochastic fair queueing. */
+  sfq: SfqOptions;
+  /** Deficit round robin; its classes share. */
+  drr: NoOptions;
+  /** One queue for each of a link's. */
+  mq: NoOptions;
+  /** None: packets go out or are lost. */
+  noqueue: NoOptions;
+  /** Hook for filters on arriving packets. */
+  ingress: NoOptions;
+  /** Hooks for filters on arriving and on leaving packets. */
+  clsact: NoOptions;
+}

@@ -1,0 +1,190 @@
+/** Queueing disciplines: listing, adding, changing, replacing, deleting. */
+
+import type { RequestOptions } from "../../channel.ts";
+import type { Values } from "../../codec/encode.ts";
+import type { Connection } from "../../connection.ts";
+import type { Dump, DumpOptions } from "../../dump.ts";
+import { bad, type LinkRef } from "../input.ts";
+import type { Links } from "../links.ts";
+import { Mode, pick, Requests } from "../requests.ts";
+import {
+  type Handle,
+  handleText,
+  handleValue,
+  INGRESS_HANDLE,
+  type Parent,
+  parentText,
+  parentValue,
+} from "./handle.ts";
+import { qdiscOptions, qdiscValues } from "./qdisc_kinds.ts";
+import type { QdiscOptions } from "./qdisc_options.ts";
+import { tcCodec, TcObject } from "./tc_object.ts";
+
+/** Which queueing discipline of which link. */
+export interface QdiscRef {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /**
+   * Where it hangs.
+   *
+   * @default "root"; "ingress" or "clsact" for those kinds
+   */
+  parent?: Parent;
+  /** Its own handle, "1:". */
+  handle?: Handle;
+}
+
+/** A queueing discipline to be added. */
+export type NewQdisc =
+  & QdiscRef
+  & {
+    /** Attributes of its options as the kernel's specification has them. */
+    data?: Values;
+  }
+  & (
+    | { [K in keyof QdiscOptions]: { kind: K; options?: QdiscOptions[K] } }[keyof QdiscOptions]
+    | { kind: Exclude<string, keyof QdiscOptions>; options?: undefined }
+  );
+
+/** Which queueing disciplines a list shall have. */
+export interface QdiscFilter extends DumpOptions {
+  /** Only those of this link. */
+  link?: LinkRef;
+}
+
+/** A queueing discipline. */
+export class Qdisc extends TcObject {
+  /** Its handle; "0:" for one that the kernel chose. */
+  get handle(): Handle {
+    return handleText(this.attributes.header.handle);
+  }
+
+  /** Where it hangs. */
+  get parent(): Parent {
+    return this.kind === "clsact" ? "clsact" : parentText(this.attributes.header.parent);
+  }
+
+  /** Its options in plain units; undefined for a kind that has no table here. */
+  get options(): object | undefined {
+    return qdiscOptions(this.kind, this.values);
+  }
+
+  /** A plain copy, which holds no datagram in memory. */
+  toJSON(): Record<string, unknown> {
+    return pick(this, ["link", "kind", "handle", "parent", "options", "statistics"]);
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON();
+  }
+}
+
+const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Qdisc(w, at);
+
+/**
+ * The queueing disciplines of the links of a connection's namespace.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge" });
+ * await nl.qdiscs.replace({
+ *   link: "br0",
+ *   kind: "tbf",
+ *   options: { rateBytesPerSecond: 1_250_000, burstBytes: 16_384, latencyMs: 50 },
+ * });
+ * for await (const { kind, options } of nl.qdiscs.list({ link: "br0" })) console.log(kind, options);
+ * ```
+ */
+export class Qdiscs {
+  readonly #requests: Requests;
+  readonly #links: Links;
+
+  /** @internal */
+  constructor(connection: Connection, links: Links) {
+    this.#requests = new Requests(connection, tcCodec);
+    this.#links = links;
+  }
+
+  /** All queueing disciplines that were set, and those that the kernel chose. */
+  list(filter: QdiscFilter = {}): Dump<Qdisc> {
+    const { link, ...options } = filter;
+    let ifindex = 0;
+    return this.#requests.list(
+      "getqdisc",
+      "list queueing disciplines",
+      async () => {
+        ifindex = link === undefined ? 0 : await this.#links.index(link, "link");
+        return { header: { ifindex } };
+      },
+      make,
+      // The kernel lists those of all links, whatever link the request names.
+      { ...options, keep: (item) => ifindex === 0 || item.link === ifindex },
+    );
+  }
+
+  /**
+   * Adds a queueing discipline where there is none that was set.
+   *
+   * @throws {NetlinkError} `EEXIST` when there is one, `ENOENT` for a kind that this kernel lacks
+   * @throws {TypeError} for a value that no kernel would accept
+   */
+  async add(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
+    await this.#send("add", Mode.add, qdisc, options);
+  }
+
+  /** Sets a queueing discipline, whatever is there. */
+  async replace(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
+    await this.#send("replace", Mode.replace, qdisc, options);
+  }
+
+  /**
+   * Changes options of a queueing discipline, of which the kind stays and the packets too.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async change(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
+    await this.#send("change", Mode.change, qdisc, options);
+  }
+
+  /**
+   * Deletes a queueing discipline, with its classes and filters; the kernel's default takes its
+   * place.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none that was set
+   */
+  async delete(ref: QdiscRef, options?: RequestOptions): Promise<void> {
+    const { link, parent = "root", handle } = ref;
+    const header = {
+      parent: parentValue("parent", parent),
+      handle: handle === undefined ? 0 : handleValue("handle", handle),
+      ifindex: await this.#links.index(link, "link", options),
+    };
+    const words = `delete the queueing discipline of ${link}`;
+    await this.#requests.change("delqdisc", 0, words, { header }, options);
+  }
+
+  async #send(verb: string, flags: number, qdisc: NewQdisc, options?: RequestOptions) {
+    const { link, kind, handle } = qdisc;
+    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as tbf", kind);
+    const entry = kind === "ingress" || kind === "clsact";
+    const parent = entry ? kind : qdisc.parent ?? "root";
+    const values = qdiscValues(kind, qdisc.options ?? {}, qdisc.data);
+    const header = {
+      parent: parentValue("parent", parent),
+      handle: entry ? INGRESS_HANDLE : handle === undefined ? 0 : handleValue("handle", handle),
+      ifindex: await this.#links.index(link, "link", options),
+    };
+    const words = `${verb} ${kind} of ${link}`;
+    await this.#requests.change(
+      "newqdisc",
+      flags,
+      words,
+      { header, kind, options: values },
+      options,
+    );
+  }
+}
