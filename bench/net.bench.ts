@@ -264,7 +264,7 @@ await compare("64 B request and reply, one at a time", {
   "EndpointPool": pooled(port),
   "generic-pool + node:net": genericPool(port),
   "a fresh connection each": fresh(port),
-}, [100, 1]);
+}, [500, 1]);
 
 await compare(`64 B request and reply, 64 in flight over ${size} connections`, {
   "EndpointPool": pooled(port),
