@@ -48,7 +48,9 @@ function importsOf(from: string): Import[] {
     const to = local ? posix.join(posix.dirname(from), specifier) : specifier;
     found.push({ from, to, dynamic });
   };
-  for (const [, name] of text.matchAll(/\bfrom\s*"([^"]+)"/g)) add(name, false);
+  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;"]*\bfrom\s*"([^"]+)"/gm)) {
+    add(name, false);
+  }
   for (const [, name] of text.matchAll(/\bimport\s*"([^"]+)"/g)) add(name, false);
   for (const [, name] of text.matchAll(/\bimport\(\s*"([^"]+)"/g)) add(name, true);
   return found;
