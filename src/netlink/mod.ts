@@ -90,7 +90,8 @@ export type {
   ResilientOptions,
 } from "./route/nexthops.ts";
 export type { Route } from "./route/route.ts";
-export type { NewRoute, RouteFilter, RouteRef, Routes } from "./route/routes.ts";
+export type { ListedHop, RouteDetails, RouteHop, RouteMetrics } from "./route/route_details.ts";
+export type { NewRoute, RouteFilter, RouteLookup, RouteRef, Routes } from "./route/routes.ts";
 export type { Range, Rule, RuleAction } from "./route/rule.ts";
 export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";

@@ -420,7 +420,7 @@ describe("routes, against ip", { skip }, () => {
       /no bits set behind \/16/,
     );
     await assert.rejects(
-      routes.add({ destination: "10.9.0.0/16", gateway: "::1" }),
+      routes.add({ destination: "fd00:9::/64", gateway: "10.0.0.1" }),
       /Cannot use gateway: must be of the destination's IP version/,
     );
     await assert.rejects(

@@ -1,6 +1,6 @@
 /** VLANs of bridge ports: listing, adding, deleting. */
 
-import type { RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../exchange.ts";
 import { Codec } from "../codec/codec.ts";
 import type { FamilySpec } from "../codec/spec.ts";
 import type { Words } from "../codec/words.ts";

@@ -1,6 +1,6 @@
 /** Forwarding tables of bridges and VXLANs: listing, adding, changing, deleting. */
 
-import type { RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
 import { swap16 } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";

@@ -1,6 +1,6 @@
 /** Nexthop objects and groups: looking up, listing, adding, replacing, deleting. */
 
-import type { RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../exchange.ts";
 import { Codec } from "../codec/codec.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Words } from "../codec/words.ts";

@@ -1,6 +1,6 @@
 /** Requests of one family of rtnetlink, by the names of its operations. */
 
-import type { RequestOptions } from "../channel.ts";
+import type { RequestOptions } from "../exchange.ts";
 import type { Codec, MessageClass } from "../codec/codec.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";

@@ -6,6 +6,17 @@ import { payloadLength, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-route.ts";
 import { ip, ipAt, locate, u32, version } from "./item.ts";
+import { type Encapsulation, readEncapsulation } from "./encapsulation.ts";
+import { pick } from "./requests.ts";
+import {
+  type ListedHop,
+  preferenceName,
+  readHops,
+  readMetrics,
+  type RouteDetails,
+  type RouteMetrics,
+} from "./route_details.ts";
+import type { Values } from "../codec/encode.ts";
 import { protocolName, ROUTE_TYPES, type RouteType, scopeName } from "./names.ts";
 
 /** The codec of routes. */
@@ -16,6 +27,7 @@ const SET = spec.sets["route-attrs"];
 const DST = SET.dst.id, SRC = SET.src.id, GATEWAY = SET.gateway.id, OIF = SET.oif.id;
 const PRIORITY = SET.priority.id, TABLE = SET.table.id, PREFSRC = SET.prefsrc.id;
 const VIA = SET.via.id, METRICS = SET.metrics.id;
+const RTNH_F_ONLINK = 4;
 const START = 7; // words: nlmsghdr 4, rtmsg 3
 
 /** A route (linux/rtnetlink.h). */
@@ -106,6 +118,49 @@ export class Route {
     return locate(this.#w, this.#at, START, METRICS) < 0 ? undefined : this.attributes.metrics?.mtu;
   }
 
+  /** The metrics besides the MTU, where some were set. */
+  get metrics(): RouteMetrics | undefined {
+    if (locate(this.#w, this.#at, START, METRICS) < 0) return undefined;
+    return readMetrics(this.attributes.metrics as unknown as Values);
+  }
+
+  /** The next hops, where there are several; their links by index. */
+  get nexthops(): readonly ListedHop[] | undefined {
+    return readHops(this.attributes.multipath);
+  }
+
+  /** Id of the nexthop object that it uses. */
+  get nexthop(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.nhId.id);
+  }
+
+  /** How packets are encapsulated. */
+  get encapsulation(): Encapsulation | undefined {
+    if (locate(this.#w, this.#at, START, SET.encap.id) < 0) return undefined;
+    const { encapType, encap } = this.attributes;
+    return readEncapsulation(encapType, encap);
+  }
+
+  /** Which of equal routers is taken, IPv6, where that is not medium. */
+  get preference(): RouteDetails["preference"] {
+    return preferenceName(this.attributes.pref);
+  }
+
+  /** Type of service, IPv4; 0 for any. */
+  get tos(): number {
+    return this.#w[this.#at + 4] >>> 24;
+  }
+
+  /** Realms: from << 16 | to. */
+  get realms(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.flow.id);
+  }
+
+  /** Whether the gateway is taken to be on the link though no address says so. */
+  get onlink(): boolean {
+    return (this.#w[this.#at + 6] & RTNH_F_ONLINK) !== 0;
+  }
+
   /** Everything that the kernel said, named as in the kernel's specification. */
   get attributes(): Families["rt-route"]["getroute"]["do"]["reply"] {
     return new Full(
@@ -131,6 +186,9 @@ export class Route {
       scope,
       protocol,
       mtu,
+      ...pick(this, ["metrics", "nexthops", "nexthop", "encapsulation", "preference", "realms"]),
+      ...this.tos === 0 ? {} : { tos: this.tos },
+      ...this.onlink ? { onlink: true } : {},
     };
   }
 

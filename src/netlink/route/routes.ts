@@ -1,11 +1,19 @@
 /** Routes: listing, adding, deleting. */
 
 import type { RequestOptions } from "../exchange.ts";
-import { Encoder } from "../codec/encode.ts";
+import { Encoder, type Values } from "../codec/encode.ts";
+import { swap16 } from "../codec/words.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
-import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
+import {
+  NLM_F_ACK,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+} from "../protocol.ts";
 import {
   address,
   bad,
@@ -22,6 +30,14 @@ import type { Links } from "./links.ts";
 import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
+import {
+  checkDetails,
+  detailValues,
+  gatewayValues,
+  hasDetails,
+  hopLinks,
+  type RouteDetails,
+} from "./route_details.ts";
 
 /** Which route. What is left out matches anything when it is deleted. */
 export interface RouteRef {
@@ -57,10 +73,14 @@ export interface RouteRef {
   scope?: string | number;
   /** Who made it. */
   protocol?: string | number;
+  /** The network that packets come from, IPv6. */
+  from?: string;
+  /** Type of service, IPv4. */
+  tos?: number;
 }
 
 /** A route to be added. */
-export interface NewRoute extends RouteRef {
+export interface NewRoute extends RouteRef, RouteDetails {
   /** The path's MTU, in bytes. */
   mtu?: number;
   /**
@@ -97,6 +117,32 @@ export interface RouteFilter extends DumpOptions {
   protocol?: string | number;
 }
 
+/** What a look-up takes into account besides the destination. */
+export interface RouteLookup extends RequestOptions {
+  /** Source address. */
+  from?: string;
+  /** The link to go out by. */
+  link?: LinkRef;
+  /** The link that the packet comes in by, as if it were forwarded; needs `from`. */
+  incoming?: LinkRef;
+  /** Firewall mark. */
+  mark?: number;
+  /** Number of the user. */
+  user?: number;
+  /** IP protocol number: 6 for TCP. */
+  ipProtocol?: number;
+  /** Source port. */
+  sourcePort?: number;
+  /** Destination port. */
+  destinationPort?: number;
+  /**
+   * Whether the route as it stands in its table is wanted, not what comes of it.
+   *
+   * @default false
+   */
+  match?: boolean;
+}
+
 const { operations } = routeCodec.spec;
 const NEW = operations.newroute.do![0], DELETE = operations.delroute.do![0];
 const GET = operations.getroute.dump![0];
@@ -106,6 +152,7 @@ const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Route(w, at);
 
 const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
 const RTNH_F_ONLINK = 4;
+const RTM_F_LOOKUP_TABLE = 0x1000, RTM_F_FIB_MATCH = 0x2000; // linux/rtnetlink.h
 const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
 const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
 
@@ -156,6 +203,74 @@ export class Routes {
     return await this.#send(NEW, flags, "add", route, options);
   }
 
+  /** Adds a route, or changes the one to the same network, with the same priority. */
+  async replace(route: NewRoute, options?: RequestOptions): Promise<void> {
+    return await this.#send(
+      NEW,
+      NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+      "replace",
+      route,
+      options,
+    );
+  }
+
+  /** Adds a route behind those to the same network; IPv6 makes next hops of one route of them. */
+  async append(route: NewRoute, options?: RequestOptions): Promise<void> {
+    return await this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, "append", route, options);
+  }
+
+  /**
+   * The route that packets to an address take.
+   *
+   * @throws {NetlinkError} `ENETUNREACH` when there is none, `EHOSTUNREACH`, `EACCES` or `EINVAL` for
+   * one of the types unreachable, prohibit and blackhole
+   */
+  async lookup(destination: string, options: RouteLookup = {}): Promise<Route> {
+    const { from, link, incoming, mark, user, ipProtocol, sourcePort, destinationPort } = options;
+    const to = address("destination", destination);
+    const source = from === undefined ? undefined : address("from", from);
+    if (source && source.family !== to.family) throw mixed("from", from);
+    const number = (name: keyof RouteLookup & string, value: number | undefined, high: number) =>
+      value === undefined ? undefined : integer(name, value, 0, high);
+    const values = {
+      header: {
+        rtmFamily: to.family,
+        rtmDstLen: to.length,
+        rtmSrcLen: source?.length ?? 0,
+        // IPv6 tells the table unasked, and refuses to be asked.
+        rtmFlags: (to.family === AF_INET ? RTM_F_LOOKUP_TABLE : 0) |
+          (options.match ? RTM_F_FIB_MATCH : 0),
+      },
+      dst: destination,
+      src: from,
+      mark: number("mark", mark, 0xffffffff),
+      uid: number("user", user, 0xfffffffe),
+      ipProto: number("ipProtocol", ipProtocol, 255),
+      sport: sourcePort === undefined
+        ? undefined
+        : swap16(number("sourcePort", sourcePort, 65535)!),
+      dport: destinationPort === undefined
+        ? undefined
+        : swap16(number("destinationPort", destinationPort, 65535)!),
+      oif: link === undefined ? undefined : await this.#links.index(link, "link", options),
+      iif: incoming === undefined
+        ? undefined
+        : await this.#links.index(incoming, "incoming", options),
+    };
+    return await this.#nl.get(
+      {
+        type: operations.getroute.do![0],
+        flags: 0,
+        operation: `look up the route to ${destination}`,
+        layout,
+        write: (writer) => encoder.request(writer, "getroute", values),
+      },
+      make,
+      true,
+      options,
+    ) as Route;
+  }
+
   /**
    * Deletes a route.
    *
@@ -165,27 +280,76 @@ export class Routes {
     await this.#send(DELETE, NLM_F_ACK, "delete", route, options);
   }
 
+  async #values(route: NewRoute, plan: Plan, options?: RequestOptions): Promise<Values> {
+    const { link } = route, indexes = new Map<LinkRef, number>();
+    for (const each of [...link === undefined ? [] : [link], ...hopLinks(route)]) {
+      indexes.set(each, await this.#links.index(each, "link", options));
+    }
+    return {
+      ...rest(route, plan),
+      oif: link === undefined ? undefined : indexes.get(link),
+      ...detailValues(route, plan.header[0] & 0xff, (each) => indexes.get(each)!, plan.mtu),
+    };
+  }
+
   #send(
     type: number,
     flags: number,
-    verb: "add" | "delete",
+    verb: "add" | "replace" | "append" | "delete",
     route: NewRoute,
     options?: RequestOptions,
   ): Promise<void> {
-    const plan = check(route, verb === "add");
+    const plan = check(route, verb !== "delete");
+    const operation = `${verb} route ${route.destination}`;
     const change = (oif: number | undefined) =>
       this.#nl.change({
         type,
         flags,
-        operation: `${verb} route ${route.destination}`,
+        operation,
         layout,
         write: (writer) => write(writer, plan, oif),
       }, options);
     const { link } = route;
+    if (plan.detailed) {
+      return this.#values(route, plan, options).then((values) =>
+        this.#nl.change({
+          type,
+          flags,
+          operation,
+          layout,
+          write: (writer) => encoder.request(writer, "newroute", values),
+        }, options)
+      );
+    }
     return typeof link === "string"
       ? this.#links.index(link, "link", options).then(change)
       : change(link);
   }
+}
+
+/** What stands behind the header of a route that has details. */
+function rest(route: NewRoute, { header, table, priority, source }: Plan): Values {
+  const family = header[0] & 0xff;
+  const { destination, gateway, from } = route;
+  return {
+    header: {
+      rtmFamily: family,
+      rtmDstLen: (header[0] >>> 8) & 0xff,
+      rtmSrcLen: (header[0] >>> 16) & 0xff,
+      rtmTos: header[0] >>> 24,
+      rtmTable: header[1] & 0xff,
+      rtmProtocol: (header[1] >>> 8) & 0xff,
+      rtmScope: (header[1] >>> 16) & 0xff,
+      rtmType: header[1] >>> 24,
+      rtmFlags: header[2],
+    },
+    dst: destination === "default" ? undefined : destination.split("/")[0],
+    src: from?.split("/")[0],
+    ...gateway === undefined ? {} : gatewayValues("gateway", gateway, family),
+    prefsrc: source === undefined ? undefined : route.source,
+    priority,
+    table: table > 255 ? table : undefined,
+  };
 }
 
 /** A route that was checked, in numbers. */
@@ -198,6 +362,8 @@ interface Plan {
   readonly table: number;
   readonly priority?: number;
   readonly mtu?: number;
+  /** Whether it has what the generic encoder writes. */
+  readonly detailed: boolean;
 }
 
 const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
@@ -225,7 +391,8 @@ function check(route: NewRoute, fresh: boolean): Plan {
   const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
   const source = route.source === undefined ? undefined : address("source", route.source);
   const family = (dst ?? gateway ?? source)?.family ?? familyNumber("family", route.family ?? 4);
-  if (gateway && gateway.family !== family) throw mixed("gateway", route.gateway);
+  const foreign = gateway !== undefined && gateway.family !== family;
+  if (foreign && family !== AF_INET) throw mixed("gateway", route.gateway);
   if (source && source.family !== family) throw mixed("source", route.source);
   if (dst && !isNetwork(dst)) {
     throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
@@ -234,6 +401,11 @@ function check(route: NewRoute, fresh: boolean): Plan {
   if (link !== undefined) linkRef("link", link);
   if (priority !== undefined) integer("priority", priority, 0, 0xffffffff);
   if (mtu !== undefined) integer("mtu", mtu, 0, 0xffffffff);
+  const from = route.from === undefined ? undefined : prefix("from", route.from);
+  if (from && from.family !== family) throw mixed("from", route.from);
+  if (route.tos !== undefined) integer("tos", route.tos, 0, 255);
+  const detailed = foreign || from !== undefined || hasDetails(route);
+  if (detailed) checkDetails(route, family);
   const rtmProtocol = protocol !== undefined
     ? protocolValue("protocol", protocol)
     : fresh
@@ -244,13 +416,16 @@ function check(route: NewRoute, fresh: boolean): Plan {
     : family !== AF_INET
     ? 0
     : fresh
-    ? impliedScope(type, gateway !== undefined)
+    ? impliedScope(
+      type,
+      gateway !== undefined || route.nexthops !== undefined || route.nexthop !== undefined,
+    )
     : NOWHERE;
   const rtmType = type !== undefined ? typeValue("type", type) : fresh ? UNICAST : 0;
   const rtmTable = table < 256 ? table : COMPAT;
   return {
     header: [
-      family | ((dst?.length ?? 0) << 8),
+      family | ((dst?.length ?? 0) << 8) | ((from?.length ?? 0) << 16) | ((route.tos ?? 0) << 24),
       rtmTable | (rtmProtocol << 8) | (rtmScope << 16) | (rtmType << 24),
       route.onlink ? RTNH_F_ONLINK : 0,
     ],
@@ -260,6 +435,7 @@ function check(route: NewRoute, fresh: boolean): Plan {
     table,
     priority,
     mtu,
+    detailed,
   };
 }
 

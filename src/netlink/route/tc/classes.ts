@@ -1,6 +1,6 @@
 /** Classes of queueing disciplines: listing, adding, changing, deleting. */
 
-import type { RequestOptions } from "../../channel.ts";
+import type { RequestOptions } from "../../exchange.ts";
 import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";

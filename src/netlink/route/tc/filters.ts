@@ -1,6 +1,6 @@
 /** Filters: listing, adding, replacing, deleting. */
 
-import type { RequestOptions } from "../../channel.ts";
+import type { RequestOptions } from "../../exchange.ts";
 import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";
