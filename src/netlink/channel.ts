@@ -5,7 +5,7 @@ import type { BaseView } from "./codec/view.ts";
 import type { Words } from "./codec/words.ts";
 import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
-import type { Exchange, RequestOptions } from "./exchange.ts";
+import type { Exchange, ExchangeRange, RequestOptions } from "./exchange.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import {
@@ -43,6 +43,7 @@ export class Channel {
   #stop?: AbortController;
   #broken?: unknown;
   #batch?: Exchange[];
+  #ranges: ExchangeRange[] = [];
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
@@ -62,7 +63,7 @@ export class Channel {
   }
 
   get #unanswered(): boolean {
-    return this.#waiting.size > 0 || this.#current?.done === false;
+    return this.#waiting.size > 0 || this.#current?.done === false || this.#ranges.length > 0;
   }
 
   #readForATurn(): void {
@@ -90,6 +91,22 @@ export class Channel {
     const result = this.#socket.send(this.#writer);
     if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
     this.#current = exchange;
+  }
+
+  /** Sends messages that stand in a buffer of their own, in one call. */
+  sendRange(range: ExchangeRange): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
+    for (let i = 0; i < range.count; i++) {
+      const at = range.start(i);
+      words[at + 2] = first + i;
+      words[at + 3] = this.#socket.portId;
+    }
+    range.sequence = first;
+    this.#sequence = (this.#sequence + range.count) >>> 0;
+    const result = this.#socket.send(range.writer);
+    if (result < 0) throw NetlinkError.fromCall(range.ask.operation, "sendmsg", result);
+    this.#ranges.push(range);
   }
 
   #append(exchange: Exchange): void {
@@ -207,7 +224,10 @@ export class Channel {
   #find(w: Words, at: number): Exchange | undefined {
     if (w[at + 3] >>> 0 !== this.#socket.portId) return undefined;
     const sequence = w[at + 2] >>> 0;
-    return this.#current?.sequence === sequence ? this.#current : this.#waiting.get(sequence);
+    if (this.#current?.sequence === sequence) return this.#current;
+    const found = this.#waiting.get(sequence);
+    if (found !== undefined || this.#ranges.length === 0) return found;
+    return this.#ranges.find((r) => (sequence - r.sequence) >>> 0 < r.count);
   }
 
   #control(exchange: Exchange, w: Words, at: number): void {
@@ -217,10 +237,23 @@ export class Channel {
     const end = (at << 2) + w[at];
     // Some kernels end a dump with nothing behind the header.
     const code = w[at] >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
+    if (isRange(exchange)) return this.#answer(exchange, w, at, code);
     this.#end(
       exchange,
       code < 0 ? refusal(w, at, end, plain, this.#asked(exchange)) : undefined,
     );
+  }
+
+  #answer(range: ExchangeRange, w: Words, at: number, code: number): void {
+    const index = (w[at + 2] - range.sequence) >>> 0;
+    let error;
+    if (code < 0) {
+      const { operation, layout } = range.asks(index);
+      const request = () => layout && new layout(range.writer.words, range.start(index));
+      error = refusal(w, at, (at << 2) + w[at], false, { operation, request });
+    }
+    range.answer(index, error);
+    if (range.done) this.#ranges = this.#ranges.filter((other) => other !== range);
   }
 
   #end(exchange: Exchange, error?: unknown): void {
@@ -251,8 +284,10 @@ export class Channel {
   #break(error: unknown): void {
     this.#broken ??= error;
     const all = [...this.#waiting.values()];
+    all.push(...this.#ranges);
     if (this.#current) all.push(this.#current);
     this.#waiting.clear();
+    this.#ranges = [];
     for (const exchange of all) exchange.finish(error);
   }
 
@@ -372,4 +407,8 @@ export class Channel {
       }),
     );
   }
+}
+
+function isRange(exchange: Exchange): exchange is ExchangeRange {
+  return "count" in exchange;
 }

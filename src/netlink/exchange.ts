@@ -63,3 +63,17 @@ export abstract class Exchange {
     this.settled?.();
   }
 }
+
+/** Many requests that were written one behind the other and are numbered in that order. */
+export interface ExchangeRange extends Exchange {
+  /** How many there are, from {@linkcode Exchange.sequence} on. */
+  readonly count: number;
+  /** The messages; flags, type and length are there already. */
+  readonly writer: Writer;
+  /** Word index of the message `index`. */
+  start(index: number): number;
+  /** What the message `index` asks for. */
+  asks(index: number): Ask;
+  /** Takes the answer to the message `index`. */
+  answer(index: number, error: unknown): void;
+}

@@ -1,0 +1,165 @@
+/** Many changes by few system calls. */
+
+import { BatchRun } from "./batch_run.ts";
+import type { RequestOptions } from "./exchange.ts";
+import type { RouteConnection } from "./route_connection.ts";
+
+/** What became of one operation of a batch. */
+export type BatchResult =
+  /** The kernel has done it. */
+  | { readonly status: "done" }
+  /** It was refused: a {@linkcode NetlinkError}, or a TypeError or RangeError for a bad value. */
+  | { readonly status: "failed"; readonly error: Error }
+  /** It was not sent, because an earlier one failed. */
+  | { readonly status: "skipped" };
+
+/** How a {@linkcode Batch} is committed. */
+export interface BatchOptions extends RequestOptions {
+  /**
+   * What a failure means for the operations behind it. "stop" skips those that were not sent yet:
+   * with the `chunk` of 1 that is its default, all of them.
+   *
+   * @default "continue"
+   */
+  onError?: "continue" | "stop";
+  /**
+   * Whether the kernel acknowledges every operation, or tells of failures alone. The results are
+   * the same; the latter is faster.
+   *
+   * @default "all"
+   */
+  acknowledge?: "all" | "errors";
+  /**
+   * Operations that one system call carries at most, 1 to 200. 256 acknowledgements overflow a
+   * receive buffer of the default size.
+   *
+   * @default 100, or 1 where a failure stops
+   */
+  chunk?: number;
+}
+
+type Method = (...args: never[]) => Promise<void>;
+/** The arguments of an operation, without those of a single request. */
+type Args<F> = F extends (...args: infer A) => Promise<void>
+  ? A extends [...infer Rest, options?: RequestOptions] ? Rest : A
+  : never;
+
+/** Operations on objects of one kind; each returns the batch. */
+export type BatchOf<T> = {
+  readonly [K in keyof T as T[K] extends Method ? K : never]: (...args: Args<T[K]>) => Batch;
+};
+
+/** Objects of a connection that a batch can change. */
+export const OBJECTS = [
+  "links",
+  "addresses",
+  "routes",
+  "nexthops",
+  "rules",
+  "neighbours",
+  "fdb",
+  "bridgeVlans",
+  "qdiscs",
+  "classes",
+  "filters",
+] as const;
+
+/** The name of a connection's objects of one kind. */
+export type BatchKind = (typeof OBJECTS)[number];
+
+const METHODS = ["add", "set", "replace", "change", "append", "delete"] as const;
+
+/** An operation that waits to be committed. */
+export interface Operation {
+  readonly object: BatchKind;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** Collects changes, which are made when it is committed: in their order, each on its own. */
+export class Batch {
+  /** Network links. */
+  readonly links: BatchOf<RouteConnection["links"]> = this.#recorder("links");
+  /** Addresses of links. */
+  readonly addresses: BatchOf<RouteConnection["addresses"]> = this.#recorder("addresses");
+  /** Routes. */
+  readonly routes: BatchOf<RouteConnection["routes"]> = this.#recorder("routes");
+  /** Nexthop objects and groups. */
+  readonly nexthops: BatchOf<RouteConnection["nexthops"]> = this.#recorder("nexthops");
+  /** Routing policy rules. */
+  readonly rules: BatchOf<RouteConnection["rules"]> = this.#recorder("rules");
+  /** Neighbours. */
+  readonly neighbours: BatchOf<RouteConnection["neighbours"]> = this.#recorder("neighbours");
+  /** Forwarding tables of bridges and VXLANs. */
+  readonly fdb: BatchOf<RouteConnection["fdb"]> = this.#recorder("fdb");
+  /** VLANs of bridge ports. */
+  readonly bridgeVlans: BatchOf<RouteConnection["bridgeVlans"]> = this.#recorder("bridgeVlans");
+  /** Queueing disciplines. */
+  readonly qdiscs: BatchOf<RouteConnection["qdiscs"]> = this.#recorder("qdiscs");
+  /** Classes of queueing disciplines. */
+  readonly classes: BatchOf<RouteConnection["classes"]> = this.#recorder("classes");
+  /** Filters of packets. */
+  readonly filters: BatchOf<RouteConnection["filters"]> = this.#recorder("filters");
+
+  readonly #connection: RouteConnection;
+  #operations: Operation[] = [];
+
+  /** @internal Use {@linkcode batch}. */
+  constructor(connection: RouteConnection) {
+    this.#connection = connection;
+  }
+
+  /** How many operations wait to be committed. */
+  get size(): number {
+    return this.#operations.length;
+  }
+
+  #recorder<T>(object: BatchKind): BatchOf<T> {
+    const recorder: Record<string, (...args: unknown[]) => Batch> = {};
+    for (const method of METHODS) {
+      recorder[method] = (...args) => {
+        this.#operations.push({ object, method, args });
+        return this;
+      };
+    }
+    return recorder as BatchOf<T>;
+  }
+
+  /**
+   * Makes the changes. Where one names a link that is not known yet, those before it are made first:
+   * they may be what creates it.
+   *
+   * @returns a result for each operation, in order; the batch is empty again then
+   * @throws {NetlinkError} when the connection fails or does not answer in time
+   * @throws {unknown} the signal's reason; what was sent by then has been done
+   */
+  async commit(options: BatchOptions = {}): Promise<BatchResult[]> {
+    const { onError = "continue", chunk = onError === "stop" ? 1 : 100 } = options;
+    if (!Number.isInteger(chunk) || chunk < 1 || chunk > 200) {
+      throw new RangeError(`Cannot commit: chunk must be 1 to 200, current value is ${chunk}`);
+    }
+    const operations = this.#operations;
+    this.#operations = [];
+    return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);
+  }
+}
+
+/**
+ * Collects changes, to be made by few system calls.
+ *
+ * @example
+ * ```ts
+ * import { batch, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const results = await batch(nl)
+ *   .addresses.add({ link: "lo", address: "10.7.0.1/32" })
+ *   .addresses.add({ link: "lo", address: "10.7.0.2/32" })
+ *   .routes.delete({ destination: "10.9.0.0/16" })
+ *   .commit();
+ * console.log(results.map((result) => result.status)); // [ "done", "done", "failed" ]
+ * ```
+ */
+export function batch(connection: RouteConnection): Batch {
+  return new Batch(connection);
+}

@@ -1,0 +1,83 @@
+/** The part of a batch that is sent by one system call. */
+
+import type { Words } from "./codec/words.ts";
+import { Writer } from "./codec/writer.ts";
+import { type Ask, Exchange, type ExchangeRange } from "./exchange.ts";
+import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
+
+const BATCH: Ask = { type: 0, flags: 0, operation: "commit a batch", write: () => {} };
+
+/** Messages one behind the other, and what came of each. */
+export class Chunk extends Exchange implements ExchangeRange {
+  readonly writer: Writer;
+  /** What went wrong, by index; holes where nothing did. */
+  readonly errors: unknown[] = [];
+  /** Settles once the messages were carried out, or could not be sent. */
+  readonly over: Promise<void>;
+  readonly end: () => void;
+  readonly #asks: Ask[] = [];
+  readonly #starts: number[] = [];
+  readonly #everyAck: boolean;
+  #answers = 0;
+
+  /**
+   * @param everyAck whether each message is acknowledged; else the last one alone is, and failures
+   * are told
+   */
+  constructor(everyAck: boolean, writer: Writer = new Writer()) {
+    super(BATCH);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.over = promise;
+    this.end = resolve;
+    this.writer = writer;
+    writer.length = 0;
+    this.#everyAck = everyAck;
+  }
+
+  get count(): number {
+    return this.#asks.length;
+  }
+
+  start(index: number): number {
+    return this.#starts[index];
+  }
+
+  asks(index: number): Ask {
+    return this.#asks[index];
+  }
+
+  /** Writes a message. */
+  append(ask: Ask): void {
+    const { writer } = this, start = writer.length;
+    try {
+      writer.reserve(NLMSG_HEADER);
+      writer.length += NLMSG_HEADER;
+      ask.write(writer);
+    } catch (error) {
+      writer.length = start;
+      throw error;
+    }
+    const { words } = writer, at = start >> 2;
+    const flags = ask.flags & ~NLM_F_ACK | NLM_F_REQUEST;
+    words[at] = writer.length - start;
+    words[at + 1] = ask.type | ((this.#everyAck ? flags | NLM_F_ACK : flags) << 16);
+    this.#asks.push(ask);
+    this.#starts.push(at);
+  }
+
+  /** Called before it is sent: the last message is acknowledged in any case. */
+  seal(): void {
+    this.writer.words[this.#starts[this.count - 1] + 1] |= NLM_F_ACK << 16;
+  }
+
+  answer(index: number, error: unknown): void {
+    if (error !== undefined) this.errors[index] = error;
+    this.#answers++;
+    if (this.#everyAck ? this.#answers === this.count : index === this.count - 1) this.finish();
+  }
+
+  /** Echoes of what was done, which nobody asked for. */
+  data(w: Words, at: number): number {
+    return at + ((w[at] + 3) >>> 2);
+  }
+}

@@ -1,0 +1,165 @@
+/** One commit of a batch. */
+
+import type { BatchKind, BatchOptions, BatchResult, Operation } from "./batch.ts";
+import { Chunk } from "./batch_chunk.ts";
+import { Writer } from "./codec/writer.ts";
+import type { Connection } from "./connection.ts";
+import type { Ask, RequestOptions } from "./exchange.ts";
+import type { LinkRef } from "./route/input.ts";
+import type { RouteConnection } from "./route_connection.ts";
+
+const DONE: BatchResult = Object.freeze({ status: "done" });
+const SKIPPED: BatchResult = Object.freeze({ status: "skipped" });
+/** What an operation is told that shall not be carried out any more. */
+const STOPPED = Symbol("stopped");
+/** Bytes of messages that are sent at once. */
+const FULL = 32 * 1024;
+/** Milliseconds until other work gets its turn. */
+const TURN = 8;
+
+type Methods = Record<string, (...args: unknown[]) => Promise<void>>;
+
+/**
+ * Calls the same methods that single changes are made by; over this stand-in for a connection their
+ * messages go into chunks.
+ */
+export class BatchRun {
+  readonly #connection: RouteConnection;
+  readonly #options: BatchOptions & { chunk: number };
+  readonly #writer = new Writer(FULL * 2);
+  readonly #indexes = new Map<string, number>();
+  #results: BatchResult[] = [];
+  #chunk: Chunk;
+  /** Operations whose messages are in the chunk. */
+  #members: number[] = [];
+  #current = 0;
+  #wrote?: () => void;
+  #failed = false;
+
+  constructor(connection: RouteConnection, options: BatchOptions & { chunk: number }) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#chunk = this.#fresh();
+  }
+
+  #fresh(): Chunk {
+    return new Chunk(this.#options.acknowledge !== "errors", this.#writer);
+  }
+
+  async run(operations: readonly Operation[]): Promise<BatchResult[]> {
+    const { signal, onError, chunk } = this.#options;
+    const objects = await this.#objects();
+    this.#results = new Array(operations.length).fill(SKIPPED);
+    let start = performance.now();
+    for (let i = 0; i < operations.length; i++) {
+      const { object, method, args } = operations[i];
+      if (object === "links") this.#indexes.clear();
+      this.#current = i;
+      const over = objects[object][method](...args);
+      if (this.#members.at(-1) !== i) await this.#written(i, over);
+      const stop = this.#failed && onError === "stop";
+      if (this.#members.length < chunk && this.#writer.length < FULL && !stop) continue;
+      await this.#flush();
+      if (this.#failed && onError === "stop") return this.#results;
+      if (performance.now() - start > TURN) {
+        await this.#connection.channel.adapter.breathe();
+        signal?.throwIfAborted();
+        start = performance.now();
+      }
+    }
+    await this.#flush();
+    return this.#results;
+  }
+
+  /** Waits until an operation has written its message, or has failed before that. */
+  #written(index: number, over: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wrote = resolve;
+      over.then(resolve, (error) => {
+        if (error !== STOPPED) this.#fail(index, error);
+        resolve();
+      });
+    });
+  }
+
+  #fail(index: number, error: unknown): void {
+    this.#results[index] = { status: "failed", error: error as Error };
+    this.#failed = true;
+  }
+
+  async #flush(): Promise<void> {
+    const chunk = this.#chunk, members = this.#members;
+    if (chunk.count === 0) return;
+    const { channel } = this.#connection;
+    this.#members = [];
+    try {
+      this.#options.signal?.throwIfAborted();
+      chunk.seal();
+      channel.sendRange(chunk);
+      channel.read(chunk);
+      if (!chunk.done) await channel.settle(chunk, this.#options);
+      if (chunk.error !== undefined) throw chunk.error;
+      for (let k = 0; k < members.length; k++) {
+        const error = chunk.errors[k];
+        if (error === undefined) this.#results[members[k]] = DONE;
+        else this.#fail(members[k], error);
+      }
+    } finally {
+      chunk.end();
+      this.#chunk = this.#fresh();
+    }
+  }
+
+  /** The objects of a connection, over one that only takes notes. */
+  async #objects(): Promise<Record<BatchKind, Methods>> {
+    const real = this.#connection, indexes = this.#indexes;
+    const flush = async () => {
+      if (this.#members.length > 0) await this.#flush();
+      if (this.#failed && this.#options.onError === "stop") throw STOPPED;
+    };
+    const notes = {
+      channel: real.channel,
+      change: (ask: Ask): Promise<void> => this.#append(ask),
+      get: async (...[ask, make, single, options]: Parameters<Connection["get"]>) => {
+        await flush();
+        return await real.get(ask, make, single, { ...this.#options, ...options });
+      },
+      list: (...[ask, make, options]: Parameters<Connection["list"]>) =>
+        real.list(() => flush().then(ask), make, options),
+    } as unknown as Connection;
+    const o = await import("./route/objects.ts");
+    const links = new class extends o.Links {
+      override async index(link: LinkRef, parameter: string, options?: RequestOptions) {
+        const known = indexes.get(link as string);
+        if (known !== undefined) return known;
+        const found = await super.index(link, parameter, options);
+        if (typeof link === "string") indexes.set(link, found);
+        return found;
+      }
+    }(notes);
+    return {
+      links,
+      addresses: new o.Addresses(notes, links),
+      routes: new o.Routes(notes, links),
+      nexthops: new o.Nexthops(notes, links),
+      rules: new o.Rules(notes),
+      neighbours: new o.Neighbours(notes, links),
+      fdb: new o.Fdb(notes, links),
+      bridgeVlans: new o.BridgeVlans(notes, links),
+      qdiscs: new o.Qdiscs(notes, links),
+      classes: new o.Classes(notes, links),
+      filters: new o.Filters(notes, links),
+    } as unknown as Record<BatchKind, Methods>;
+  }
+
+  #append(ask: Ask): Promise<void> {
+    try {
+      this.#chunk.append(ask);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#members.push(this.#current);
+    this.#wrote?.();
+    return this.#chunk.over;
+  }
+}

@@ -1,0 +1,149 @@
+import { batch, NetlinkError, RouteConnection } from "@x/pool/netlink";
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { it } from "node:test";
+import { need, testNamespace } from "../support.ts";
+
+const skip = need("net-admin", "ip");
+
+const ip = (netns: string, ...args: string[]) =>
+  JSON.parse(execFileSync("ip", ["-n", netns, "-j", ...args], { encoding: "utf8" }));
+
+async function open() {
+  const ns = await testNamespace();
+  const nl = await RouteConnection.open({ netns: ns.name });
+  return {
+    nl,
+    netns: ns.name,
+    async [Symbol.asyncDispose]() {
+      nl.close();
+      await ns[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const codes = (results: Awaited<ReturnType<ReturnType<typeof batch>["commit"]>>) =>
+  results.map((r) =>
+    r.status === "failed" ? (r.error as NetlinkError).code ?? r.error.name : r.status
+  );
+
+it("a batch makes links, addresses and routes that build on each other", { skip }, async () => {
+  await using t = await open();
+  const results = await batch(t.nl)
+    .links.add({ name: "b0", kind: "bridge" })
+    .links.add({ name: "v0", kind: "veth", peer: { name: "v1" } })
+    .links.set("v0", { master: "b0", up: true })
+    .links.set("b0", { up: true, mtu: 1400 })
+    .addresses.add({ link: "b0", address: "10.0.0.1/24" })
+    .routes.add({ destination: "10.1.0.0/16", gateway: "10.0.0.2" })
+    .neighbours.add({ link: "b0", address: "10.0.0.2", mac: "02:00:00:00:00:02" })
+    .rules.add({ from: "10.0.0.0/8", table: 77 })
+    .commit();
+  assert.deepEqual(codes(results), new Array(8).fill("done"));
+  assert.equal(ip(t.netns, "route", "show", "10.1.0.0/16")[0].gateway, "10.0.0.2");
+  assert.equal(ip(t.netns, "link", "show", "v0")[0].master, "b0");
+  assert.equal(ip(t.netns, "rule").length, 4);
+});
+
+for (const acknowledge of ["all", "errors"] as const) {
+  it(`10,000 operations have a result each, in order; acknowledged: ${acknowledge}`, {
+    skip,
+  }, async () => {
+    await using t = await open();
+    await t.nl.links.set("lo", { up: true });
+    const changes = batch(t.nl);
+    const expected = [];
+    for (let i = 0; i < 10_000; i++) {
+      // Every seventh repeats the one before it.
+      const n = i % 7 === 6 ? i - 1 : i;
+      changes.routes.add({ destination: `10.${n >> 8}.${n & 255}.0/24`, link: 1 });
+      expected.push(n === i ? "done" : "EEXIST");
+    }
+    assert.equal(changes.size, 10_000);
+    const results = await changes.commit({ acknowledge, chunk: 200 });
+    assert.deepEqual(codes(results), expected);
+    const failed = results[6];
+    assert.ok(failed.status === "failed");
+    assert.match(failed.error.message, /^Cannot add route 10\.0\.5\.0\/24: .*EEXIST/);
+    assert.equal(changes.size, 0);
+    assert.ok(t.nl.usable);
+    const routes = await t.nl.routes.list({ table: 254, family: 4 }).toArray();
+    assert.equal(routes.length, expected.filter((e) => e === "done").length);
+  });
+}
+
+it("a batch that stops does nothing behind the failure", { skip }, async () => {
+  await using t = await open();
+  const results = await batch(t.nl)
+    .links.add({ name: "b0", kind: "bridge" })
+    .links.add({ name: "b0", kind: "bridge" })
+    .links.add({ name: "b1", kind: "bridge" })
+    .commit({ onError: "stop" });
+  assert.deepEqual(codes(results), ["done", "EEXIST", "skipped"]);
+  assert.equal(ip(t.netns, "link").length, 2);
+  // In chunks, what the same call carried has been done: the results say so.
+  const chunked = batch(t.nl);
+  for (let i = 0; i < 8; i++) {
+    chunked.links.add({ name: i === 1 ? "b0" : `c${i}`, kind: "bridge" });
+  }
+  assert.deepEqual(codes(await chunked.commit({ onError: "stop", chunk: 4 })), [
+    "done",
+    "EEXIST",
+    "done",
+    "done",
+    "skipped",
+    "skipped",
+    "skipped",
+    "skipped",
+  ]);
+  // A name that cannot be looked up, and a value that no kernel would take, are failures as well.
+  for (const onError of ["stop", "continue"] as const) {
+    const mixed = await batch(t.nl)
+      .addresses.add({ link: "b0", address: `10.0.${onError.length}.1/24` })
+      .addresses.add({ link: "nope", address: "10.0.1.1/24" })
+      .addresses.add({ link: "b0", address: "ten" })
+      .addresses.add({ link: "b0", address: `10.0.${onError.length}.2/24` })
+      .commit({ onError });
+    const behind = onError === "stop" ? ["skipped", "skipped"] : ["TypeError", "done"];
+    assert.deepEqual(codes(mixed), ["done", "ENODEV", ...behind]);
+  }
+});
+
+it("errors name the attribute of the operation that is meant", { skip }, async () => {
+  await using t = await open();
+  const results = await batch(t.nl)
+    .links.add({ name: "b0", kind: "bridge" })
+    .links.add({ name: "b1", kind: "bridge", mtu: 5 })
+    .routes.add({ destination: "10.0.0.0/8", link: 4711 })
+    .commit();
+  assert.deepEqual(codes(results).slice(0, 1), ["done"]);
+  const failed = results[2];
+  assert.ok(failed.status === "failed" && failed.error instanceof NetlinkError);
+  assert.match(failed.error.message, /add route 10\.0\.0\.0\/8/);
+});
+
+it("a signal ends a batch between two calls, and other requests share the socket meanwhile", {
+  skip,
+}, async () => {
+  await using t = await open();
+  const control = new AbortController();
+  const changes = batch(t.nl);
+  for (let i = 0; i < 50_000; i++) {
+    changes.routes.add({ destination: `10.${i >> 8}.${i & 255}.0/24`, type: "blackhole" });
+  }
+  const ended = changes.commit({ signal: control.signal });
+  setTimeout(() => control.abort(new Error("enough")), 20);
+  let meanwhile = 0;
+  const timer = setInterval(async () => {
+    await t.nl.links.get("lo");
+    meanwhile++;
+  }, 1);
+  await assert.rejects(ended, /enough/);
+  clearInterval(timer);
+  assert.ok(meanwhile > 0, "nothing else ran");
+  assert.ok(t.nl.usable);
+  const routes = await t.nl.routes.list({ type: "blackhole" }).toArray();
+  assert.ok(routes.length > 0 && routes.length < 50_000, `${routes.length}`);
+  assert.deepEqual(await batch(t.nl).commit(), []);
+  await assert.rejects(batch(t.nl).commit({ chunk: 1000 }), /chunk must be 1 to 200.* 1000/);
+});
