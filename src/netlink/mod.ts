@@ -39,7 +39,14 @@ export {
 } from "./namespace.ts";
 export type * from "../pool/mod.ts";
 export { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
-export { netlinkPool, type NetlinkPoolOptions } from "./pool.ts";
+export {
+  type ConnectionOf,
+  NetlinkPool,
+  netlinkPool,
+  type NetlinkPoolBase,
+  type NetlinkPoolOptions,
+} from "./pool.ts";
+export { NetlinkPools, netlinkPools, type NetlinkPoolsOptions } from "./pools.ts";
 export type { Address } from "./route/address.ts";
 export type { Addresses, AddressFilter, AddressRef, NewAddress } from "./route/addresses.ts";
 export type {
@@ -57,16 +64,8 @@ export type {
 } from "./route/encapsulation.ts";
 export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";
 export type { LinkRef } from "./route/input.ts";
-export type { Link, OperState } from "./route/link.ts";
-export type {
-  BridgeOptions,
-  IpvlanOptions,
-  KindOptions,
-  MacvlanOptions,
-  VlanOptions,
-  VrfOptions,
-  VxlanOptions,
-} from "./route/link_kinds.ts";
+export type { Link, LinkStatistics, OperState } from "./route/link.ts";
+export type * from "./route/link_options.ts";
 export type {
   LinkChanges,
   LinkFilter,

@@ -79,6 +79,11 @@ export class Address {
     return scopeName(this.#w[this.#at + 4] >>> 24);
   }
 
+  /** Metric of the route to its network, where one was set. */
+  get metric(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.rtPriority.id);
+  }
+
   /** Names of the flags that are set (IFA_F_*). */
   get flags(): readonly string[] {
     const value = u32(this.#w, this.#at, START, SET.flags.id) ??

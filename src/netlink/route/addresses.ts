@@ -5,6 +5,7 @@ import { Encoder } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
+import { NetlinkError } from "../error.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { Address, addressCodec, FLAGS } from "./address.ts";
@@ -124,6 +125,31 @@ export class Addresses {
   async add(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (entry.replace ? NLM_F_REPLACE : NLM_F_EXCL);
     return await this.#send(NEW, flags, "add", "to", entry, options);
+  }
+
+  /** Adds an address, or changes lifetimes, flags and metric of the one that is there. */
+  async replace(entry: NewAddress, options?: RequestOptions): Promise<void> {
+    const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+    return await this.#send(NEW, flags, "replace", "of", entry, options);
+  }
+
+  /** Deletes all addresses that the filter selects; resolves with how many they were. */
+  async flush(filter: AddressFilter & { scope?: string | number } = {}): Promise<number> {
+    const { scope, ...rest } = filter;
+    const all = await this.list(rest).toArray();
+    const doomed = all.filter((a) => scope === undefined || a.scope === scope);
+    let count = 0;
+    for (const { link, address, peer } of doomed) {
+      try {
+        await this.delete({ link, address, peer }, rest);
+        count++;
+      } catch (error) {
+        // With the first address of a network the kernel deletes the others of it.
+        if (!(error instanceof NetlinkError && error.isNotFound)) throw error;
+        count++;
+      }
+    }
+    return count;
   }
 
   /**

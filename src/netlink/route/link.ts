@@ -3,10 +3,13 @@
 import { hexText } from "../codec/address.ts";
 import { Codec } from "../codec/codec.ts";
 import { EnumTable } from "../codec/enums.ts";
+import type { Values } from "../codec/encode.ts";
+import type { StructView } from "../codec/struct.ts";
 import { find, payloadLength, text, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-link.ts";
 import { locate, string, u32 } from "./item.ts";
+import { kindOptions, portOptions } from "./link_kinds.ts";
 
 /** The codec of links. */
 export const linkCodec: Codec = new Codec(spec);
@@ -15,7 +18,7 @@ const Full = linkCodec.message("getlink");
 const SET = spec.sets["link-attrs"], INFO = spec.sets["linkinfo-attrs"];
 const FLAGS = new EnumTable(spec.enums["ifinfo-flags"], true);
 const START = 8; // words: nlmsghdr 4, ifinfomsg 4
-const IFF_UP = 1;
+const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
 
 /** RFC 2863 states, IF_OPER_* of linux/if.h. */
 const OPER_STATES: readonly OperState[] = [
@@ -37,6 +40,30 @@ export type OperState =
   | "testing"
   | "dormant"
   | "up";
+
+/** Counters of a link (struct rtnl_link_stats64 of linux/if_link.h). */
+export type LinkStatistics =
+  & {
+    readonly [
+      K in
+        | "rxPackets"
+        | "txPackets"
+        | "rxBytes"
+        | "txBytes"
+        | "rxErrors"
+        | "txErrors"
+        | "rxDropped"
+        | "txDropped"
+        | "multicast"
+        | "collisions"
+    ]: number;
+  }
+  & { readonly [counter: string]: number };
+
+/** What no specification describes comes as bytes. */
+function bytesOrValues(value: unknown): Values | undefined {
+  return value === undefined || value instanceof Uint8Array ? undefined : value as Values;
+}
 
 /**
  * A network link. Properties are read from the kernel's message when they are asked for
@@ -131,6 +158,50 @@ export class Link {
     return this.attributes.propList?.altIfname ?? [];
   }
 
+  /** The options of its kind, as {@linkcode KindOptions} has them; links by index. */
+  get options(): Record<string, unknown> {
+    const { kind, attributes: { linkinfo } } = this;
+    return kind === undefined ? {} : kindOptions(kind, bytesOrValues(linkinfo?.data));
+  }
+
+  /** Its options as a port; links by index. */
+  get port(): Record<string, unknown> | undefined {
+    const { portKind, attributes: { linkinfo } } = this;
+    return portKind === undefined
+      ? undefined
+      : portOptions(portKind, bytesOrValues(linkinfo?.slaveData));
+  }
+
+  /** Whether it takes packets to any MAC address because it was told to. */
+  get promiscuous(): boolean {
+    return (this.#w[this.#at + 6] & IFF_PROMISC) !== 0;
+  }
+
+  /** Whether it takes packets to any multicast address because it was told to. */
+  get allMulticast(): boolean {
+    return (this.#w[this.#at + 6] & IFF_ALLMULTI) !== 0;
+  }
+
+  /** Whether it asks for MAC addresses. */
+  get arp(): boolean {
+    return (this.#w[this.#at + 6] & IFF_NOARP) === 0;
+  }
+
+  /** Number of the group that it is in. */
+  get group(): number {
+    return u32(this.#w, this.#at, START, SET.group.id) ?? 0;
+  }
+
+  /** What it has counted. */
+  get statistics(): LinkStatistics | undefined {
+    const { stats64 } = this.attributes;
+    if (stats64 === undefined) return undefined;
+    const counts = Object.entries((stats64 as unknown as StructView).toJSON()).map((
+      [name, n],
+    ) => [name, Number(n)]);
+    return Object.fromEntries(counts);
+  }
+
   /** Everything that the kernel said, named as in the kernel's specification. */
   get attributes(): Families["rt-link"]["getlink"]["do"]["reply"] {
     return new Full(this.#w, this.#at) as unknown as Families["rt-link"]["getlink"]["do"]["reply"];
@@ -153,6 +224,8 @@ export class Link {
       portKind: this.portKind,
       txQueueLength: this.txQueueLength,
       alias: this.alias,
+      options: this.options,
+      port: this.port,
     };
   }
 

@@ -2,15 +2,17 @@
 
 import type { Ask, RequestOptions } from "../exchange.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
-import type { Writer } from "../codec/writer.ts";
+import { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
 import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../protocol.ts";
-import { integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
+import { bad, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { Link, linkCodec } from "./link.ts";
-import { kindData, type KindOptions } from "./link_kinds.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { kindData, LinkTarget, portData } from "./link_kinds.ts";
+import type { BondPortOptions, BridgePortOptions, KindOptions } from "./link_options.ts";
 
 /** What every link can be given. */
 export interface LinkSettings {
@@ -28,12 +30,22 @@ export interface LinkSettings {
   alias?: string;
   /** Packets that wait to be sent at most. */
   txQueueLength?: number;
+  /** Whether it takes packets to any MAC address. */
+  promiscuous?: boolean;
+  /** Whether it takes packets to any multicast address. */
+  allMulticast?: boolean;
+  /** Whether it asks for MAC addresses. */
+  arp?: boolean;
+  /** Number of the group that it is in. */
+  group?: number;
+  /** Options as a port of a bridge, or of a bond if `kind` says so. */
+  port?: ({ kind?: "bridge" } & BridgePortOptions) | ({ kind: "bond" } & BondPortOptions);
   /** Options of its kind, named as in the kernel's specification (`IFLA_INFO_DATA`). */
   data?: Values;
 }
 
-/** The other end of a veth pair. It is switched on by a `set` of its own, once both ends exist. */
-export interface VethPeer extends Omit<LinkSettings, "master" | "data" | "up"> {
+/** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
+export interface VethPeer extends Omit<LinkSettings, "master" | "data" | "up" | "port"> {
   /**
    * Its name.
    *
@@ -50,8 +62,11 @@ export type NewLink =
     name: string;
   }
   & (
-    | { [K in keyof KindOptions]: { kind: K } & KindOptions[K] }[keyof KindOptions]
+    | {
+      [K in keyof KindOptions]: { kind: K } & KindOptions[K];
+    }[Exclude<keyof KindOptions, "netkit">]
     | { kind: "veth"; peer?: VethPeer }
+    | { kind: "netkit"; peer?: VethPeer } & KindOptions["netkit"]
     | { kind: Exclude<string, keyof KindOptions | "veth"> }
   );
 
@@ -82,7 +97,9 @@ const GET = operations.getlink.do![0];
 const encoder = new Encoder(linkCodec);
 const layout = linkCodec.message("getlink");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
-const IFF_UP = 1;
+const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
+const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINKPROP
+const ETIMEDOUT = 110;
 const O_CLOEXEC = 0o2000000;
 
 /** The links of a connection's namespace. */
@@ -134,7 +151,10 @@ export class Links {
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
-    return await this.#change(`add link ${link.name}`, flags, undefined, link as AnyLink, options);
+    const { port, ...rest } = link as AnyLink;
+    await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
+    // A port's options are its master's to take, which it must have by then.
+    if (port !== undefined) await this.set(link.name, { port }, options);
   }
 
   /**
@@ -149,7 +169,12 @@ export class Links {
     const target = changes.name === undefined || typeof link === "number"
       ? link
       : await this.index(link, "link", options);
-    return await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
+    const { port, ...rest } = changes as AnyLink;
+    if (port === undefined || rest.master === undefined) {
+      return await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
+    }
+    await this.#change(`set link ${link}`, 0, target, rest, options);
+    await this.#change(`set port ${link}`, 0, changes.name ?? link, { port }, options);
   }
 
   /**
@@ -159,6 +184,76 @@ export class Links {
    */
   async delete(link: LinkRef, options?: RequestOptions): Promise<void> {
     await this.#nl.change(this.#ask(DELETE, NLM_F_ACK, "delete link", link), options);
+  }
+
+  /**
+   * Gives a link further names, of up to 127 bytes, by which it is found as well.
+   *
+   * @throws {NetlinkError} `EEXIST` when a link has that name
+   */
+  async addAltNames(
+    link: LinkRef,
+    names: readonly string[],
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#property(NEW_PROPERTY, "add names to", link, names, options);
+  }
+
+  /** Takes further names from a link. */
+  async deleteAltNames(
+    link: LinkRef,
+    names: readonly string[],
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#property(DELETE_PROPERTY, "delete names of", link, names, options);
+  }
+
+  /**
+   * Waits until packets can pass a link.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
+   */
+  async waitUntilUp(link: LinkRef, options: RequestOptions = {}): Promise<Link> {
+    const { timeout = 5000, signal } = options;
+    const end = performance.now() + timeout;
+    for (let pause = 1;; pause = Math.min(2 * pause, 50)) {
+      const found = await this.get(link, options);
+      // Kinds without a carrier are running as soon as they are switched on.
+      if (found.up && found.flags.includes("running")) return found;
+      if (performance.now() + pause > end) {
+        throw new NetlinkError(`it is ${found.operState} after ${timeout} ms`, {
+          errno: ETIMEDOUT,
+          operation: `wait for link ${link}`,
+        });
+      }
+      await sleep(pause, undefined, { signal }).catch((error) => {
+        signal?.throwIfAborted();
+        throw error;
+      });
+    }
+  }
+
+  async #property(
+    type: number,
+    verb: string,
+    link: LinkRef,
+    names: readonly string[],
+    options?: RequestOptions,
+  ): Promise<void> {
+    names.forEach((name, i) => {
+      if (typeof linkRef(`names[${i}]`, name) !== "string") {
+        throw bad(`names[${i}]`, "text", name);
+      }
+    });
+    const ifiIndex = await this.index(link, "link", options);
+    const values = { header: { ifiIndex }, propList: { altIfname: names } };
+    await this.#nl.change({
+      type,
+      flags: NLM_F_ACK | (type === NEW_PROPERTY ? NLM_F_CREATE | NLM_F_EXCL : 0),
+      operation: `${verb} link ${link}`,
+      layout,
+      write: (writer) => encoder.request(writer, "newlink", values),
+    }, options);
   }
 
   /** @internal The index of a link; asks only for a name. */
@@ -193,19 +288,24 @@ export class Links {
     link: AnyLink,
     options?: RequestOptions,
   ): Promise<void> {
-    const { kind, master } = link;
+    const { kind, master, port } = link;
     const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
-    const parent = own?.link;
-    const send = (parent: number | undefined, master: number | undefined) => {
+    const parts: Parts = {
+      parent: own?.link,
+      master: master ? linkRef("master", master) : master === null ? 0 : undefined,
+      data: { ...own?.data },
+      port: port && { ...portData(port.kind ?? "bridge", withoutKind(port)) },
+    };
+    const send = () => {
       const opened: number[] = [];
       const close = () => {
         for (const fd of opened.splice(0)) this.#nl.channel.adapter.libc.close(fd);
       };
       try {
         const values = {
-          ...this.#values(link, own?.data, target, opened, operation),
-          link: parent,
-          master,
+          ...this.#values(link, parts, target, opened, operation),
+          link: parts.parent,
+          master: parts.master,
         };
         const write = (writer: Writer) => encoder.request(writer, "newlink", values);
         const ask = { type: NEW, flags: flags | NLM_F_ACK, operation, layout, write };
@@ -215,28 +315,42 @@ export class Links {
         throw error;
       }
     };
-    const portOf = master ? linkRef("master", master) : master === null ? 0 : master;
-    if (typeof parent !== "string" && typeof portOf !== "string") return send(parent, portOf);
-    const lookUp = (ref: LinkRef | undefined, parameter: string) =>
-      typeof ref === "string" ? this.index(ref, parameter, options) : ref;
-    return Promise.all([lookUp(parent, "link"), lookUp(portOf, "master")]).then(([p, m]) =>
-      send(p, m)
-    );
+    const lookUps = this.#lookUps(parts, options);
+    return lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
+  }
+
+  /** Puts indexes in place of names. */
+  #lookUps(parts: Parts, options?: RequestOptions): Promise<void>[] {
+    const out: Promise<void>[] = [];
+    const resolve = (ref: LinkRef | undefined, parameter: string, put: (index: number) => void) => {
+      if (typeof ref === "string") out.push(this.index(ref, parameter, options).then(put));
+      else if (ref !== undefined) put(ref);
+    };
+    resolve(parts.parent, "link", (index) => parts.parent = index);
+    resolve(parts.master, "master", (index) => parts.master = index);
+    for (const values of [parts.data, parts.port ?? {}]) {
+      for (const [name, value] of Object.entries(values)) {
+        if (!(value instanceof LinkTarget)) continue;
+        resolve(value.link, value.parameter, (index) => values[name] = index);
+      }
+    }
+    return out;
   }
 
   #values(
     link: AnyLink,
-    options: Values | undefined,
+    parts: Parts,
     target: LinkRef | undefined,
     opened: number[],
     operation: string,
   ): Values {
     const { kind } = link;
-    const data: Record<string, unknown> = { ...options, ...link.data };
-    if (kind === "veth" && link.peer !== undefined) {
+    const data: Record<string, unknown> = { ...parts.data, ...link.data };
+    if (link.peer !== undefined && (kind === "veth" || kind === "netkit")) {
       const { name } = link.peer;
       if (name !== undefined) linkName("peer.name", name);
-      data.peer = { ...this.#settings(link.peer, opened, operation), ifname: name };
+      const peer = { ...this.#settings(link.peer, opened, operation), ifname: name };
+      data[kind === "veth" ? "peer" : "peerInfo"] = kind === "veth" ? peer : message(peer);
     }
     const settings = this.#settings(link, opened, operation);
     const reference = target === undefined ? {} : referenceOf(target);
@@ -245,23 +359,27 @@ export class Links {
       ...reference,
       header: { ...settings.header, ...reference.header },
       ...(link.name === undefined ? {} : { ifname: link.name }),
-      linkinfo: kind === undefined
-        ? undefined
-        : { kind, data: Object.keys(data).length > 0 ? data : undefined },
+      linkinfo: kind === undefined && parts.port === undefined ? undefined : {
+        kind,
+        data: Object.keys(data).length > 0 ? data : undefined,
+        slaveKind: parts.port && (link.port?.kind ?? "bridge"),
+        slaveData: parts.port,
+      },
     };
   }
 
   /** What a link and a veth's peer share. */
   #settings(link: LinkSettings, opened: number[], operation: string) {
-    const { up, mtu, address, alias, txQueueLength, netns } = link;
+    const { mtu, address, alias, txQueueLength, netns, group } = link;
     return {
-      header: up === undefined ? undefined : { ifiFlags: up ? IFF_UP : 0, ifiChange: IFF_UP },
+      header: flagsOf(link),
       mtu: mtu === undefined ? undefined : integer("mtu", mtu, 0, 0x7fffffff),
       address: address === undefined ? undefined : mac("address", address),
       ifalias: alias,
       txqlen: txQueueLength === undefined
         ? undefined
         : integer("txQueueLength", txQueueLength, 0, 0x7fffffff),
+      group: group === undefined ? undefined : integer("group", group, 0, 0xffffffff),
       ...(netns === undefined ? {} : this.#namespace(netns, opened, operation)),
     };
   }
@@ -277,6 +395,40 @@ export class Links {
 
 /** The union of links, seen as what they may have in common. */
 type AnyLink = LinkSettings & { name?: string; kind?: string; peer?: VethPeer };
+
+/** Links that a message names, and the attributes that may name some. */
+interface Parts {
+  parent?: LinkRef;
+  master?: LinkRef;
+  readonly data: Record<string, unknown>;
+  readonly port?: Record<string, unknown>;
+}
+
+/** The flags that are meant, and those of them that are set. */
+function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values | undefined {
+  let ifiFlags = 0, ifiChange = 0;
+  const flag = (value: boolean | undefined, bit: number) => {
+    if (value === undefined) return;
+    ifiChange |= bit;
+    if (value) ifiFlags |= bit;
+  };
+  flag(up, IFF_UP);
+  flag(promiscuous, IFF_PROMISC);
+  flag(allMulticast, IFF_ALLMULTI);
+  flag(arp === undefined ? undefined : !arp, IFF_NOARP);
+  return ifiChange === 0 ? undefined : { ifiFlags, ifiChange };
+}
+
+function withoutKind({ kind: _, ...options }: NonNullable<LinkSettings["port"]>): object {
+  return options;
+}
+
+/** `struct ifinfomsg` and attributes, for a nest that the kernel's specification knows as bytes. */
+function message(values: Values): Uint8Array {
+  const writer = new Writer(256);
+  encoder.request(writer, "newlink", values);
+  return writer.bytes.slice(0, writer.length);
+}
 
 function referenceOf(link: LinkRef): { header?: Values } & Values {
   if (typeof link === "number") return { header: { ifiIndex: link } };
