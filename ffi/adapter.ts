@@ -39,6 +39,16 @@ export interface Libc {
   mkdir(path: string, mode: number): number;
   /** unlink(2). */
   unlink(path: string): number;
+  /**
+   * statx(2) into a `struct statx` of 256 bytes; `path` ends with a zero byte. Relative to `fd`, and of
+   * `fd` itself where flags say so and the path is empty.
+   */
+  statx(
+    fd: number,
+    path: Uint8Array<ArrayBuffer>,
+    flags: number,
+    into: Uint8Array<ArrayBuffer>,
+  ): number;
   /** setns(2); affects the calling thread only. */
   setns(fd: number, type: number): number;
   /** unshare(2); affects the calling thread only. */

@@ -30,6 +30,9 @@ export function openLibc<L>(open: (name: string) => L): L {
   throw new PlatformError("library", `Cannot load libc: tried ${NAMES.join(", ")}`, { cause });
 }
 
+/** linux/stat.h. */
+const STATX_BASIC_STATS = 0x7ff;
+
 type Buffer = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** The raw symbols, as a runtime's FFI gives them: -1 and errno on failure. */
@@ -46,6 +49,7 @@ export interface RawLibc {
   open(path: Buffer, flags: number, mode: number): number;
   mkdir(path: Buffer, mode: number): number;
   unlink(path: Buffer): number;
+  statx(fd: number, path: Buffer, flags: number, mask: number, into: Buffer): number;
   setns(fd: number, type: number): number;
   unshare(flags: number): number;
   mount(source: Buffer, target: Buffer, type: Buffer, flags: number, data: null): number;
@@ -91,6 +95,7 @@ export function wrapLibc(c: RawLibc, errno: () => number, address: Libc["address
     open: (path, flags, mode = 0) => result(c.open(cString(path), flags, mode)),
     mkdir: (path, mode) => result(c.mkdir(cString(path), mode)),
     unlink: (path) => result(c.unlink(cString(path))),
+    statx: (fd, path, flags, into) => result(c.statx(fd, path, flags, STATX_BASIC_STATS, into)),
     setns: (fd, type) => result(c.setns(fd, type)),
     unshare: (flags) => result(c.unshare(flags)),
     mount: (source, target, type, flags) =>

@@ -62,6 +62,11 @@ export class Channel {
     return !this.#unanswered;
   }
 
+  /** Open, and with nothing wrong. */
+  get intact(): boolean {
+    return this.#socket.fd >= 0 && this.#broken === undefined;
+  }
+
   get #unanswered(): boolean {
     return this.#waiting.size > 0 || this.#current?.done === false || this.#ranges.length > 0;
   }

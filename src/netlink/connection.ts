@@ -58,14 +58,15 @@ export class Connection implements AsyncDisposable {
   readonly channel: Channel;
   /** The netlink protocol number. */
   readonly protocol: number;
-  readonly #timeout?: number;
+  /** Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined. */
+  timeout?: number;
   readonly #families = new Map<string, Promise<Family<unknown>>>();
 
   /** @internal Use `open`. */
   protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
     this.protocol = protocol;
     this.channel = new Channel(adapter, protocol, options.netns);
-    this.#timeout = options.timeout;
+    this.timeout = options.timeout;
   }
 
   /** @internal The adapter to open with; rejects if the caller has given up. */
@@ -84,6 +85,11 @@ export class Connection implements AsyncDisposable {
   /** Whether it is open and has answered everything: a pool lends no other. */
   get usable(): boolean {
     return this.channel.usable;
+  }
+
+  /** @internal Whether requests can be sent, be there others under way or not. */
+  get intact(): boolean {
+    return this.channel.intact;
   }
 
   /** Whether {@linkcode close} was called. */
@@ -157,7 +163,7 @@ export class Connection implements AsyncDisposable {
     make: Make<T>,
     options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
-    return new Dump(this.channel, ask, make, { timeout: this.#timeout, ...options });
+    return new Dump(this.channel, ask, make, { timeout: this.timeout, ...options });
   }
 
   /**
@@ -204,7 +210,7 @@ export class Connection implements AsyncDisposable {
   }
 
   #settle(exchange: Exchange, options?: RequestOptions): Promise<void> {
-    return this.channel.settle(exchange, { timeout: this.#timeout, ...options });
+    return this.channel.settle(exchange, { timeout: this.timeout, ...options });
   }
 
   /** Closes the socket. Requests under way are rejected. Idempotent. */

@@ -1,33 +1,132 @@
-import { type Factory, Pool, type PoolOptions } from "../pool/mod.ts";
+/** Pools of netlink connections. */
+
+import { loadAdapter } from "../../ffi/adapter.ts";
+import { type Factory, Pool, type PoolOptions, type UseOptions } from "../pool/mod.ts";
+import type { Connection } from "./connection.ts";
+import { GenericConnection } from "./generic_connection.ts";
+import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
+import { NamespaceInstance } from "./namespace_instance.ts";
+import { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 import { RouteConnection } from "./route_connection.ts";
 
-/** A {@linkcode netlinkPool}'s settings: those of any pool, with `size` in place of `maxSize`. */
-export interface NetlinkPoolOptions extends Omit<PoolOptions, "maxSize"> {
+/** What a pool of a protocol lends. */
+export type ConnectionOf<P extends ProtocolName | number> = P extends "route" ? RouteConnection
+  : P extends "generic" ? GenericConnection
+  : NetlinkConnection;
+
+/** What the connections of a pool have in common. */
+export interface NetlinkPoolBase<P extends ProtocolName | number = "route">
+  extends Omit<PoolOptions, "maxSize"> {
   /**
-   * The most sockets at any moment. More of them buy isolation (one dump at a time per socket), not
-   * throughput: one JavaScript thread feeds them all.
+   * The most sockets at any moment, of a namespace where there are several. More of them buy
+   * isolation (one dump at a time per socket), not throughput: one JavaScript thread feeds them all.
    *
    * @default 4
    */
   size?: number;
   /**
-   * The namespace of every socket.
+   * How many leases one socket carries at once. Answers find their way by sequence number, and
+   * dumps wait for each other.
    *
-   * @default the namespace of this process
+   * @default 1
    */
-  netns?: NamespaceTarget;
+  share?: number;
+  /**
+   * The netlink protocol.
+   *
+   * @default "route"
+   */
+  protocol?: P;
+  /**
+   * Milliseconds that a request waits for an answer, unless it or its lease says otherwise; a lease
+   * does by setting `timeout` of the connection, which holds until it ends.
+   *
+   * @default 5_000
+   */
+  requestTimeout?: number;
   /**
    * Milliseconds to wait for a socket.
    *
    * @default 5_000
    */
   acquireTimeout?: number;
+  /**
+   * How libc is called; for tests.
+   *
+   * @default the adapter of the runtime
+   */
+  adapter?: KernelAccess;
+}
+
+/** A {@linkcode netlinkPool}'s settings: those of any pool, with `size` in place of `maxSize`. */
+export interface NetlinkPoolOptions<P extends ProtocolName | number = "route">
+  extends NetlinkPoolBase<P> {
+  /**
+   * The namespace of every socket.
+   *
+   * @default the namespace of this process
+   */
+  netns?: NamespaceTarget;
+}
+
+/** Makes and judges the connections of one namespace. @internal */
+export function connectionFactory<P extends ProtocolName | number>(
+  options: NetlinkPoolOptions<P>,
+): Factory<ConnectionOf<P>> {
+  const { netns, share = 1, protocol = "route", requestTimeout: timeout } = options;
+  if (!Number.isInteger(share) || share < 1 || share > 65_535) {
+    throw new RangeError(`Cannot make a pool: share must be 1 to 65535, current value is ${share}`);
+  }
+  const identities = new WeakMap<Connection, string | undefined>();
+  let instance: NamespaceInstance | undefined;
+  const connect = (adapter: KernelAccess, signal: AbortSignal): Promise<Connection> => {
+    const settings = { adapter, netns, signal, timeout };
+    if (protocol === "route") return RouteConnection.open(settings);
+    if (protocol === "generic") return GenericConnection.open(settings);
+    return NetlinkConnection.open(protocol as ProtocolName | number, settings);
+  };
+  const open = async (signal: AbortSignal): Promise<Connection> => {
+    const adapter = options.adapter ?? await loadAdapter();
+    instance ??= new NamespaceInstance(adapter.libc, netns);
+    for (;;) {
+      const identity = instance.identity();
+      const connection = await connect(adapter, signal);
+      // Else the name came to mean another namespace, and who knows which one this is in.
+      if (instance.is(identity)) {
+        identities.set(connection, identity);
+        return connection;
+      }
+      connection.close();
+    }
+  };
+  return {
+    create: ({ signal }) => open(signal) as Promise<ConnectionOf<P>>,
+    destroy: (connection) => connection.close(),
+    usable(connection) {
+      if (share > 1 ? !connection.intact : !connection.usable) return false;
+      connection.timeout = timeout;
+      return netns === undefined || instance!.is(identities.get(connection));
+    },
+    capacity: share > 1 ? () => share : undefined,
+  };
 }
 
 /**
- * A pool of rtnetlink connections. Each is opened when it is first needed, and goes back only if it
- * is clean: one with unread replies or a dump under way is closed instead.
+ * A pool whose connections survive what the kernel refuses: one goes only if it is not clean, whatever
+ * its user threw.
+ */
+export class NetlinkPool<T extends Connection> extends Pool<T> {
+  /** Borrows a connection for the length of a call. */
+  override use<R>(fn: (connection: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
+    return super.use(fn, { discardOnError: false, ...o });
+  }
+}
+
+/**
+ * A pool of netlink connections. Each is opened when it is first needed, and goes back only if it is
+ * clean: one with unread replies or a dump under way is closed instead, and so is one of a namespace
+ * that was deleted, or whose name means another by now.
  *
  * @throws {RangeError | TypeError} naming the option that is wrong
  *
@@ -39,14 +138,15 @@ export interface NetlinkPoolOptions extends Omit<PoolOptions, "maxSize"> {
  * const names = ["lo", "lo", "lo"];
  * const links = await Promise.all(names.map((name) => pool.use((nl) => nl.links.get(name))));
  * console.log(links.map((link) => link?.index));
+ *
+ * await using generic = netlinkPool({ protocol: "generic", share: 16 });
+ * console.log(await generic.use(async (nl) => (await nl.family("nlctrl")).id));
  * ```
  */
-export function netlinkPool(options: NetlinkPoolOptions = {}): Pool<RouteConnection> {
-  const { size = 4, netns, ...rest } = options;
-  const factory: Factory<RouteConnection> = {
-    create: ({ signal }) => RouteConnection.open({ netns, signal }),
-    destroy: (connection) => connection.close(),
-    usable: (connection) => connection.usable,
-  };
-  return new Pool(factory, { name: "netlink", acquireTimeout: 5_000, ...rest, maxSize: size });
+export function netlinkPool<P extends ProtocolName | number = "route">(
+  options: NetlinkPoolOptions<P> = {},
+): NetlinkPool<ConnectionOf<P>> {
+  const { size = 4 } = options;
+  const common = { name: "netlink", acquireTimeout: 5_000, ...options, maxSize: size };
+  return new NetlinkPool(connectionFactory(options), common);
 }

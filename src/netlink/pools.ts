@@ -1,0 +1,66 @@
+/** Pools of netlink connections over many namespaces. */
+
+import { KeyedPool, type KeyedPoolOptions, type UseOptions } from "../pool/mod.ts";
+import type { Connection } from "./connection.ts";
+import { type NamespaceTarget, targetPath } from "./namespace.ts";
+import type { ProtocolName } from "./netlink_connection.ts";
+import { connectionFactory, type ConnectionOf, type NetlinkPoolBase } from "./pool.ts";
+
+/** The settings of {@linkcode netlinkPools}. */
+export interface NetlinkPoolsOptions<P extends ProtocolName | number = "route">
+  extends NetlinkPoolBase<P> {
+  /**
+   * The most sockets of all namespaces together. At the limit an idle one of another namespace gives
+   * way.
+   *
+   * @default Infinity
+   */
+  maxTotal?: number;
+}
+
+/** A pool for each namespace that is asked for; undefined stands for the process's own. */
+export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarget | undefined, T> {
+  /** Borrows a connection in a namespace for the length of a call. */
+  override use<R>(
+    netns: NamespaceTarget | undefined,
+    fn: (connection: T) => R | Promise<R>,
+    o?: UseOptions,
+  ): Promise<R> {
+    return super.use(netns, fn, { discardOnError: false, ...o });
+  }
+}
+
+/**
+ * Pools over namespaces: `size` sockets in each, and `maxTotal` in all.
+ *
+ * @throws {RangeError | TypeError} naming the option that is wrong
+ *
+ * @example
+ * ```ts
+ * import { createNamespace, deleteNamespace, netlinkPools } from "@x/pool/netlink";
+ *
+ * const names = ["pods-1", "pods-2"];
+ * for (const name of names) await createNamespace(name);
+ * try {
+ *   await using pools = netlinkPools({ size: 1, maxTotal: 64 });
+ *   const counts = names.map((name) => pools.use(name, (nl) => nl.links.list().toArray()));
+ *   console.log((await Promise.all(counts)).map((links) => links.length));
+ * } finally {
+ *   for (const name of names) await deleteNamespace(name);
+ * }
+ * ```
+ */
+export function netlinkPools<P extends ProtocolName | number = "route">(
+  options: NetlinkPoolsOptions<P> = {},
+): NetlinkPools<ConnectionOf<P>> {
+  const { size = 4 } = options;
+  connectionFactory(options); // which checks them
+  const common: KeyedPoolOptions<NamespaceTarget | undefined> = {
+    name: "netlink",
+    acquireTimeout: 5_000,
+    identify: (netns) => netns === undefined ? "" : targetPath(netns),
+    ...options,
+    maxSize: size,
+  };
+  return new NetlinkPools((netns) => connectionFactory({ ...options, netns }), common);
+}
