@@ -164,12 +164,19 @@ export class Link {
     return kind === undefined ? {} : kindOptions(kind, bytesOrValues(linkinfo?.data));
   }
 
-  /** Its options as a port; links by index. */
-  get port(): Record<string, unknown> | undefined {
-    const { portKind, attributes: { linkinfo } } = this;
-    return portKind === undefined
-      ? undefined
-      : portOptions(portKind, bytesOrValues(linkinfo?.slaveData));
+  /** Its options as a port of a bridge; links by index. */
+  get bridgePort(): Record<string, unknown> | undefined {
+    return this.#port("bridge");
+  }
+
+  /** Its options as a port of a bond. */
+  get bondPort(): Record<string, unknown> | undefined {
+    return this.#port("bond");
+  }
+
+  #port(kind: string): Record<string, unknown> | undefined {
+    if (this.portKind !== kind) return undefined;
+    return portOptions(kind, bytesOrValues(this.attributes.linkinfo?.slaveData));
   }
 
   /** Whether it takes packets to any MAC address because it was told to. */
@@ -225,7 +232,8 @@ export class Link {
       txQueueLength: this.txQueueLength,
       alias: this.alias,
       options: this.options,
-      port: this.port,
+      bridgePort: this.bridgePort,
+      bondPort: this.bondPort,
     };
   }
 

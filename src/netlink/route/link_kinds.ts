@@ -13,6 +13,7 @@ import {
   named,
   nth,
   present,
+  refuseUnknown,
   whole,
   yesNo,
 } from "./fields.ts";
@@ -525,10 +526,10 @@ export function kindOptions(kind: string, data: Values | undefined): Draft {
 }
 
 /** The attributes of a port's options. */
-export function portData(kind: string, options: object): Values {
-  const fields = portKinds[kind] as AnyFields | undefined;
-  if (fields === undefined) throw bad("port.kind", "bridge or bond", kind);
-  return encodeFields(fields, options as Record<string, unknown>, "port.");
+export function portData(kind: "bridge" | "bond", options: object): Draft {
+  const fields = portKinds[kind] as AnyFields;
+  refuseUnknown(fields, options, `a port of a ${kind}`);
+  return encodeFields(fields, options as Record<string, unknown>, `${kind}Port.`);
 }
 
 /** The options that IFLA_INFO_SLAVE_DATA carries; links by index. */

@@ -38,14 +38,17 @@ export interface LinkSettings {
   arp?: boolean;
   /** Number of the group that it is in. */
   group?: number;
-  /** Options as a port of a bridge, or of a bond if `kind` says so. */
-  port?: ({ kind?: "bridge" } & BridgePortOptions) | ({ kind: "bond" } & BondPortOptions);
+  /** Options as a port of a bridge. */
+  bridgePort?: BridgePortOptions;
+  /** Options as a port of a bond. */
+  bondPort?: BondPortOptions;
   /** Options of its kind, named as in the kernel's specification (`IFLA_INFO_DATA`). */
   data?: Values;
 }
 
 /** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
-export interface VethPeer extends Omit<LinkSettings, "master" | "data" | "up" | "port"> {
+export interface VethPeer
+  extends Omit<LinkSettings, "master" | "data" | "up" | "bridgePort" | "bondPort"> {
   /**
    * Its name.
    *
@@ -151,10 +154,10 @@ export class Links {
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
-    const { port, ...rest } = link as AnyLink;
+    const { bridgePort, bondPort, ...rest } = link as AnyLink;
     await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
     // A port's options are its master's to take, which it must have by then.
-    if (port !== undefined) await this.set(link.name, { port }, options);
+    if (bridgePort ?? bondPort) await this.set(link.name, { bridgePort, bondPort }, options);
   }
 
   /**
@@ -169,12 +172,13 @@ export class Links {
     const target = changes.name === undefined || typeof link === "number"
       ? link
       : await this.index(link, "link", options);
-    const { port, ...rest } = changes as AnyLink;
-    if (port === undefined || rest.master === undefined) {
+    const { bridgePort, bondPort, ...rest } = changes as AnyLink;
+    if ((bridgePort ?? bondPort) === undefined || rest.master === undefined) {
       return await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
     }
     await this.#change(`set link ${link}`, 0, target, rest, options);
-    await this.#change(`set port ${link}`, 0, changes.name ?? link, { port }, options);
+    const port = { bridgePort, bondPort };
+    await this.#change(`set port ${link}`, 0, changes.name ?? link, port, options);
   }
 
   /**
@@ -288,13 +292,14 @@ export class Links {
     link: AnyLink,
     options?: RequestOptions,
   ): Promise<void> {
-    const { kind, master, port } = link;
+    const { kind, master, bridgePort, bondPort } = link;
     const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
     const parts: Parts = {
       parent: own?.link,
       master: master ? linkRef("master", master) : master === null ? 0 : undefined,
       data: { ...own?.data },
-      port: port && { ...portData(port.kind ?? "bridge", withoutKind(port)) },
+      portKind: bridgePort ? "bridge" : bondPort ? "bond" : undefined,
+      port: bridgePort ? portData("bridge", bridgePort) : bondPort && portData("bond", bondPort),
     };
     const send = () => {
       const opened: number[] = [];
@@ -362,7 +367,7 @@ export class Links {
       linkinfo: kind === undefined && parts.port === undefined ? undefined : {
         kind,
         data: Object.keys(data).length > 0 ? data : undefined,
-        slaveKind: parts.port && (link.port?.kind ?? "bridge"),
+        slaveKind: parts.portKind,
         slaveData: parts.port,
       },
     };
@@ -401,6 +406,7 @@ interface Parts {
   parent?: LinkRef;
   master?: LinkRef;
   readonly data: Record<string, unknown>;
+  readonly portKind?: string;
   readonly port?: Record<string, unknown>;
 }
 
@@ -417,10 +423,6 @@ function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values |
   flag(allMulticast, IFF_ALLMULTI);
   flag(arp === undefined ? undefined : !arp, IFF_NOARP);
   return ifiChange === 0 ? undefined : { ifiFlags, ifiChange };
-}
-
-function withoutKind({ kind: _, ...options }: NonNullable<LinkSettings["port"]>): object {
-  return options;
 }
 
 /** `struct ifinfomsg` and attributes, for a nest that the kernel's specification knows as bytes. */
