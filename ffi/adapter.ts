@@ -94,6 +94,11 @@ export interface Adapter {
    * per fd at a time. The process is held open while a wait is pending.
    */
   readable(fd: number, options?: { signal?: AbortSignal }): Promise<void>;
+  /**
+   * sendmsg(2) of `message` to the kernel by another thread, for requests that may block there.
+   * Resolves with 0 or `-errno`. The process is held open meanwhile.
+   */
+  sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number>;
   /** Gives timers and sockets one turn; for long loops that must not starve them. */
   breathe(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { dlopen, ptr, read } from "bun:ffi";
 import type { Adapter, Libc } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./bun_dial.ts";
+import { Senders } from "./bun_senders.ts";
 import { openLibc, type RawLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -52,6 +53,7 @@ class BunAdapter implements Adapter {
   readonly dialer: Dialer = dialer;
   #libc?: Libc;
   #reactor?: Reactor;
+  #senders?: Senders;
 
   get libc(): Libc {
     return this.#libc ??= openLibc(open);
@@ -77,6 +79,10 @@ class BunAdapter implements Adapter {
     return new Promise((resolve, reject) => {
       Bun.connect({ fd, socket: { data() {}, close: () => resolve() } }).catch(reject);
     });
+  }
+
+  sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number> {
+    return (this.#senders ??= new Senders()).send(fd, message);
   }
 
   breathe(): Promise<void> {

@@ -3,6 +3,7 @@
 import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./deno_dial.ts";
+import { MessageHeader } from "./message_header.ts";
 import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -38,6 +39,12 @@ const SYMBOLS = {
   pollOffThread: {
     name: "poll",
     parameters: ["buffer", "u32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  sendmsgOffThread: {
+    name: "sendmsg",
+    parameters: ["i32", "buffer", "i32"],
     result: "i32",
     nonblocking: true,
   },
@@ -87,6 +94,14 @@ class DenoAdapter implements Adapter {
     const POLLIN = 1;
     const pollfd = new Uint8Array(new Int32Array([epoll, POLLIN]).buffer);
     await this.#library!.symbols.pollOffThread(pollfd, 1, -1);
+  }
+
+  async sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number> {
+    const { libc } = this;
+    const header = new MessageHeader(libc, message);
+    const sent = await this.#library!.symbols.sendmsgOffThread(fd, header.bytes, 0);
+    // Why it failed only a second attempt can tell; one that cannot be sent does not block.
+    return Math.min(0, sent < 0 ? libc.sendmsg(fd, header.bytes, 0) : sent);
   }
 
   async breathe(): Promise<void> {

@@ -95,8 +95,8 @@ export class BatchRun {
     try {
       this.#options.signal?.throwIfAborted();
       chunk.seal();
-      channel.sendRange(chunk);
-      channel.read(chunk);
+      channel.sendRange(chunk, this.#options.offload);
+      if (!this.#options.offload) channel.read(chunk);
       if (!chunk.done) await channel.settle(chunk, this.#options);
       if (chunk.error !== undefined) throw chunk.error;
       for (let k = 0; k < members.length; k++) {

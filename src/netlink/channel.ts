@@ -17,6 +17,7 @@ import {
   NLMSG_HEADER,
   NLMSG_MIN_TYPE,
 } from "./protocol.ts";
+import { sendOffThread } from "./offload.ts";
 import { refusal } from "./refusal.ts";
 import { type Datagram, NetlinkSocket } from "./socket.ts";
 
@@ -98,8 +99,23 @@ export class Channel {
     this.#current = exchange;
   }
 
+  /** Makes sure that a datagram of `send` bytes fits, and answers that take `receive`. */
+  makeRoom(send: number, receive: number): void {
+    if (send > this.#sendRoom) this.#socket.sendBuffer(this.#sendRoom = 2 * send);
+    if (receive > this.#receiveRoom) this.#socket.receiveBuffer(this.#receiveRoom = receive);
+  }
+
+  // What the default buffers hold for sure, see net.core.wmem_default and rmem_default.
+  #sendRoom = 64 * 1024;
+  #receiveRoom = 200 * 1024;
+
+  /** What tells the socket's namespace from all others, where the kernel says it. */
+  get namespace(): string | undefined {
+    return this.#socket.namespace;
+  }
+
   /** Sends messages that stand in a buffer of their own, in one call. */
-  sendRange(range: ExchangeRange): void {
+  sendRange(range: ExchangeRange, offload?: boolean): void {
     if (this.#broken !== undefined) throw this.#broken;
     const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
     for (let i = 0; i < range.count; i++) {
@@ -109,13 +125,32 @@ export class Channel {
     }
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
-    const result = this.#socket.send(range.writer);
-    if (result < 0) throw NetlinkError.fromCall(range.ask.operation, "sendmsg", result);
     this.#ranges.push(range);
+    if (offload) return this.#aside(range, range.writer);
+    const result = this.#socket.send(range.writer);
+    if (result >= 0) return;
+    this.#end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
   }
 
-  #append(exchange: Exchange): void {
-    const writer = this.#writer, start = writer.length, { ask } = exchange;
+  /** Lets another thread send a request. The answers are read when it has done so. */
+  sendAside(exchange: Exchange): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    const writer = new Writer(512);
+    this.#append(exchange, writer);
+    exchange.sent = writer.words;
+    this.#waiting.set(exchange.sequence, exchange);
+    this.#aside(exchange, writer);
+  }
+
+  #aside(exchange: Exchange, writer: Writer): void {
+    sendOffThread(this.adapter, this.#socket.fd, writer).then((result) => {
+      if (result >= 0) return void this.read(exchange);
+      this.#end(exchange, NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
+    }).catch((error) => this.#end(exchange, error));
+  }
+
+  #append(exchange: Exchange, writer: Writer = this.#writer): void {
+    const start = writer.length, { ask } = exchange;
     exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
     exchange.at = start >> 2;
     try {
@@ -258,11 +293,12 @@ export class Channel {
       error = refusal(w, at, (at << 2) + w[at], false, { operation, request });
     }
     range.answer(index, error);
-    if (range.done) this.#ranges = this.#ranges.filter((other) => other !== range);
+    if (range.done) this.#end(range);
   }
 
   #end(exchange: Exchange, error?: unknown): void {
     if (this.#waiting.size > 0) this.#waiting.delete(exchange.sequence);
+    if (isRange(exchange)) this.#ranges = this.#ranges.filter((other) => other !== exchange);
     exchange.finish(error);
   }
 

@@ -56,6 +56,8 @@ class GetExchange<T> extends Exchange {
 export class Connection implements AsyncDisposable {
   /** @internal */
   readonly channel: Channel;
+  /** @internal Where it was opened. */
+  readonly netns?: NamespaceTarget;
   /** The netlink protocol number. */
   readonly protocol: number;
   /** Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined. */
@@ -66,6 +68,7 @@ export class Connection implements AsyncDisposable {
   protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
     this.protocol = protocol;
     this.channel = new Channel(adapter, protocol, options.netns);
+    this.netns = options.netns;
     this.timeout = options.timeout;
   }
 
@@ -191,6 +194,10 @@ export class Connection implements AsyncDisposable {
   #run<T>(exchange: Exchange, result: () => T, options?: RequestOptions): Promise<T> {
     try {
       options?.signal?.throwIfAborted();
+      if (options?.offload) {
+        this.channel.sendAside(exchange);
+        return this.#settle(exchange, options).then(result);
+      }
       this.channel.send(exchange);
       // The answers to gathered requests come once all are sent, later in this turn.
       if (this.channel.gathering) return this.#later(exchange, options).then(result);

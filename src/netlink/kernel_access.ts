@@ -8,6 +8,8 @@ export interface KernelAccess {
   readonly libc: Libc;
   /** Waits until `fd` has something to read; consumes nothing. */
   readable(fd: number, options?: { signal?: AbortSignal }): Promise<void>;
+  /** Sends a message by another thread; resolves with 0 or `-errno`. Needed for `offload` alone. */
+  sendOffThread?(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number>;
   /** Gives timers and sockets one turn. */
   breathe(): Promise<void>;
 }
