@@ -41,8 +41,14 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     named(attributes, "pad").value = 11;
     named(attributes, "mask").value = 12;
   },
-  // linux/rtnetlink.h: struct rta_cacheinfo has eight members, expires is signed.
+  // linux/rtnetlink.h: struct rta_cacheinfo has eight members, expires is signed; the groups.
   "rt-route"(spec) {
+    spec["mcast-groups"] = {
+      list: [
+        { name: "rtnlgrp-ipv4-route", value: 7 },
+        { name: "rtnlgrp-ipv6-route", value: 11 },
+      ],
+    };
     const u32 = (name: string) => ({ name, type: "u32" });
     struct(spec, "rta-cacheinfo", [
       u32("rta-clntref"),
@@ -180,6 +186,15 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
   ethtool(spec) {
     const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
+  },
+  // linux/netfilter/nfnetlink.h: enum nfnetlink_groups, whose numbers the specifications leave out.
+  nftables(spec) {
+    named(spec["mcast-groups"].list, "mgmt").value = 7;
+  },
+  conntrack(spec) {
+    spec["mcast-groups"] = {
+      list: ["new", "update", "destroy"].map((name, i) => ({ name, value: i + 1 })),
+    };
   },
   // linux/openvswitch.h: struct ovs_action_add_mpls packs the type and the flags into one word.
   ovs_flow(spec) {

@@ -1,11 +1,15 @@
 /** Any family that the kernel specifies, typed. */
 
 import type { Ask, RequestOptions } from "./exchange.ts";
+import type { Watch } from "./watch.ts";
+import type { FamilyEvent, FamilyWatchOptions } from "./watch_family.ts";
 import { Codec } from "./codec/codec.ts";
 import { Encoder, type Values } from "./codec/encode.ts";
 import type { FamilySpec } from "./codec/spec.ts";
+import type { Families } from "./spec/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Dump, DumpOptions } from "./dump.ts";
+import { commit } from "./transaction.ts";
 import {
   NLM_F_ACK,
   NLM_F_APPEND,
@@ -27,6 +31,20 @@ export type RequestOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] e
 /** What an operation's reply carries. */
 export type ReplyOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
   { [M in Mode]: { reply: infer R } } ? R : never;
+
+/** Names of the operations that change something and answer nothing. */
+export type Changes<O> = {
+  [K in keyof O]: K extends `batch-${string}` ? never
+    : O[K] extends { do: { reply: undefined } } ? K
+    : never;
+}[keyof O];
+
+/** Adds a change to a transaction. */
+export type AddChange<O> = <K extends Changes<O> & string>(
+  operation: K,
+  values?: RequestOf<O, K, "do">,
+  options?: Pick<DoOptions, "flags">,
+) => void;
 
 /** How a request is made. */
 export interface DoOptions extends RequestOptions {
@@ -100,16 +118,94 @@ export class Family<O> {
     const spec = this.#codec.operation(operation);
     if (spec.do === undefined) throw lacks(this.name, operation, "plain request");
     const [request, reply] = spec.do;
-    let flags = NLM_F_ACK;
-    for (const flag of options.flags ?? []) flags |= FLAGS[flag];
+    const flags = NLM_F_ACK | bitsOf(options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
     if (reply === undefined) {
-      await this.#connection.change(ask, options);
+      if (this.#transacts) await commit(this.#connection, [ask], options);
+      else await this.#connection.change(ask, options);
       return undefined as ReplyOf<O, K, "do">;
     }
     const View = this.#codec.message(operation);
     const make = (w: Int32Array<ArrayBufferLike>, at: number) => new View(w, at);
     return await this.#connection.get(ask, make, false, options) as ReplyOf<O, K, "do">;
+  }
+
+  /** nftables takes changes in transactions only; a single one becomes one of its own. */
+  get #transacts(): boolean {
+    return Object.hasOwn(this.#codec.spec.operations, "batch-begin");
+  }
+
+  /**
+   * Changes that are made all together or not at all, for families that have transactions: nftables.
+   *
+   * @param build adds the changes, in their order
+   * @throws {NetlinkError} the first refusal; nothing was changed then
+   * @throws {TypeError} for a family without transactions, an operation or a value that it has not
+   *
+   * @example
+   * ```ts
+   * import { NetlinkConnection } from "@x/pool/netlink";
+   *
+   * await using nl = await NetlinkConnection.open("netfilter");
+   * const nftables = await nl.family("nftables");
+   * const header = { nfgenFamily: 1 }; // NFPROTO_INET
+   * await nftables.transaction((add) => {
+   *   add("newtable", { header, name: "filter" }, { flags: ["create"] });
+   *   add("newchain", { header, table: "filter", name: "input" }, { flags: ["create"] });
+   * });
+   * await nftables.do("deltable", { header, name: "filter" });
+   * ```
+   */
+  async transaction(
+    build: (add: AddChange<O>) => void,
+    options: RequestOptions = {},
+  ): Promise<void> {
+    if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
+    const asks: Ask[] = [];
+    build((operation, values, how = {}) => {
+      const { do: plain } = this.#codec.operation(operation);
+      if (plain?.length !== 1 || operation.startsWith("batch-")) {
+        throw lacks(this.name, operation, "plain change");
+      }
+      asks.push(this.#ask(plain[0], bitsOf(how), operation, "request", values as Values));
+    });
+    await commit(this.#connection, asks, options);
+  }
+
+  /**
+   * Listens to multicast groups of this family, on a socket of its own in the connection's namespace.
+   *
+   * @param groups one or more of {@linkcode groups}
+   * @throws {TypeError} for a group that the family does not have
+   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now
+   *
+   * @example
+   * ```ts
+   * import { GenericConnection } from "@x/pool/netlink";
+   *
+   * await using nl = await GenericConnection.open();
+   * const ethtool = await nl.family("ethtool");
+   * await using events = await ethtool.watch("monitor");
+   * setTimeout(() => events.close(), 10);
+   * for await (const event of events) {
+   *   if (event.kind === "event" && event.operation === "features-ntf") console.log(event.message);
+   * }
+   * ```
+   */
+  async watch<S = undefined>(
+    groups: string | readonly string[],
+    options: Omit<FamilyWatchOptions<O, S>, "netns" | "adapter"> = {},
+  ): Promise<Watch<FamilyEvent<O, S>>> {
+    // Here, because watches are made of connections and connections of families.
+    const { watchFamily } = await import("./watch_family.ts");
+    const { channel, netns } = this.#connection;
+    const names = typeof groups === "string" ? [groups] : groups;
+    return await watchFamily(this.name as keyof Families, names, {
+      ...options as FamilyWatchOptions<never, S>,
+      adapter: channel.adapter,
+      netns,
+      namespace: channel.namespace,
+    }) as unknown as Watch<FamilyEvent<O, S>>;
   }
 
   /**
@@ -147,6 +243,18 @@ export class Family<O> {
       },
     };
   }
+}
+
+function bitsOf({ flags = [] }: Pick<DoOptions, "flags">): number {
+  let bits = 0;
+  for (const flag of flags) {
+    if (!Object.hasOwn(FLAGS, flag)) {
+      const all = Object.keys(FLAGS).join(", ");
+      throw new TypeError(`Cannot use flag ${flag}: the flags are ${all}`);
+    }
+    bits |= FLAGS[flag];
+  }
+  return bits;
 }
 
 function lacks(family: string, operation: string, mode: string): TypeError {

@@ -21,7 +21,7 @@ export { Connection, type ConnectionOptions } from "./connection.ts";
 export type { Dump, DumpOptions } from "./dump.ts";
 export { NetlinkError, type NetlinkErrorOptions } from "./error.ts";
 export type { KernelAccess } from "./kernel_access.ts";
-export type { DoOptions, Family, ReplyOf, RequestOf, With } from "./family.ts";
+export type { AddChange, Changes, DoOptions, Family, ReplyOf, RequestOf, With } from "./family.ts";
 export { GenericConnection } from "./generic_connection.ts";
 export {
   type Mirror,

@@ -10,7 +10,9 @@ import { Protocol } from "./protocol.ts";
 
 const AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000; // linux/socket.h
 const MSG_DONTWAIT = 0x40;
-const SOL_SOCKET = 1, SO_RCVBUF = 8, SO_RCVBUFFORCE = 33; // asm-generic/socket.h
+// asm-generic/socket.h
+const SOL_SOCKET = 1, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE = 33;
+const SO_NETNS_COOKIE = 71;
 const SOL_NETLINK = 270, ADD_MEMBERSHIP = 1, CAP_ACK = 10, EXT_ACK = 11, STRICT_CHECK = 12;
 const EAGAIN = 11, EINTR = 4;
 
@@ -91,6 +93,20 @@ export class NetlinkSocket {
         "set the receive buffer",
       );
     }
+  }
+
+  /** Room for a datagram of `size` bytes to be sent at once. */
+  sendBuffer(size: number): void {
+    if (this.#option(SOL_SOCKET, SO_SNDBUFFORCE, size) < 0) {
+      this.#check("setsockopt", this.#option(SOL_SOCKET, SO_SNDBUF, size), "set the send buffer");
+    }
+  }
+
+  /** What tells its namespace from all others since the system's start; undefined before Linux 5.14. */
+  get namespace(): string | undefined {
+    const cookie = new Uint8Array(new ArrayBuffer(8));
+    if (this.#libc.getsockopt(this.fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie) < 0) return undefined;
+    return String(new DataView(cookie.buffer).getBigUint64(0, true));
   }
 
   #option(level: number, name: number, value: number): number {

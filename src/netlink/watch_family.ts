@@ -4,6 +4,7 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { Codec } from "./codec/codec.ts";
 import type { FamilySpec } from "./codec/spec.ts";
 import { bytes, type Words } from "./codec/words.ts";
+import { NetlinkError } from "./error.ts";
 import type { Family } from "./family.ts";
 import { GenericConnection } from "./generic_connection.ts";
 import { pinned } from "./namespace.ts";
@@ -13,6 +14,8 @@ import { type Families, families } from "./spec/mod.ts";
 import { Watch, type WatchOptions } from "./watch.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { copied } from "./watch_snapshot.ts";
+
+const ESTALE = 116;
 
 /** What a family's notifications are: those with a name carry what the specification says. */
 export type FamilyNotice<O> =
@@ -26,7 +29,7 @@ export type FamilyNotice<O> =
       readonly command: number;
       /** What it says. */
       readonly message: O[K] extends { event: infer E } ? E
-        : O[K] extends { do: { reply: infer R } } ? R
+        : O[K] extends { do: { request: infer Q; reply: infer R } } ? R extends undefined ? Q : R
         : O[K] extends { dump: { reply: infer R } } ? R
         : never;
     };
@@ -54,6 +57,8 @@ export type FamilyEvent<O, S> = FamilyNotice<O> | {
 export interface FamilyWatchOptions<O, S> extends Omit<WatchOptions, "initial"> {
   /** Asks for everything anew after events were lost. */
   list?: (family: Family<O>) => Promise<S>;
+  /** @internal What `netns` has to mean, as the socket of a connection tells it. */
+  namespace?: string;
 }
 
 /**
@@ -93,6 +98,7 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
       const family = await connection.family(name);
       signal?.throwIfAborted();
       const numbers = groups.map((group) => numberOf(family, group));
+      same(connection.channel.namespace, options.namespace, name);
       const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
       const read = reader(spec!, family.id);
       return new Watch<Event>(adapter, feed, {
@@ -110,7 +116,15 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
   });
 }
 
-function numberOf(family: Family<unknown>, group: string): number {
+function same(found: string | undefined, wanted: string | undefined, family: string): void {
+  if (wanted === undefined || found === wanted) return;
+  throw new NetlinkError("the connection's network namespace has lost its name", {
+    errno: ESTALE,
+    operation: `watch family ${family}`,
+  });
+}
+
+function numberOf(family: Pick<Family<unknown>, "groups" | "name">, group: string): number {
   const found = family.groups.get(group);
   if (found !== undefined) return found;
   throw new TypeError(
@@ -126,8 +140,12 @@ function reader(spec: FamilySpec, id: number): (w: Words, at: number) => unknown
   const entries = Object.entries(spec.operations);
   for (const [name, { do: plain, dump }] of entries) {
     for (const number of [dump?.[1], plain?.[1]]) {
-      if (number !== undefined) operations.set(number, name);
+      if (number !== undefined && !operations.has(number)) operations.set(number, name);
     }
+  }
+  // The older families tell of a change by its own message.
+  for (const [name, { do: plain }] of generic ? [] : entries) {
+    if (plain?.length === 1) operations.set(plain[0], name);
   }
   for (const [name, { event }] of entries) if (event !== undefined) operations.set(event, name);
   return (w, at) => {

@@ -629,5 +629,9 @@ export const spec = {
     get: { set: "conntrack-attrs", header: "nfgenmsg", do: [257, 256], dump: [257, 256] },
     "get-stats": { set: "conntrack-stats-attrs", header: "nfgenmsg", dump: [260, 260] },
   },
-  groups: {},
+  groups: {
+    new: 1,
+    update: 2,
+    destroy: 3,
+  },
 } as const satisfies FamilySpec;

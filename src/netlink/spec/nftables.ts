@@ -2042,6 +2042,6 @@ export const spec = {
     destroyflowtable: { set: "flowtable-attrs", header: "nfgenmsg", do: [2592] },
   },
   groups: {
-    mgmt: 0,
+    mgmt: 7,
   },
 } as const satisfies FamilySpec;

@@ -305,5 +305,8 @@ export const spec = {
     newroute: { set: "route-attrs", header: "rtmsg", do: [24] },
     delroute: { set: "route-attrs", header: "rtmsg", do: [25] },
   },
-  groups: {},
+  groups: {
+    "rtnlgrp-ipv4-route": 7,
+    "rtnlgrp-ipv6-route": 11,
+  },
 } as const satisfies FamilySpec;
