@@ -38,34 +38,28 @@ export interface BatchOptions extends RequestOptions {
   chunk?: number;
 }
 
-type Method = (...args: never[]) => Promise<void>;
-/** The arguments of an operation, without those of a single request. */
-type Args<F> = F extends (...args: infer A) => Promise<void>
-  ? A extends [...infer Rest, options?: RequestOptions] ? Rest : A
-  : never;
-
 /** Operations on objects of one kind; each returns the batch. */
 export type BatchOf<T> = {
-  readonly [K in keyof T as T[K] extends Method ? K : never]: (...args: Args<T[K]>) => Batch;
+  readonly [K in keyof T as T[K] extends (...args: never[]) => Promise<void> ? K : never]: (
+    ...args: T[K] extends (...args: infer A) => Promise<void>
+      ? A extends [...infer Rest, options?: RequestOptions] ? Rest : A
+      : never
+  ) => Batch;
 };
 
-/** Objects of a connection that a batch can change. */
-export const OBJECTS = [
-  "links",
-  "addresses",
-  "routes",
-  "nexthops",
-  "rules",
-  "neighbours",
-  "fdb",
-  "bridgeVlans",
-  "qdiscs",
-  "classes",
-  "filters",
-] as const;
-
 /** The name of a connection's objects of one kind. */
-export type BatchKind = (typeof OBJECTS)[number];
+export type BatchKind =
+  | "links"
+  | "addresses"
+  | "routes"
+  | "nexthops"
+  | "rules"
+  | "neighbours"
+  | "fdb"
+  | "bridgeVlans"
+  | "qdiscs"
+  | "classes"
+  | "filters";
 
 const METHODS = ["add", "set", "replace", "change", "append", "delete"] as const;
 
