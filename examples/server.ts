@@ -2,11 +2,19 @@
  * A Bun server in front of TCP upstreams: each HTTP request becomes one line to one of them, over a
  * pooled connection. At most 16 connections to each, whatever the number of clients.
  *
- *     bun examples/server.ts 8080 127.0.0.1:7001 127.0.0.1:7002
+ *     bun examples/server.ts 8080 127.0.0.1:7001 127.0.0.1:7002 --max-idle-time 1m
  *     curl 'http://127.0.0.1:8080/?line=hello'
  */
 
-import { ConnectError, EndpointPool, PoolError } from "@x/pool";
+import {
+  ConnectError,
+  endpointOptions,
+  EndpointPool,
+  optionsFromArgs,
+  PoolError,
+  poolFlags,
+} from "@x/pool";
+import { parseArgs } from "node:util";
 
 declare const Bun: {
   serve(options: { port: number; fetch(request: Request): Promise<Response> }): {
@@ -15,8 +23,10 @@ declare const Bun: {
   };
 };
 
-const [port = "8080", ...upstreams] = process.argv.slice(2);
-const pool = new EndpointPool({ maxPerEndpoint: 16, acquireTimeout: 1_000, connectTimeout: 500 });
+const { positionals, values } = parseArgs({ allowPositionals: true, options: poolFlags });
+const [port = "8080", ...upstreams] = positionals;
+const defaults = { maxPerEndpoint: 16, acquireTimeout: 1_000, connectTimeout: 500 };
+const pool = new EndpointPool({ ...defaults, ...endpointOptions(optionsFromArgs(values)) });
 let next = 0;
 
 /** One line there, one line back; a connection that broke off half-way is not lent again. */

@@ -1,4 +1,4 @@
-import type { PoolOptions } from "../pool/mod.ts";
+import type { KeyedPoolOptions, PoolOptions } from "../pool/mod.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -12,6 +12,7 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
     PoolOptions,
     | ("acquireTimeout" | "maxUses" | "minIdle" | "maxWaiting" | "order" | "ageAfter")
     | ("checkAfter" | "checkTimeout" | "leakAfter" | "maintenanceInterval" | "observer" | "clock")
+    | ("createRetryMaxDelay" | "destroyTimeout")
   > {
   /**
    * The most connections to one endpoint, those being opened or closed included.
@@ -75,6 +76,33 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
   onReused?: (endpoint: Endpoint) => void;
   /** Gets the errors that no caller can be given. */
   onError?: (error: unknown, endpoint: Endpoint) => void;
+}
+
+/**
+ * Options of the generic pools, as `optionsFromArgs` and `optionsFromEnv` give them, under the names
+ * that they have here. A pool's `name` has none: each endpoint's is the endpoint.
+ *
+ * @example
+ * ```ts
+ * import { endpointOptions, EndpointPool, optionsFromEnv } from "@x/pool";
+ *
+ * const options = endpointOptions(optionsFromEnv({ POOL_CONNECT_TIMEOUT: "2s" }));
+ * await using pool = new EndpointPool({ ...options, maxPerEndpoint: 4 });
+ * console.log(options); // { connectTimeout: 2000 }
+ * ```
+ */
+export function endpointOptions(
+  options: Omit<KeyedPoolOptions<unknown>, "identify" | "optionsFor" | "onError">,
+): EndpointPoolOptions {
+  const { name: _, maxSize, createTimeout, createRetries, createRetryDelay, ...same } = options;
+  const renamed = {
+    maxPerEndpoint: maxSize,
+    connectTimeout: createTimeout,
+    connectRetries: createRetries,
+    connectRetryDelay: createRetryDelay,
+  };
+  const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
+  return { ...same, ...Object.fromEntries(given) };
 }
 
 /** What the pool knows about one endpoint. */

@@ -19,7 +19,11 @@ export { Conn } from "./conn.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export { Endpoint, type EndpointLike } from "./endpoint.ts";
 export { EndpointPool } from "./endpoint_pool.ts";
-export type { EndpointPoolOptions, EndpointStats } from "./endpoint_pool_options.ts";
+export {
+  endpointOptions,
+  type EndpointPoolOptions,
+  type EndpointStats,
+} from "./endpoint_pool_options.ts";
 export { ConnectError, type ConnectErrorCode } from "./error.ts";
 export type { Access, Protocol } from "./protocol.ts";
 export type { Resolve } from "./resolve.ts";
