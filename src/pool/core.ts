@@ -1,5 +1,6 @@
 import { Attempt } from "./attempt.ts";
 import { Time } from "./clock.ts";
+import { Deque } from "./deque.ts";
 import { PoolError, type PoolErrorCode } from "./error.ts";
 import { Lease } from "./lease.ts";
 import { Loans } from "./loans.ts";
@@ -10,7 +11,6 @@ import { LEVELS, WaitQueue } from "./queue.ts";
 import type { Quota } from "./quota.ts";
 import { Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
-import { Ring } from "./ring.ts";
 import { type Home, leasesOf, MARK, mark, reasonOf, SharedSlot, Slot, unmark } from "./slot.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
@@ -25,6 +25,12 @@ interface Warming {
 const LIFETIME_JITTER = 0.025;
 const MOST_LEASES = MARK - 1;
 
+/** Whether nothing speaks against an acquire. */
+const isPlain = ({ timeout, priority, signal }: AcquireOptions): boolean =>
+  (timeout === undefined || typeof timeout === "number" && timeout >= 0) &&
+  (priority === undefined || Object.hasOwn(LEVELS, priority)) &&
+  (signal === undefined || !signal.aborted);
+
 /**
  * The machinery of a pool. A slot is in exactly one place: among the idle ones, lent, being checked,
  * or gone; each step below leaves it there before any code of the user's runs.
@@ -35,7 +41,7 @@ export class Core<T> implements Home<T> {
   id: unknown;
   readonly time: Time;
   readonly slots: Slot<T>[] = [];
-  readonly idle: Ring<Slot<T>> = new Ring();
+  readonly idle: Deque<Slot<T>> = new Deque();
   readonly loans: Loans<T>;
   readonly sweeper: Sweeper<T>;
   /** Whether the clock is read at acquire and release. */
@@ -49,7 +55,8 @@ export class Core<T> implements Home<T> {
   readonly #shared: boolean;
   #share = Infinity; // leases that the next resource is thought to carry
   #plain = false; // neither time, nor observer, nor sharing, nor quota
-  #judged = false;
+  #judged = false; // usable() has to be asked
+  #simple = false; // plain, not judged, last in, first out, for any number of uses
   #tracked = false;
   #observed = false;
   #fifo = false;
@@ -116,45 +123,40 @@ export class Core<T> implements Home<T> {
   // Lending
 
   acquire(o?: AcquireOptions): Promise<Lease<T>> {
-    if (o !== undefined) {
-      const refusal = this.#refuse(o);
-      if (refusal !== undefined) return refusal;
-    }
+    if (o !== undefined && !isPlain(o)) return this.#refuse(o);
+    if (!this.#simple) return this.acquireJudged(o);
+    const slot = this.idle.pop();
+    if (slot === undefined) return this.wait(o);
+    // As in #lend, written out because engines inline calls only so deep.
+    slot.state = 1;
+    slot.uses++;
+    if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
+    return Promise.resolve(slot.lease = new Lease<T>(slot));
+  }
+
+  acquireJudged(o: AcquireOptions | undefined): Promise<Lease<T>> {
     const slot = this.#take();
-    if (slot === undefined) return this.#wait(o);
-    const lease = this.#lend(slot);
-    if (this.#shared) this.#rest(slot);
-    return Promise.resolve(lease);
+    return slot === undefined ? this.wait(o) : Promise.resolve(this.#lend(slot));
   }
 
   tryAcquire(): Lease<T> | undefined {
     const slot = this.#take();
-    if (slot === undefined) return undefined;
-    const lease = this.#lend(slot);
-    if (this.#shared) this.#rest(slot);
-    return lease;
+    return slot === undefined ? undefined : this.#lend(slot);
   }
 
-  #refuse(o: AcquireOptions): Promise<never> | undefined {
-    const { signal, timeout, priority } = o;
+  #refuse({ timeout, priority, signal }: AcquireOptions): Promise<never> {
     try {
       if (timeout !== undefined) assertOption("timeout", timeout);
-      if (priority !== undefined && !Object.hasOwn(LEVELS, priority)) {
-        const known = Object.keys(LEVELS).join(", ");
-        throw new TypeError(
-          `Cannot use priority: it must be one of ${known}, current value is ${priority}`,
-        );
-      }
+      if (priority !== undefined) assertOption("priority", priority);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (signal === undefined || !signal.aborted) return undefined;
     this.#report.aborted++;
     this.#report.tell("aborted", 0);
-    return Promise.reject(signal.reason);
+    return Promise.reject(signal!.reason);
   }
 
-  #wait(o: AcquireOptions | undefined): Promise<Lease<T>> {
+  wait(o: AcquireOptions | undefined): Promise<Lease<T>> {
     const queue = this.#queue;
     if (queue.size >= this.#queueLimit) {
       const refusal = this.#full();
@@ -179,7 +181,7 @@ export class Core<T> implements Home<T> {
   /** The next slot that may be lent at once. May start the check of one that may not. */
   #take(): Slot<T> | undefined {
     const slot = this.#fifo ? this.idle.shift() : this.idle.pop();
-    if (slot === undefined || this.#plain && (!this.#judged || this.isUsable(slot))) return slot;
+    if (slot === undefined || this.#plain && this.isUsable(slot)) return slot;
     return this.#examine(slot);
   }
 
@@ -201,7 +203,10 @@ export class Core<T> implements Home<T> {
           return this.#freshest(now);
         }
       }
-      if (slot.state < MARK && this.isUsable(slot)) return slot;
+      if (slot.state < MARK && this.isUsable(slot)) {
+        if (this.#shared) this.#rest(slot, 1);
+        return slot;
+      }
       this.#settle(slot);
     }
     return undefined;
@@ -239,9 +244,10 @@ export class Core<T> implements Home<T> {
     this.#rest(slot);
   }
 
-  #hasRoom(slot: Slot<T>): boolean {
-    if (slot.state >= MARK || slot.uses >= this.#maxUses) return false;
-    return leasesOf(slot) < this.#capacity(slot);
+  /** Whether a shared slot can carry one more lease than `more`. */
+  #hasRoom(slot: Slot<T>, more = 0): boolean {
+    if (slot.state >= MARK || slot.uses + more >= this.#maxUses) return false;
+    return leasesOf(slot) + more < this.#capacity(slot);
   }
 
   #capacity(slot: Slot<T>): number {
@@ -255,10 +261,11 @@ export class Core<T> implements Home<T> {
     }
   }
 
-  #rest(slot: Slot<T>): void {
+  /** To the idle ones; a shared slot only if it can carry one more lease than `more`. */
+  #rest(slot: Slot<T>, more = 0): void {
     if (this.#shared) {
       const shared = slot as SharedSlot<T>;
-      if (shared.queued || !this.#hasRoom(slot)) return;
+      if (shared.queued || !this.#hasRoom(slot, more)) return;
       shared.queued = true;
     }
     this.idle.push(slot);
@@ -267,23 +274,26 @@ export class Core<T> implements Home<T> {
   // Taking back
 
   giveBack(slot: Slot<T>): void {
-    const fit = slot.state === 1 && slot.uses < this.#maxUses &&
-      (!this.#judged || this.isUsable(slot));
-    if (!fit || !this.#plain) {
-      slot.state--;
-      this.#leases--;
-      if (this.timed) slot.since = this.time.now();
-      if (fit && slot.state === 0) this.#offer(slot);
-      else this.#settle(slot);
-    } else if (this.#queue.size > 0) {
-      slot.uses++; // from hand to hand, it counts as lent all the time
-      const waiter = this.#queue.next();
-      this.#queue.settle(waiter, slot.lease = new Lease<T>(slot));
-    } else {
+    if (this.#simple && slot.state === 1 && this.#queue.size === 0) {
       slot.state = 0;
       this.#leases--;
       this.idle.push(slot);
+    } else this.takeBack(slot);
+  }
+
+  takeBack(slot: Slot<T>): void {
+    const fit = slot.state === 1 && slot.uses < this.#maxUses && this.isUsable(slot);
+    if (fit && this.#plain && this.#queue.size > 0) {
+      slot.uses++; // from hand to hand, it counts as lent all the time
+      const waiter = this.#queue.next();
+      this.#queue.settle(waiter, slot.lease = new Lease<T>(slot));
+      return;
     }
+    slot.state--;
+    this.#leases--;
+    if (this.timed) slot.since = this.time.now();
+    if (fit) this.#offer(slot);
+    else this.#settle(slot);
   }
 
   giveUp(slot: Slot<T>, reason: DestroyReason): void {
@@ -319,10 +329,9 @@ export class Core<T> implements Home<T> {
 
   /** Asks the factory; a slot that is not usable, or no longer to be lent, is marked afterwards. */
   isUsable(slot: Slot<T>): boolean {
+    if (!this.#judged) return slot.state < MARK;
     try {
-      if (this.#factory.usable !== undefined && !this.#factory.usable(slot.resource)) {
-        mark(slot, "unusable");
-      }
+      if (!this.#factory.usable!(slot.resource)) mark(slot, "unusable");
     } catch (error) {
       this.#report.fail(error, "usable");
       mark(slot, "unusable");
@@ -637,6 +646,7 @@ export class Core<T> implements Home<T> {
     this.timed = !this.sweeper.running || this.#factory.check !== undefined;
     this.#plain = !this.timed && !this.#tracked && !this.#observed && this.#quota === undefined;
     this.#judged = this.#factory.usable !== undefined;
+    this.#simple = this.#plain && !this.#judged && !this.#fifo && o.maxUses === Infinity;
   }
 
   maintain(on: boolean): void {

@@ -20,6 +20,8 @@ class Owned<T> implements LeaseSource<T> {
   }
 }
 
+const ended = (): TypeError => new TypeError("Cannot use the resource: its lease has ended");
+
 /**
  * The right to use one resource until it is given back. Every way to end it may be called again and
  * then does nothing.
@@ -50,7 +52,8 @@ export class Lease<T> implements Disposable, AsyncDisposable {
    * @throws {TypeError} once the lease has ended
    */
   get value(): T {
-    return this.#open().resource;
+    if (this.#source === null) throw ended();
+    return this.#source.resource;
   }
 
   /** Gives the resource back. */
@@ -76,7 +79,8 @@ export class Lease<T> implements Disposable, AsyncDisposable {
    * @throws {TypeError} once the lease has ended, or while others share the resource
    */
   detach(): T {
-    const resource = this.#open().detach();
+    if (this.#source === null) throw ended();
+    const resource = this.#source.detach();
     this.#source = new Owned(resource);
     return resource;
   }
@@ -90,10 +94,5 @@ export class Lease<T> implements Disposable, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.release();
     return Promise.resolve();
-  }
-
-  #open(): LeaseSource<T> {
-    if (this.#source === null) throw new TypeError("Cannot use the resource: its lease has ended");
-    return this.#source;
   }
 }

@@ -203,6 +203,7 @@ export const isDuration = (name: string): boolean => Object.hasOwn(DURATIONS, na
 const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
   order: ["lifo", "fifo"],
   maintenance: [true, false],
+  priority: ["critical", "high", "normal", "low"],
 };
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 const LEAST = 16;
 
-/** A queue and a stack in one ring that grows as needed. */
+/** A queue in a ring that grows as needed. */
 export class Ring<T> {
   // Without holes, so that all rings look alike to the engine.
   #items: (T | undefined)[] = Array.from({ length: LEAST });
@@ -19,16 +19,6 @@ export class Ring<T> {
     this.#rebuild(this.#items.slice(this.#head).concat(this.#items.slice(0, this.#head)));
   }
 
-  /** Takes the newest one. */
-  pop(): T | undefined {
-    if (this.#tail === this.#head) return undefined;
-    const at = (this.#tail - 1) & this.#mask;
-    this.#tail = at;
-    const item = this.#items[at];
-    this.#items[at] = undefined;
-    return item;
-  }
-
   /** Takes the oldest one. */
   shift(): T | undefined {
     const at = this.#head;
@@ -44,14 +34,14 @@ export class Ring<T> {
     return i < this.length ? this.#items[(this.#head + i) & this.#mask] : undefined;
   }
 
-  /** All, oldest first. */
-  toArray(): T[] {
-    return Array.from({ length: this.length }, (_, i) => this.at(i) as T);
-  }
-
-  /** Keeps what `keep` accepts. */
+  /** Keeps, oldest first, what `keep` accepts; `keep` must not touch the ring. */
   filter(keep: (item: T) => boolean): void {
-    this.#rebuild(this.toArray().filter(keep));
+    const kept: T[] = [];
+    for (let i = 0; i < this.length; i++) {
+      const item = this.at(i)!;
+      if (keep(item)) kept.push(item);
+    }
+    this.#rebuild(kept);
   }
 
   /** Leaves room for as many again. */
