@@ -196,6 +196,15 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       list: ["new", "update", "destroy"].map((name, i) => ({ name, value: i + 1 })),
     };
   },
+  // linux/mptcp_pm.h: struct in_addr and struct in6_addr.
+  mptcp_pm(spec) {
+    for (const { attributes } of spec["attribute-sets"]) {
+      for (const a of attributes) {
+        if (/addr4$/.test(a.name)) a["display-hint"] = "ipv4";
+        if (/addr6$/.test(a.name)) a["display-hint"] = "ipv6";
+      }
+    }
+  },
   // linux/openvswitch.h: struct ovs_action_add_mpls packs the type and the flags into one word.
   ovs_flow(spec) {
     struct(spec, "ovs-action-add-mpls", [

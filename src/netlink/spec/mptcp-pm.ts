@@ -32,9 +32,9 @@ export interface Address extends View {
   /** `MPTCP_PM_ADDR_ATTR_ID`, u8. */
   readonly id?: number;
   /** `MPTCP_PM_ADDR_ATTR_ADDR4`, u32, big-endian. */
-  readonly addr4?: number;
+  readonly addr4?: string;
   /** `MPTCP_PM_ADDR_ATTR_ADDR6`, binary. */
-  readonly addr6?: Uint8Array;
+  readonly addr6?: string;
   /** `MPTCP_PM_ADDR_ATTR_PORT`, u16. */
   readonly port?: number;
   /** `MPTCP_PM_ADDR_ATTR_FLAGS`, u32. */
@@ -100,13 +100,13 @@ export interface EventAttr extends View {
   /** `MPTCP_ATTR_REM_ID`, u8. */
   readonly remId?: number;
   /** `MPTCP_ATTR_SADDR4`, u32, big-endian. */
-  readonly saddr4?: number;
+  readonly saddr4?: string;
   /** `MPTCP_ATTR_SADDR6`, binary. */
-  readonly saddr6?: Uint8Array;
+  readonly saddr6?: string;
   /** `MPTCP_ATTR_DADDR4`, u32, big-endian. */
-  readonly daddr4?: number;
+  readonly daddr4?: string;
   /** `MPTCP_ATTR_DADDR6`, binary. */
-  readonly daddr6?: Uint8Array;
+  readonly daddr6?: string;
   /** `MPTCP_ATTR_SPORT`, u16, big-endian. */
   readonly sport?: number;
   /** `MPTCP_ATTR_DPORT`, u16, big-endian. */
@@ -247,8 +247,8 @@ export const spec = {
     address: {
       family: { id: 1, type: "u16" },
       id: { id: 2, type: "u8" },
-      addr4: { id: 3, type: "u32", big: true },
-      addr6: { id: 4, type: "binary" },
+      addr4: { id: 3, type: "u32", big: true, hint: "ipv4" },
+      addr6: { id: 4, type: "binary", hint: "ipv6" },
       port: { id: 5, type: "u16" },
       flags: { id: 6, type: "u32" },
       ifIdx: { id: 7, type: "s32" },
@@ -282,10 +282,10 @@ export const spec = {
       family: { id: 2, type: "u16" },
       locId: { id: 3, type: "u8" },
       remId: { id: 4, type: "u8" },
-      saddr4: { id: 5, type: "u32", big: true },
-      saddr6: { id: 6, type: "binary" },
-      daddr4: { id: 7, type: "u32", big: true },
-      daddr6: { id: 8, type: "binary" },
+      saddr4: { id: 5, type: "u32", big: true, hint: "ipv4" },
+      saddr6: { id: 6, type: "binary", hint: "ipv6" },
+      daddr4: { id: 7, type: "u32", big: true, hint: "ipv4" },
+      daddr6: { id: 8, type: "binary", hint: "ipv6" },
       sport: { id: 9, type: "u16", big: true },
       dport: { id: 10, type: "u16", big: true },
       backup: { id: 11, type: "u8" },
