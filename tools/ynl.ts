@@ -10,7 +10,8 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { emit, HEADER } from "./ynl_emit.ts";
-import { camel, readModel } from "./ynl_model.ts";
+import { camel, type Model, readModel } from "./ynl_model.ts";
+import { byRule } from "./ynl_headers.ts";
 
 const module = (file: string) => `${file.replaceAll("_", "-")}.ts`;
 
@@ -18,9 +19,8 @@ const module = (file: string) => `${file.replaceAll("_", "-")}.ts`;
 export function generate(folder: string): Map<string, string> {
   const out = new Map<string, string>();
   let types = "", loaders = "", exports = "";
-  for (const entry of readdirSync(folder).filter((f) => f.endsWith(".yaml")).sort()) {
-    const file = entry.slice(0, -".yaml".length);
-    const model = readModel(file, readFileSync(`${folder}/${entry}`, "utf8"));
+  for (const model of models(folder)) {
+    const { file } = model;
     const name = JSON.stringify(model.family.name);
     out.set(module(file), emit(model));
     types += `  /** ${module(file)} */\n`;
@@ -51,6 +51,37 @@ ${loaders}};
   return out;
 }
 
+/** tools/ynl_names.ts: the C names that the definitions leave out. */
+export function generateNames(folder: string): string {
+  const out = models(folder).map((m) => `  ${JSON.stringify(m.family.name)}: {\n${named(m)}  },\n`);
+  return `${HEADER}/** What the uapi headers call what the definitions name otherwise. */
+
+import type { Names } from "./ynl_headers.ts";
+
+/** By family. */
+export const names: Readonly<Record<string, Names>> = {
+${out.join("")}};
+`;
+}
+
+function models(folder: string): Model[] {
+  const entries = readdirSync(folder).filter((f) => f.endsWith(".yaml")).sort();
+  return entries.map((entry) =>
+    readModel(entry.slice(0, -".yaml".length), readFileSync(`${folder}/${entry}`, "utf8"))
+  );
+}
+
+function named({ file, header, prefixes, cNames }: Model): string {
+  const others = [...cNames].filter(([key, name]) =>
+    byRule(Object.fromEntries(prefixes), key) !== name
+  );
+  const table = (entries: Iterable<[string, string]>) =>
+    [...entries].map(([k, v]) => `      ${JSON.stringify(k)}: ${JSON.stringify(v)},\n`).join("");
+  return `    file: ${JSON.stringify(file)},\n` +
+    (header ? `    header: ${JSON.stringify(header)},\n` : "") +
+    `    prefixes: {\n${table(prefixes)}    },\n    others: {\n${table(others)}    },\n`;
+}
+
 if (import.meta.main) {
   const folder = process.env.YNL_SPECS;
   if (!folder) throw new Error("Cannot generate: YNL_SPECS must name a folder of specifications");
@@ -60,5 +91,6 @@ if (import.meta.main) {
     if (!files.has(old)) rmSync(new URL(old, target));
   }
   for (const [name, text] of files) writeFileSync(new URL(name, target), text);
-  console.log(`${files.size} files written`);
+  writeFileSync(new URL("ynl_names.ts", import.meta.url), generateNames(folder));
+  console.log(`${files.size + 1} files written`);
 }

@@ -25,6 +25,8 @@ export interface Model {
   docs: Map<string, string>;
   /** The C name of each "set.attribute", "enum:entry" and "operation". */
   cNames: Map<string, string>;
+  /** What the C names of a set's attributes, an enum's entries and, under "", the operations start with. */
+  prefixes: Map<string, string>;
   /** The header that defines the C names, if the specification tells. */
   header?: string;
   /** Attributes that an operation's request or reply carries, by "operation.do.request". */
@@ -51,6 +53,7 @@ export function readModel(file: string, text: string): Model {
     doc: clean(spec.doc),
     docs: new Map(),
     cNames: new Map(),
+    prefixes: new Map(),
     lists: new Map(),
     header: spec["uapi-header"],
   } as unknown as Model;
@@ -68,6 +71,7 @@ export function readModel(file: string, text: string): Model {
     else {
       enums[d.name] = enumeration(d);
       const prefix = d["name-prefix"] ?? `${spec.name}-${d.name}-`;
+      model.prefixes.set(`${d.name}:`, upper(prefix));
       for (const entry of Object.keys(enums[d.name].entries)) {
         model.cNames.set(`${d.name}:${entry}`, upper(prefix + entry));
       }
@@ -162,6 +166,7 @@ function attributes(
     numbered(bySet.get(set["subset-of"]));
   const prefix = (bySet.get(set["subset-of"]) ?? set)["name-prefix"] ??
     `${spec.name}-a-${set["subset-of"] ?? set.name}-`;
+  model.prefixes.set(`${set.name}.`, upper(prefix));
   for (const own of parent ? set.attributes : numbered(set)) {
     const a = parent ? { ...parent.find((p: Yaml) => p.name === own.name), ...own } : own;
     if (a.type === "unused") continue;
@@ -232,6 +237,7 @@ function operations(spec: Yaml, model: Model): Record<string, OperationSpec> {
     });
     model.docs.set(op.name, clean(op.doc));
     const prefix = spec.operations["name-prefix"] ?? `${spec.name}-cmd-`;
+    model.prefixes.set("", upper(prefix));
     model.cNames.set(op.name, upper(prefix + op.name));
     if (!directional) request = reply = request + 1;
     else if (modes.length > 0) {
