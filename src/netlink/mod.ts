@@ -102,6 +102,7 @@ export type { NewRoute, RouteFilter, RouteLookup, RouteRef, Routes } from "./rou
 export type { Range, Rule, RuleAction } from "./route/rule.ts";
 export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
+export * from "./plan/mod.ts";
 export { RouteConnection } from "./route_connection.ts";
 export type { Families } from "./spec/mod.ts";
 export {

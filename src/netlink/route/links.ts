@@ -48,7 +48,7 @@ export interface LinkSettings {
 
 /** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
 export interface VethPeer
-  extends Omit<LinkSettings, "master" | "data" | "up" | "bridgePort" | "bondPort"> {
+  extends Omit<LinkSettings, "master" | "data" | "up" | "alias" | "bridgePort" | "bondPort"> {
   /**
    * Its name.
    *
@@ -154,10 +154,12 @@ export class Links {
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
-    const { bridgePort, bondPort, ...rest } = link as AnyLink;
+    const { bridgePort, bondPort, alias, ...rest } = link as AnyLink;
     await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
-    // A port's options are its master's to take, which it must have by then.
-    if (bridgePort ?? bondPort) await this.set(link.name, { bridgePort, bondPort }, options);
+    // The kernel takes these of links that are there, and drops them in silence otherwise.
+    if (bridgePort ?? bondPort ?? alias) {
+      await this.set(link.name, { bridgePort, bondPort, alias }, options);
+    }
   }
 
   /**

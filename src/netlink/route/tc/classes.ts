@@ -163,6 +163,11 @@ export function classValues(kind: string, options: object, raw?: Values): Values
   return codec === undefined ? raw : { ...codec.write(options), ...raw };
 }
 
+/** @internal The options that attributes carry; undefined for a kind that has no table here. */
+export function classOptions(kind: string, values: Values): object | undefined {
+  return Object.hasOwn(kinds, kind) ? kinds[kind as keyof ClassOptions].read(values) : undefined;
+}
+
 /** A class. */
 export class TrafficClass extends TcObject {
   /** Its handle. */
@@ -183,10 +188,7 @@ export class TrafficClass extends TcObject {
 
   /** Its options in plain units; undefined for a kind that has no table here. */
   get options(): object | undefined {
-    const { kind, values } = this;
-    return Object.hasOwn(kinds, kind)
-      ? kinds[kind as keyof ClassOptions].read(values ?? {})
-      : undefined;
+    return classOptions(this.kind, this.values ?? {});
   }
 
   /** A plain copy, which holds no datagram in memory. */

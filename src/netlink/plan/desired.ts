@@ -1,0 +1,150 @@
+/** What a machine shall look like: plain data, as JSON or YAML could hold it. */
+
+import type { Handle, Parent } from "../route/tc/handle.ts";
+import type { NewAddress } from "../route/addresses.ts";
+import type { NewFdbEntry } from "../route/fdb.ts";
+import type { LinkSettings, NewLink } from "../route/links.ts";
+import type { NewNeighbour } from "../route/neighbours.ts";
+import type { NewNexthop } from "../route/nexthops.ts";
+import type { NewRoute } from "../route/routes.ts";
+import type { NewRule } from "../route/rules.ts";
+import type { NewClass } from "../route/tc/classes.ts";
+import type { NewFilter } from "../route/tc/filters.ts";
+import type { NewQdisc } from "../route/tc/qdiscs.ts";
+
+/** A type without some properties, each member of a union by itself. */
+export type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
+
+/** Links are named by name: an index does not survive a link that is made anew. */
+export type Named<T> = Without<T, "link"> & {
+  /** The link, by name. */
+  link: string;
+};
+
+/**
+ * A link: with a kind one that is created where it is missing, without one a link that is there, or
+ * that is the other end of a declared pair.
+ */
+export type DesiredLink =
+  & (
+    | Without<NewLink, "netns" | "data">
+    | (Omit<LinkSettings, "netns" | "data"> & { name: string; kind?: undefined })
+  )
+  & {
+    /** All its further names. */
+    altNames?: readonly string[];
+  };
+
+/** An address of a link. */
+export type DesiredAddress = Named<Without<NewAddress, "replace">>;
+/** A route. */
+export type DesiredRoute = Omit<NewRoute, "link" | "replace"> & {
+  /** The link, by name. */
+  link?: string;
+};
+/** A rule; its priority and selectors identify it. */
+export type DesiredRule = NewRule & {
+  /** Rules are tried in the order of their priorities, lowest first. */
+  priority: number;
+};
+/** A nexthop object; its id identifies it. */
+export type DesiredNexthop = Omit<NewNexthop, "link"> & {
+  /** Its id. */
+  id: number;
+  /** The link, by name. */
+  link?: string;
+};
+/** A neighbour. */
+export type DesiredNeighbour = Named<NewNeighbour>;
+/** An entry of a forwarding table. */
+export type DesiredFdbEntry = Named<NewFdbEntry>;
+/** A queueing discipline; its link and parent identify it. */
+export type DesiredQdisc = Without<NewQdisc, "link" | "data"> & {
+  /** The link, by name. */
+  link: string;
+};
+/** A class; its link and handle identify it. */
+export type DesiredClass = Without<NewClass, "link" | "data"> & {
+  /** The link, by name. */
+  link: string;
+  /** Its handle. */
+  handle: Handle;
+};
+/** A filter; its link, parent, chain and priority identify it. */
+export type DesiredFilter = Without<NewFilter, "link" | "data" | "handle"> & {
+  /** The link, by name. */
+  link: string;
+  /** Where it hangs; not "root". */
+  parent: Parent;
+  /** Filters are tried in the order of their priorities, lowest first. */
+  priority: number;
+};
+
+/** Routes that are deleted unless they are declared. */
+export interface RouteScope {
+  /**
+   * Number of the table.
+   *
+   * @default 254, the main one
+   */
+  table?: number;
+  /** Only those of this IP version. */
+  family?: 4 | 6;
+  /** Only those out of this link. */
+  link?: string;
+  /**
+   * Only those made by this.
+   *
+   * @default all but "kernel" and "ra"
+   */
+  protocol?: string | number;
+}
+
+/**
+ * What is deleted unless it is declared. Names of links may end in "*". What the kernel made by
+ * itself stays: loopback, link-local addresses, the routes of addresses, default queueing disciplines.
+ */
+export interface Prune {
+  /** Links of these names. */
+  links?: readonly string[];
+  /** Addresses of these links. */
+  addresses?: readonly string[];
+  /** Permanent neighbours of these links. */
+  neighbours?: readonly string[];
+  /** Static forwarding entries of these links. */
+  fdb?: readonly string[];
+  /** Nexthops with ids from the first to the last. */
+  nexthops?: readonly [first: number, last: number];
+  /** Routes. */
+  routes?: readonly RouteScope[];
+  /** Rules with priorities from the first to the last. */
+  rules?: readonly [first: number, last: number];
+  /** Queueing disciplines of these links, with their classes and filters. */
+  qdiscs?: readonly string[];
+}
+
+/** What a machine shall look like. What is not declared is left alone. */
+export interface Desired {
+  /** Links. */
+  links?: readonly DesiredLink[];
+  /** Addresses. */
+  addresses?: readonly DesiredAddress[];
+  /** Neighbours. */
+  neighbours?: readonly DesiredNeighbour[];
+  /** Entries of forwarding tables. */
+  fdb?: readonly DesiredFdbEntry[];
+  /** Nexthop objects. */
+  nexthops?: readonly DesiredNexthop[];
+  /** Routes. */
+  routes?: readonly DesiredRoute[];
+  /** Rules. */
+  rules?: readonly DesiredRule[];
+  /** Queueing disciplines. */
+  qdiscs?: readonly DesiredQdisc[];
+  /** Classes. */
+  classes?: readonly DesiredClass[];
+  /** Filters. */
+  filters?: readonly DesiredFilter[];
+  /** What is deleted unless it is declared. */
+  prune?: Prune;
+}

@@ -1,0 +1,167 @@
+/** Links of a plan. */
+
+import { bad, linkName, mac } from "../route/input.ts";
+import { kindData, kindOptionNames } from "../route/link_kinds.ts";
+import type { Link } from "../route/link.ts";
+import type { LinkChanges, NewLink } from "../route/links.ts";
+import { alike, type Context, type Item, matches, type Section, tidy, unlike } from "./section.ts";
+
+const SETTINGS = [
+  "mtu",
+  "address",
+  "up",
+  "master",
+  "alias",
+  "txQueueLength",
+  "promiscuous",
+  "allMulticast",
+  "arp",
+  "group",
+];
+const AT_CREATION = ["name", "kind", "peer"];
+
+/** What of a kind can be changed while it lives; all of it where nothing is said. */
+const CHANGEABLE: { readonly [kind: string]: readonly string[] } = {
+  vlan: ["reorderHeader", "gvrp", "looseBinding", "mvrp", "bridgeBinding"],
+  vxlan: ["link", "local", "remote", "ttl", "tos", "learning", "ageing", "localBypass"],
+  macvlan: ["mode", "noPromiscuous", "broadcastQueueLength"],
+  macvtap: ["mode", "noPromiscuous", "broadcastQueueLength"],
+  ipvlan: ["mode", "isolation"],
+  ipvtap: ["mode", "isolation"],
+  vrf: [],
+  geneve: ["remote", "ttl", "tos", "flowLabel", "dontFragment"],
+  netkit: ["policy", "peerPolicy"],
+  xfrm: [],
+  hsr: [],
+};
+
+/** A link as it would be declared. */
+export function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
+  const named = (options: Record<string, unknown> | undefined) =>
+    options && Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [
+        name,
+        LINK_OPTIONS.has(name) && typeof value === "number" ? nameOf(value) : value,
+      ]),
+    );
+  const { name, kind, mtu, address, up, alias, txQueueLength, group } = link;
+  const { promiscuous, allMulticast, arp, parent } = link;
+  return tidy({
+    link: parent === undefined ? undefined : nameOf(parent),
+    ...named(link.options),
+    name,
+    kind,
+    mtu,
+    address,
+    up,
+    alias,
+    txQueueLength,
+    group,
+    promiscuous,
+    allMulticast,
+    arp,
+    master: nameOf(link.master) ?? null,
+    altNames: [...link.altNames].sort(),
+    bridgePort: named(link.bridgePort),
+    bondPort: named(link.bondPort),
+  });
+}
+
+const LINK_OPTIONS = new Set([
+  "link",
+  "primary",
+  "activePort",
+  "port1",
+  "port2",
+  "interlink",
+  "backupPort",
+]);
+
+/** The section. */
+export const links: Section = {
+  name: "links",
+  object: "link",
+  normal(item) {
+    linkName("name", item.name as string);
+    const { kind, address, altNames } = item;
+    if (kind !== undefined && typeof kind !== "string") throw bad("kind", "a name", kind);
+    const options = kindOptionNames(kind ?? "");
+    const known = [...SETTINGS, ...AT_CREATION, "altNames", "bridgePort", "bondPort", ...options];
+    for (const name of Object.keys(item)) {
+      if (item[name] !== undefined && !known.includes(name)) {
+        throw new TypeError(
+          `Cannot plan link ${item.name}: ${name} is no option of ${kind ?? "a link without kind"}`,
+        );
+      }
+    }
+    if (kind !== undefined) kindData(kind, item, true);
+    return tidy({
+      ...item,
+      address: address === undefined ? undefined : mac("address", address as string).toLowerCase(),
+      altNames: altNames === undefined ? undefined : [...altNames as string[]].sort(),
+    });
+  },
+  key: (item) => String(item.name),
+  read: ({ links, nameOf }) => Promise.resolve(links.map((link) => describeLink(link, nameOf))),
+  differs(declared, current) {
+    const kind = declared.kind as string | undefined;
+    const out = unlike(declared, current, [
+      ...SETTINGS,
+      "altNames",
+      ...kindOptionNames(kind ?? ""),
+    ]);
+    if (declared.alias === "" && current.alias === undefined) out.splice(out.indexOf("alias"), 1);
+    if (kind !== undefined && kind !== current.kind) out.unshift("kind");
+    for (const port of ["bridgePort", "bondPort"]) {
+      const wanted = declared[port] as Item | undefined, is = (current[port] ?? {}) as Item;
+      if (wanted && Object.keys(wanted).some((name) => !alike(wanted[name], is[name]))) {
+        out.push(port);
+      }
+    }
+    return out;
+  },
+  inPlace(declared, differences) {
+    if (differences.includes("kind")) return false;
+    const kind = (declared.kind as string | undefined) ?? "", changeable = CHANGEABLE[kind];
+    const options = kindOptionNames(kind);
+    return differences.every((name) =>
+      !options.includes(name) || changeable === undefined || changeable.includes(name)
+    );
+  },
+  async create({ nl, options }, item) {
+    const { altNames, ...link } = item;
+    await nl.links.add(link as unknown as NewLink, options);
+    if (altNames) await nl.links.addAltNames(item.name as string, altNames as string[], options);
+  },
+  async set({ nl, options }, item, current, differences) {
+    const name = item.name as string, changes: Record<string, unknown> = {};
+    for (const difference of differences) changes[difference] = item[difference];
+    delete changes.altNames;
+    if (differences.some((d) => kindOptionNames(String(item.kind)).includes(d))) {
+      changes.kind = item.kind;
+    }
+    if (Object.keys(changes).length > 0) await nl.links.set(name, changes as LinkChanges, options);
+    if (!differences.includes("altNames")) return;
+    const wanted = item.altNames as string[], had = (current.altNames ?? []) as string[];
+    const gone = had.filter((n) => !wanted.includes(n)),
+      fresh = wanted.filter((n) => !had.includes(n));
+    if (gone.length > 0) await nl.links.deleteAltNames(name, gone, options);
+    if (fresh.length > 0) await nl.links.addAltNames(name, fresh, options);
+  },
+  async remove({ nl, options }, item) {
+    await nl.links.delete(item.name as string, options);
+  },
+  pruned: (item, prune) =>
+    item.kind !== undefined && item.name !== "lo" && matches(prune.links, item.name),
+  own: () => false,
+  rank: () => 0,
+};
+
+/** Names of the links that a declared link needs before it can be made. */
+export function linkNeeds(item: Item): string[] {
+  const out: unknown[] = [item.master];
+  for (const part of [item, item.bridgePort as Item ?? {}]) {
+    for (const name of LINK_OPTIONS) out.push(part[name]);
+  }
+  return out.filter((name): name is string => typeof name === "string");
+}

@@ -1,0 +1,61 @@
+/**
+ * Declarative configuration: `plan` says what differs, `apply` does it. What they need is loaded
+ * when they are called.
+ *
+ * @module
+ */
+
+import type { RequestOptions } from "../exchange.ts";
+import type { RouteConnection } from "../route_connection.ts";
+import type { Desired } from "./desired.ts";
+import type { Change, Plan } from "./plan.ts";
+
+export type * from "./desired.ts";
+export type { Change, Plan } from "./plan.ts";
+
+/**
+ * Compares what a machine is with what it shall be. Only what is declared is looked at, and what
+ * `prune` names; nothing is changed.
+ *
+ * @throws {TypeError} for a declaration that no kernel would accept
+ *
+ * @example
+ * ```ts
+ * import { apply, plan, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const desired = {
+ *   links: [{ name: "br0", kind: "bridge", up: true, stp: false }],
+ *   addresses: [{ link: "br0", address: "10.0.0.1/24" }],
+ * };
+ * const changes = await plan(nl, desired);
+ * console.log(String(changes));
+ * await apply(nl, changes);
+ * console.log((await plan(nl, desired)).empty); // true
+ * ```
+ */
+export async function plan(
+  nl: RouteConnection,
+  desired: Desired,
+  options?: RequestOptions,
+): Promise<Plan> {
+  const { plan } = await import("./plan.ts");
+  return await plan(nl, desired, options);
+}
+
+/**
+ * Executes a plan. What the kernel takes along though the plan did not say so is made again:
+ * declared things by a further round, others from what they were. An apply that was interrupted is
+ * finished by the next plan and apply.
+ *
+ * @returns the changes that were made, those of further rounds among them
+ * @throws {NetlinkError} what the kernel refused; the changes before it are made
+ */
+export async function apply(
+  nl: RouteConnection,
+  changes: Plan,
+  options?: RequestOptions,
+): Promise<readonly Change[]> {
+  const { apply } = await import("./apply.ts");
+  return await apply(nl, changes, options);
+}

@@ -1,0 +1,275 @@
+/** The difference between what a machine is and what it shall be. */
+
+import type { RequestOptions } from "../exchange.ts";
+import type { LinkRef } from "../route/input.ts";
+import type { RouteConnection } from "../route_connection.ts";
+import { addresses, fdb, neighbours } from "./addressing.ts";
+import type { Desired } from "./desired.ts";
+import { linkNeeds, links } from "./links.ts";
+import { nexthops, routes, rules } from "./routing.ts";
+import type { Context, Item, Section } from "./section.ts";
+import { classes, filters, qdiscs } from "./traffic.ts";
+
+/** All sections. */
+export const SECTIONS: readonly Section[] = [
+  links,
+  addresses,
+  neighbours,
+  fdb,
+  nexthops,
+  routes,
+  rules,
+  qdiscs,
+  classes,
+  filters,
+];
+
+/** One step from what is to what shall be. */
+export interface Change {
+  /** "replace" deletes and creates, where the kernel cannot change in place. */
+  readonly action: "create" | "set" | "replace" | "delete";
+  /** The sort of object. */
+  readonly object: string;
+  /** Which one, in words. */
+  readonly key: string;
+  /** It as it is; undefined if it is created. */
+  readonly before?: Readonly<Record<string, unknown>>;
+  /** It as it shall be; undefined if it is deleted. */
+  readonly after?: Readonly<Record<string, unknown>>;
+  /** The properties that differ, of one that is set or replaced. */
+  readonly differences: readonly string[];
+}
+
+const SIGNS = { create: "+", set: "~", replace: "±", delete: "-" };
+
+/** What {@linkcode plan} found, in the order in which {@linkcode apply} does it. */
+export class Plan {
+  /** The changes; none if everything is as it shall be. */
+  readonly changes: readonly Change[];
+  /** What was asked for. */
+  readonly desired: Desired;
+
+  /** @internal */
+  constructor(desired: Desired, changes: readonly Change[]) {
+    this.desired = desired;
+    this.changes = changes;
+  }
+
+  /** Whether everything is as it shall be. */
+  get empty(): boolean {
+    return this.changes.length === 0;
+  }
+
+  /** A line for each change: "+ address eth0 10.0.0.1/24". */
+  toString(): string {
+    return this.changes.map(({ action, object, key, before, after, differences }) => {
+      const line = `${SIGNS[action]} ${object} ${key}`;
+      if (differences.length === 0) return line;
+      const parts = differences.map((name) =>
+        `${name} ${shown(before?.[name], after?.[name])} → ${shown(after?.[name])}`
+      );
+      return `${line}: ${parts.join(", ")}`;
+    }).join("\n");
+  }
+
+  /** The changes as plain data. */
+  toJSON(): readonly Change[] {
+    return this.changes;
+  }
+}
+
+/** A value as JSON; of an object, what the other side says something about. */
+function shown(value: unknown, other: unknown = value): string {
+  const isObject = (v: unknown): v is Item => typeof v === "object" && v !== null;
+  const part = isObject(value) && isObject(other) && !Array.isArray(value)
+    ? Object.fromEntries(Object.keys(other).map((name) => [name, value[name]]))
+    : value;
+  return JSON.stringify(part) ?? "unset";
+}
+
+/** @internal Reads the links, which all sections need. */
+export async function contextOf(
+  nl: RouteConnection,
+  desired: Desired,
+  options?: RequestOptions,
+): Promise<Context> {
+  const all = await nl.links.list(options).toArray();
+  const names = new Map(all.map((link) => [link.index, link.name]));
+  const nameOf = (ref: LinkRef | undefined) =>
+    typeof ref === "number" ? names.get(ref) ?? (ref === 0 ? undefined : `#${ref}`) : ref;
+  return { nl, desired, links: all, options, nameOf };
+}
+
+/** The changes between the kernel and a declaration. */
+export async function plan(
+  nl: RouteConnection,
+  desired: Desired,
+  options?: RequestOptions,
+): Promise<Plan> {
+  const { prune = {} } = desired;
+  const wanted = new Map(SECTIONS.map((section) => [section, declared(section, desired)]));
+  const context = await contextOf(nl, desired, options);
+  const changes: { section: Section; change: Change; order: number }[] = [];
+  const lost = new Set<string>();
+  for (const section of SECTIONS) {
+    const items = wanted.get(section)!;
+    const scope = ["classes", "filters"].includes(section.name) ? "qdiscs" : section.name;
+    if (items.size === 0 && !(scope in prune)) continue;
+    const current = new Map<string, Item>();
+    for (const item of await section.read(context)) {
+      const gone = section !== links && lost.has(String(item.link));
+      // Of several alike, the first is the one that counts.
+      if (!gone && !current.has(section.key(item))) current.set(section.key(item), item);
+    }
+    const add = (change: Change) =>
+      changes.push({ section, change, order: section.rank(change.after ?? change.before!) });
+    for (const [key, item] of current) {
+      if (items.has(key) || !section.pruned(item, prune)) continue;
+      if (section === links) lost.add(key);
+      add({ action: "delete", object: section.object, key, before: item, differences: [] });
+    }
+    for (const [key, item] of items) {
+      const is = current.get(key);
+      if (is === undefined) {
+        add({ action: "create", object: section.object, key, after: item, differences: [] });
+        continue;
+      }
+      const differences = section.differs(item, is);
+      if (differences.length === 0) continue;
+      const inPlace = section.inPlace(item, differences, is);
+      if (section === links && !inPlace) lost.add(key);
+      const action = inPlace ? "set" : "replace";
+      add({ action, object: section.object, key, before: is, after: item, differences });
+    }
+    if (section === links) {
+      const mended = mendLinks(context, items, lost, changes.map(({ change }) => change));
+      changes.splice(0, changes.length, ...mended.map((change) => ({ section, change, order: 0 })));
+    }
+  }
+  return new Plan(desired, inOrder(changes));
+}
+
+/** What is declared in a section, by key. */
+function declared(section: Section, desired: Desired): Map<string, Item> {
+  const out = new Map<string, Item>();
+  for (const entry of desired[section.name] ?? []) {
+    const item = section.normal(entry as unknown as Item), key = section.key(item);
+    if (out.has(key)) {
+      throw new TypeError(`Cannot plan: ${section.object} ${key} is declared twice`);
+    }
+    out.set(key, item);
+  }
+  return out;
+}
+
+/**
+ * Links that a deleted link takes along are made again if they are declared; if they are not, they
+ * are none of the plan's business, and the plan is refused.
+ */
+function mendLinks(
+  { links: all, desired, nameOf }: Context,
+  items: Map<string, Item>,
+  lost: Set<string>,
+  changes: readonly Change[],
+): Change[] {
+  const causes = new Set(lost);
+  for (let before = -1; before !== lost.size;) {
+    before = lost.size;
+    for (const { name, kind, parent } of all) {
+      // Tunnels outlive the link that they use.
+      const below = STACKED.has(kind ?? "") ? nameOf(parent) : undefined;
+      if (below !== undefined && lost.has(below)) lost.add(name);
+    }
+  }
+  const peers = new Map<string, string>();
+  for (const item of items.values()) {
+    const peer = item.peer as { name?: string; netns?: unknown } | undefined;
+    if (peer?.name !== undefined && peer.netns === undefined) {
+      peers.set(peer.name, String(item.name));
+    }
+  }
+  const out = changes.filter(({ key }) => !lost.has(key) || causes.has(key)).map((change) => {
+    // The other end of a pair comes with it, or is there: it is only set.
+    const { key, action, after } = change;
+    if (action !== "create" || after!.kind !== undefined) return change;
+    if (!peers.has(key)) throw none(key);
+    return fresh(key, after!);
+  });
+  for (const name of lost) {
+    if (causes.has(name)) continue;
+    const item = items.get(name);
+    const pruned = desired.prune && links.pruned({ name, kind: "veth" }, desired.prune);
+    if (item === undefined && !peers.has(name) && !pruned) {
+      throw new TypeError(
+        `Cannot plan: ${
+          [...causes].join(", ")
+        } would take link ${name} along, which is not declared`,
+      );
+    }
+    if (item === undefined) continue;
+    out.push(
+      item.kind === undefined
+        ? fresh(name, item)
+        : { action: "create", object: "link", key: name, after: item, differences: [] },
+    );
+  }
+  return out;
+}
+
+const STACKED = new Set([
+  "veth",
+  "netkit",
+  "vlan",
+  "macvlan",
+  "macvtap",
+  "ipvlan",
+  "ipvtap",
+]);
+
+function fresh(key: string, after: Item): Change {
+  const differences = Object.keys(after).filter((name) => name !== "name");
+  return { action: "set", object: "link", key, before: {}, after, differences };
+}
+
+function none(name: string): TypeError {
+  return new TypeError(`Cannot plan link ${name}: there is none, and no kind says how to make it`);
+}
+
+/** Deletes first and from the top down, then what is made, from the bottom up. */
+function inOrder(changes: { section: Section; change: Change; order: number }[]): Change[] {
+  const linkOrder = sortedLinks(changes.map(({ change }) => change));
+  const weight = ({ section, change, order }: typeof changes[number]): number => {
+    if (section === links) {
+      return change.action === "delete" ? -1 : linkOrder.indexOf(change) / 1e6;
+    }
+    // An address goes after its successor came: the last one of a link takes routes along.
+    if (section === addresses) return change.action === "delete" ? order + 0.5 : order;
+    return change.action === "delete" ? -1 - order : order;
+  };
+  return changes.map((entry) => ({ entry, w: weight(entry) }))
+    .sort((a, b) => a.w - b.w).map(({ entry }) => entry.change);
+}
+
+/** Links after those that they need. */
+function sortedLinks(changes: readonly Change[]): Change[] {
+  const byName = new Map(
+    changes.filter((c) => c.object === "link" && c.after).map((c) => [c.key, c]),
+  );
+  const makers = new Map<string, string>();
+  for (const { after } of byName.values()) {
+    const peer = (after?.peer as { name?: string } | undefined)?.name;
+    if (peer !== undefined) makers.set(peer, String(after!.name));
+  }
+  const out: Change[] = [], seen = new Set<string>();
+  const visit = (name: string) => {
+    const change = byName.get(name);
+    if (change === undefined || seen.has(name)) return;
+    seen.add(name);
+    const maker = makers.get(name);
+    if (maker !== undefined) visit(maker);
+    for (const need of linkNeeds(change.after!)) visit(need);
+    out.push(change);
+  };
+  for (const name of byName.keys()) visit(name);
+  return out;
+}

@@ -1,0 +1,316 @@
+/** Nexthop objects, routes and rules of a plan. */
+
+import { bad, integer } from "../route/input.ts";
+import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
+import type { Encapsulation } from "../route/encapsulation.ts";
+import type { RouteHop } from "../route/route_details.ts";
+import type { DesiredNexthop, DesiredRoute, DesiredRule, RouteScope } from "./desired.ts";
+import {
+  alike,
+  canonicalIp,
+  canonicalPrefix,
+  type Context,
+  type Item,
+  type Section,
+  tidy,
+  unlike,
+} from "./section.ts";
+
+const KERNEL = ["kernel", "ra", "redirect"];
+const protocol = (item: Item) =>
+  item.protocol === undefined
+    ? undefined
+    : protocolName(protocolValue("protocol", item.protocol as string));
+
+/** Whether hops agree; a link that is not declared may be any. */
+function sameHop(wanted: Item, is: Item): boolean {
+  return alike(wanted.gateway, is.gateway) && alike(wanted.encapsulation, is.encapsulation) &&
+    (wanted.link === undefined || wanted.link === is.link) &&
+    Boolean(wanted.onlink) === Boolean(is.onlink) && (wanted.weight ?? 1) === (is.weight ?? 1);
+}
+
+function normalHop(hop: Item, path: string): Item {
+  const { gateway, encapsulation } = hop;
+  return tidy({
+    ...hop,
+    gateway: gateway === undefined ? undefined : canonicalIp(`${path}gateway`, gateway),
+    encapsulation: encapsulation && normalTunnel(encapsulation as Encapsulation),
+  });
+}
+
+function normalTunnel(encap: Encapsulation): Item {
+  const ip = (text: string | undefined) =>
+    text === undefined ? undefined : canonicalIp("encapsulation", text);
+  if (encap.type === "mpls") return tidy({ ...encap });
+  if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
+  return tidy({ ...encap, source: ip(encap.source), destination: ip(encap.destination) });
+}
+
+/** Nexthop objects. */
+export const nexthops: Section = {
+  name: "nexthops",
+  object: "nexthop",
+  normal(item) {
+    integer("id", item.id as number, 1, 0xffffffff);
+    const group = item.group as readonly { id: number; weight?: number }[] | undefined;
+    return tidy({
+      ...normalHop(item, ""),
+      protocol: protocol(item),
+      group: group?.map(({ id, weight = 1 }) => ({ id, weight })).sort((a, b) => a.id - b.id),
+    });
+  },
+  key: (item) => String(item.id),
+  async read({ nl, nameOf, options }) {
+    const all = await nl.nexthops.list(options).toArray();
+    return all.map((n) =>
+      tidy({
+        id: n.id,
+        family: n.family,
+        link: nameOf(n.link),
+        gateway: n.gateway,
+        blackhole: n.blackhole || undefined,
+        fdb: n.fdb || undefined,
+        onlink: n.flags.includes("onlink") || undefined,
+        encapsulation: n.encapsulation,
+        group: n.group?.sort((a, b) => a.id - b.id),
+        resilient: n.resilient,
+        protocol: n.protocol,
+      })
+    );
+  },
+  differs(declared, current) {
+    const out = unlike(declared, current, ["protocol", "family", "resilient"]);
+    if (!alike(declared.group, current.group)) out.push("group");
+    if (Boolean(declared.blackhole) !== Boolean(current.blackhole)) out.push("blackhole");
+    if (Boolean(declared.fdb) !== Boolean(current.fdb)) out.push("fdb");
+    if (!declared.group && !declared.blackhole && !sameHop(declared, current)) out.push("gateway");
+    return out;
+  },
+  inPlace: (declared, differences, current) =>
+    (declared.group === undefined) === (current.group === undefined) &&
+    Boolean(declared.resilient) === Boolean(current.resilient) &&
+    !differences.includes("fdb") && !differences.includes("family"),
+  create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
+  set: ({ nl, options }, item) => nl.nexthops.replace(item as unknown as DesiredNexthop, options),
+  remove: ({ nl, options }, item) => nl.nexthops.delete(item.id as number, options),
+  pruned: (item, { nexthops: range }) =>
+    range !== undefined && within(item.id as number, range) && nexthops.own(item),
+  own: (item) => !KERNEL.includes(item.protocol as string),
+  rank: (item) => item.group === undefined ? 3 : 4,
+};
+
+function within(value: number, [first, last]: readonly [number, number]): boolean {
+  return value >= first && value <= last;
+}
+
+const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
+
+function isV6(item: Item): boolean {
+  const text = item.destination === "default"
+    ? [item.gateway, item.source, item.from].find((t) => t !== undefined)
+    : item.destination;
+  return text === undefined ? item.family === 6 : String(text).includes(":");
+}
+
+const UNICAST = ["unicast", undefined];
+
+/** Routes. */
+export const routes: Section = {
+  name: "routes",
+  object: "route",
+  normal(item) {
+    const six = isV6(item);
+    const given = canonicalPrefix(
+      "destination",
+      item.destination === "default" ? (six ? "::/0" : "0.0.0.0/0") : item.destination,
+    );
+    const hops = item.nexthops as readonly RouteHop[] | undefined;
+    const from = item.from === undefined ? undefined : canonicalPrefix("from", item.from);
+    return tidy({
+      ...normalHop(item, ""),
+      destination: given.endsWith("/0") ? "default" : given,
+      family: six ? 6 : 4,
+      from,
+      table: item.table ?? 254,
+      priority: (item.priority as number | undefined) || (six ? DEFAULT6 : 0),
+      source: item.source === undefined ? undefined : canonicalIp("source", item.source),
+      scope: item.scope === undefined
+        ? undefined
+        : scopeName(scopeValue("scope", item.scope as string)),
+      protocol: protocol(item),
+      nexthops: hops?.map((hop, i) => normalHop(hop as unknown as Item, `nexthops[${i}].`)),
+    });
+  },
+  key({ family, table, destination, from, tos, priority }) {
+    const to = destination === "default" && family === 6 ? "default6" : destination;
+    const rest = `${from ? ` from ${from}` : ""}${tos ? ` tos ${tos}` : ""}`;
+    return `${to}${rest} table ${table} priority ${priority}`;
+  },
+  async read({ nl, nameOf, options }) {
+    const out: Item[] = [];
+    for await (const r of nl.routes.list(options)) {
+      if (r.family === undefined || r.attributes.header.rtmFlags & RTM_F_CLONED) continue;
+      const { family, destination, from, table, priority, source, type, scope, protocol } = r;
+      const own = r.nexthop === undefined;
+      out.push(tidy({
+        family,
+        destination,
+        from,
+        table,
+        priority,
+        source,
+        type,
+        scope,
+        protocol,
+        tos: r.tos || undefined,
+        mtu: r.mtu,
+        metrics: r.metrics,
+        nexthop: r.nexthop,
+        gateway: own ? r.gateway : undefined,
+        // IPv6 shows the loopback link with routes that lead nowhere.
+        link: own && (family === 4 || type === "unicast" || type === "local")
+          ? nameOf(r.link)
+          : undefined,
+        onlink: own && r.onlink ? true : undefined,
+        encapsulation: own ? r.encapsulation : undefined,
+        nexthops: own ? r.nexthops?.map((h) => ({ ...h, link: nameOf(h.link) })) : undefined,
+        preference: r.preference,
+        realms: r.realms,
+      }));
+    }
+    return out;
+  },
+  differs(declared, current) {
+    const names = [
+      "mtu",
+      "source",
+      "protocol",
+      "realms",
+      ...declared.family === 4 ? ["scope"] : [],
+    ];
+    const out = unlike(declared, current, names);
+    if ((declared.type ?? "unicast") !== (current.type ?? "unicast")) out.push("type");
+    if ((declared.preference ?? "medium") !== (current.preference ?? "medium")) {
+      if (declared.preference !== undefined) out.push("preference");
+    }
+    const metrics = (declared.metrics ?? {}) as Item, has = (current.metrics ?? {}) as Item;
+    if (Object.keys(metrics).some((name) => !alike(metrics[name], has[name]))) out.push("metrics");
+    if (declared.nexthop !== current.nexthop) out.push("nexthop");
+    else if (UNICAST.includes(declared.type as string) && declared.nexthop === undefined) {
+      const wanted = hopsOf(declared), is = hopsOf(current);
+      const all = wanted.length === is.length &&
+        wanted.every((hop) => is.some((other) => sameHop(hop, other)));
+      if (!all) out.push(declared.nexthops ? "nexthops" : "gateway");
+    }
+    return out;
+  },
+  // Replacing a route of several next hops by IPv6's rules would keep some of them.
+  inPlace: (declared, _, current) =>
+    declared.family === 4 || !(current.nexthops || declared.nexthops),
+  create: ({ nl, options }, item) => nl.routes.add(item as unknown as DesiredRoute, options),
+  set: ({ nl, options }, item) => nl.routes.replace(item as unknown as DesiredRoute, options),
+  async remove({ nl, options }, item) {
+    const { destination, family, table, priority, from, tos, type } =
+      item as unknown as DesiredRoute;
+    const ref = { destination, family, table, priority, from, tos, type };
+    await nl.routes.delete(family === 6 ? { ...ref, type: undefined } : ref, options);
+  },
+  pruned: (item, prune) => prune.routes?.some((scope) => inScope(item, scope)) ?? false,
+  own: (item) => !KERNEL.includes(item.protocol as string) && item.table !== 255,
+  rank: (item) => item.gateway === undefined && item.nexthops === undefined ? 5 : 6,
+};
+
+const RTM_F_CLONED = 0x200;
+
+function hopsOf(item: Item): readonly Item[] {
+  return item.nexthops as readonly Item[] | undefined ?? [{ ...item, weight: 1 }];
+}
+
+function inScope(item: Item, { table = 254, family, link, protocol }: RouteScope): boolean {
+  return item.table === table && (family === undefined || item.family === family) &&
+    (link === undefined || item.link === link) &&
+    (protocol === undefined
+      ? !KERNEL.includes(item.protocol as string)
+      : item.protocol === protocolName(protocolValue("prune.routes.protocol", protocol)));
+}
+
+const SELECTORS = [
+  "from",
+  "to",
+  "not",
+  "incoming",
+  "outgoing",
+  "mark",
+  "markMask",
+  "tos",
+  "dscp",
+  "flowLabel",
+  "users",
+  "ipProtocol",
+  "sourcePorts",
+  "destinationPorts",
+  "tunnelId",
+  "l3mdev",
+];
+const RESULTS = ["action", "table", "goto", "suppressPrefixLength", "suppressGroup", "realms"];
+
+/** Rules. */
+export const rules: Section = {
+  name: "rules",
+  object: "rule",
+  normal(item) {
+    if (item.priority === undefined) {
+      throw bad("priority", "given, for a rule of a plan", undefined);
+    }
+    const network = (name: string) => {
+      if (item[name] === undefined) return undefined;
+      const text = canonicalPrefix(name, item[name]);
+      return text.endsWith("/0") ? undefined : text;
+    };
+    const six = [item.from, item.to].some((text) => String(text ?? "").includes(":"));
+    const action = item.action ?? (item.goto === undefined ? "lookup" : "goto");
+    return tidy({
+      ...item,
+      family: item.family ?? (six ? 6 : 4),
+      action,
+      table: item.table ?? (action === "lookup" && !item.l3mdev ? 254 : undefined),
+      from: network("from"),
+      to: network("to"),
+      not: item.not || undefined,
+      l3mdev: item.l3mdev || undefined,
+      markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
+      tos: item.tos || undefined,
+      protocol: protocol(item),
+    });
+  },
+  key(item) {
+    const selectors = SELECTORS.filter((name) => item[name] !== undefined)
+      .map((name) => `${name} ${JSON.stringify(item[name])}`);
+    return [`${item.priority}`, `IPv${item.family}`, ...selectors].join(" ");
+  },
+  async read({ nl, options }) {
+    return (await nl.rules.list(options).toArray()).map((rule) => rule.toJSON());
+  },
+  differs: (declared, current) => [
+    ...RESULTS.filter((name) => !alike(declared[name], current[name])),
+    ...unlike(declared, current, ["protocol"]),
+  ],
+  inPlace: () => false,
+  create: ({ nl, options }, item) => nl.rules.add(item as unknown as DesiredRule, options),
+  set: () => Promise.resolve(),
+  remove: ({ nl, options }, item) => nl.rules.delete(item as unknown as DesiredRule, options),
+  async swap(context: Context, item: Item, current: Item) {
+    // The new one first: no packet goes without a rule.
+    if (RESULTS.some((name) => !alike(item[name], current[name]))) {
+      await rules.create(context, item);
+      await rules.remove(context, current);
+    } else {
+      await rules.remove(context, current);
+      await rules.create(context, item);
+    }
+  },
+  pruned: (item, { rules: range }) =>
+    range !== undefined && within(item.priority as number, range) && rules.own(item),
+  own: (item) => !KERNEL.includes(item.protocol as string),
+  rank: () => 7,
+};
