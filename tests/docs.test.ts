@@ -67,20 +67,19 @@ for (const folder of ["src/pool", "src/observe"]) {
   }
 }
 
-// These want an echo server on port 7 and the freedom to configure the machine: they get a network
-// namespace of their own.
-it("the examples in src/net and src/netlink run and end", {
-  skip: need("net-admin", "ip"),
-}, async () => {
-  await using netns = await testNamespace();
-  const prefix = ["ip", "netns", "exec", netns.name];
-  execFileSync("ip", ["-n", netns.name, "link", "set", "lo", "up"]);
-  await using server = new Program("examples/demo/echo_server.ts", ["7"], { prefix });
-  await server.printed(/^7$/m);
-  const examples = ["src/net", "src/netlink"].flatMap(docExamples);
-  assert.ok(examples.length >= 8, `only ${examples.length} examples found`);
-  for (const { title, code } of examples) {
-    const { code: exit, output } = await runModule(code, { prefix });
-    assert.equal(exit, 0, `${title}:\n${output}`);
+// These want an echo server on port 7 and the freedom to configure the machine: each gets a network
+// namespace of its own.
+const skip = need("net-admin", "ip");
+for (const folder of ["src/net", "src/netlink"]) {
+  for (const { title, code } of docExamples(folder)) {
+    it(`${title} runs and ends`, { skip }, async () => {
+      await using netns = await testNamespace();
+      const prefix = ["ip", "netns", "exec", netns.name];
+      execFileSync("ip", ["-n", netns.name, "link", "set", "lo", "up"]);
+      await using server = new Program("examples/demo/echo_server.ts", ["7"], { prefix });
+      await server.printed(/^7$/m);
+      const { code: exit, output } = await runModule(code, { prefix });
+      assert.equal(exit, 0, output);
+    });
   }
-});
+}
