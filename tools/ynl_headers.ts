@@ -44,20 +44,31 @@ export interface Comparison {
 
 // Headers that the specifications do not name.
 const MORE: Record<string, string[]> = {
-  conntrack: ["linux/netfilter/nfnetlink_conntrack.h", "linux/netfilter/nf_conntrack_common.h"],
+  conntrack: [
+    "linux/netfilter/nf_conntrack_tcp.h",
+    "linux/netfilter/nf_conntrack_sctp.h",
+    "linux/netfilter/nfnetlink_conntrack.h",
+    "linux/netfilter/nf_conntrack_common.h",
+  ],
   devlink: ["linux/devlink.h"],
   ethtool: ["linux/ethtool_netlink.h", "linux/ethtool.h"],
   fou: ["linux/fou.h"],
   mptcp_pm: ["linux/mptcp.h", "linux/mptcp_pm.h"],
   netdev: ["linux/netdev.h"],
-  nftables: ["linux/netfilter/nf_tables.h", "linux/netfilter/nfnetlink.h"],
+  nftables: ["linux/netfilter.h", "linux/netfilter/nf_tables.h", "linux/netfilter/nf_log.h"]
+    .concat("linux/netfilter/nf_tables_compat.h", "linux/netfilter/nf_conntrack_common.h")
+    .concat("linux/netfilter/nf_nat.h", "linux/netfilter/nfnetlink.h"),
   nl80211: ["linux/nl80211.h"],
   nlctrl: ["linux/netlink.h"],
   "rt-addr": ["linux/if_addr.h"],
   "rt-link": ["net/if.h", "linux/if_link.h", "linux/if_bridge.h", "linux/if_tunnel.h"]
     .concat("linux/veth.h", "linux/if_vlan.h", "linux/netdevice.h"),
   "rt-neigh": ["linux/neighbour.h"],
-  tc: ["linux/pkt_sched.h", "linux/gen_stats.h", "linux/rtnetlink.h"],
+  tc: ["linux/pkt_sched.h", "linux/pkt_cls.h", "linux/gen_stats.h", "linux/rtnetlink.h"].concat(
+    ["bpf", "connmark", "csum", "ct", "ctinfo", "defact", "gact", "gate", "ife", "mirred", "mpls"]
+      .concat("nat", "pedit", "sample", "skbedit", "skbmod", "tunnel_key", "vlan")
+      .map((action) => `linux/tc_act/tc_${action}.h`),
+  ),
   tcp_metrics: ["linux/tcp_metrics.h"],
   wireguard: ["linux/wireguard.h"],
 };
@@ -65,6 +76,7 @@ const MORE: Record<string, string[]> = {
 /** Statements that rightly do not hold. */
 const EXPLAINED: Record<string, string> = {
   "tc: sizeof(struct tc_u32_sel) == 32": "ends in a flexible array, of which one key is defined",
+  "tc: sizeof(struct tc_pedit_sel) == 48": "ends in a flexible array, of which one key is defined",
   "tc: sizeof(struct tc_fq_qd_stats) == 152": "grew by the counters of its bands in Linux 6.7",
 };
 

@@ -33,6 +33,22 @@ function kind(spec: Yaml, kinds: string[], prefix: string, list: [string, string
   for (const value of kinds) formats.push({ value, "attribute-set": name });
 }
 
+/** Sets the numbers of attributes; those behind them follow. */
+function numbers(spec: Yaml, set: string, values: Record<string, number>): void {
+  const { attributes } = named(spec["attribute-sets"], set);
+  for (const [name, value] of Object.entries(values)) named(attributes, name).value = value;
+}
+
+/** The C prefixes that a specification leaves out, of attribute sets and of enums. */
+function prefixes(spec: Yaml, sets: Record<string, string>, enums: Record<string, string>): void {
+  for (const [name, prefix] of Object.entries(sets)) {
+    named(spec["attribute-sets"], name)["name-prefix"] = prefix;
+  }
+  for (const [name, prefix] of Object.entries(enums)) {
+    named(spec.definitions, name)["name-prefix"] = prefix;
+  }
+}
+
 /** By file name without its suffix: a function that corrects the parsed specification in place. */
 export const overrides: Record<string, (spec: Yaml) => void> = {
   // linux/netlink.h has NL_POLICY_TYPE_ATTR_PAD = 11 and _MASK = 12.
@@ -187,11 +203,87 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
   },
-  // linux/netfilter/nfnetlink.h: enum nfnetlink_groups, whose numbers the specifications leave out.
+  // linux/netfilter/nf_tables.h: padding shifts what follows it, a look-up's registers come before
+  // its set's id, results count from 1. linux/netfilter/nfnetlink.h: the groups' numbers.
   nftables(spec) {
+    numbers(spec, "chain-attrs", { flags: 10 });
+    numbers(spec, "rule-attrs", { id: 9 });
+    numbers(spec, "setelem-attrs", { objref: 9 });
+    numbers(spec, "expr-lookup-attrs", { sreg: 2, dreg: 3, "set-id": 4, flags: 5 });
+    named(spec.definitions, "fib-result")["value-start"] = 1;
+    spec.operations["name-prefix"] = "nft-msg-";
+    const regular = ["log", "range", "table", "chain", "rule", "expr", "rule-compat", "set"]
+      .concat("set-desc", "set-field", "gen", "obj", "quota", "flowtable", "flowtable-hook")
+      .concat("data", "verdict").map((name) => [`${name}-attrs`, `nfta-${name}-`]);
+    const expressions = ["bitwise", "cmp", "counter", "fib", "ct", "immediate", "lookup", "masq"]
+      .concat("meta", "nat", "payload", "reject", "target", "tproxy", "objref")
+      .map((name) => [`expr-${name}-attrs`, `nfta-${name}-`]);
+    prefixes(spec, {
+      ...Object.fromEntries(regular),
+      ...Object.fromEntries(expressions),
+      "numgen-attrs": "nfta-ng-",
+      "nft-hook-attrs": "nfta-hook-",
+      "hook-dev-attrs": "nfta-device-",
+      "nft-counter-attrs": "nfta-counter-",
+      "counter-attrs": "nfta-counter-",
+      "setelem-attrs": "nfta-set-elem-",
+      "setelem-list-attrs": "nfta-set-elem-list-",
+      "expr-list-attrs": "nfta-list-",
+      "compat-target-attrs": "nfta-target-",
+      "compat-match-attrs": "nfta-match-",
+    }, {
+      "meta-keys": "nft-meta-",
+      "bitwise-ops": "nft-bitwise-",
+      "cmp-ops": "nft-cmp-",
+      "object-type": "nft-object-",
+      "set-flags": "nft-set-",
+      "set-elem-flags": "nft-set-elem-",
+      "table-flags": "nft-table-f-",
+      "chain-flags": "nft-chain-",
+      "lookup-flags": "nft-lookup-f-",
+      "ct-keys": "nft-ct-",
+      "ct-direction": "ip-ct-dir-",
+      "quota-flags": "nft-quota-f-",
+      "verdict-code": "nf-",
+      "fib-result": "nft-fib-result-",
+      "fib-flags": "nfta-fib-f-",
+      "reject-types": "nft-reject-",
+      "reject-inet-code": "nft-reject-icmpx-",
+      "payload-base": "nft-payload-",
+      "range-ops": "nft-range-",
+      "registers": "nft-",
+      "numgen-types": "nft-ng-",
+      "log-level": "nft-loglevel-",
+      "log-flags": "nf-log-",
+      "nat-range-flags": "nf-nat-range-",
+    });
     named(spec["mcast-groups"].list, "mgmt").value = 7;
   },
+  // linux/netfilter/nfnetlink_conntrack.h: CTA_NAT_PROTO comes before IPv6; the groups' numbers.
   conntrack(spec) {
+    numbers(spec, "nat-attrs", { "nat-v6-minip": 4, "nat-proto": 3 });
+    prefixes(spec, {
+      "counter-attrs": "cta-counters-",
+      "tuple-proto-attrs": "cta-",
+      "tuple-ip-attrs": "cta-",
+      "tuple-attrs": "cta-",
+      "protoinfo-tcp-attrs": "cta-protoinfo-",
+      "protoinfo-dccp-attrs": "cta-protoinfo-",
+      "protoinfo-sctp-attrs": "cta-protoinfo-",
+      "protoinfo-attrs": "cta-",
+      "help-attrs": "cta-",
+      "nat-proto-attrs": "cta-",
+      "nat-attrs": "cta-",
+      "seqadj-attrs": "cta-seqadj-",
+      "secctx-attrs": "cta-secctx-",
+      "synproxy-attrs": "cta-synproxy-",
+      "conntrack-attrs": "cta-",
+      "conntrack-stats-attrs": "cta-stats-",
+    }, {
+      "nf-ct-tcp-state": "tcp-conntrack-",
+      "nf-ct-sctp-state": "sctp-conntrack-",
+      "nf-ct-status": "ips-",
+    });
     spec["mcast-groups"] = {
       list: ["new", "update", "destroy"].map((name, i) => ({ name, value: i + 1 })),
     };

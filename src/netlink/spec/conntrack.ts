@@ -91,72 +91,72 @@ export interface NfCtTcpFlagsMask {
 
 /** Attributes of `counter-attrs`. */
 export interface CounterAttrs extends View {
-  /** `CONNTRACK_A_COUNTER_ATTRS_PACKETS`, u64, big-endian. */
+  /** `CTA_COUNTERS_PACKETS`, u64, big-endian. */
   readonly packets?: number | bigint;
-  /** `CONNTRACK_A_COUNTER_ATTRS_BYTES`, u64, big-endian. */
+  /** `CTA_COUNTERS_BYTES`, u64, big-endian. */
   readonly bytes?: number | bigint;
-  /** `CONNTRACK_A_COUNTER_ATTRS_PACKETS_OLD`, u32. */
+  /** `CTA_COUNTERS_PACKETS_OLD`, u32. */
   readonly packetsOld?: number;
-  /** `CONNTRACK_A_COUNTER_ATTRS_BYTES_OLD`, u32. */
+  /** `CTA_COUNTERS_BYTES_OLD`, u32. */
   readonly bytesOld?: number;
 }
 
 /** Attributes of `tuple-proto-attrs`. */
 export interface TupleProtoAttrs extends View {
   /**
-   * `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_NUM`, u8.
+   * `CTA_PROTO_NUM`, u8.
    * l4 protocol number
    */
   readonly protoNum?: number;
   /**
-   * `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_SRC_PORT`, u16, big-endian.
+   * `CTA_PROTO_SRC_PORT`, u16, big-endian.
    * l4 source port
    */
   readonly protoSrcPort?: number;
   /**
-   * `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_DST_PORT`, u16, big-endian.
+   * `CTA_PROTO_DST_PORT`, u16, big-endian.
    * l4 source port
    */
   readonly protoDstPort?: number;
   /**
-   * `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMP_ID`, u16, big-endian.
+   * `CTA_PROTO_ICMP_ID`, u16, big-endian.
    * l4 icmp id
    */
   readonly protoIcmpId?: number;
-  /** `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMP_TYPE`, u8. */
+  /** `CTA_PROTO_ICMP_TYPE`, u8. */
   readonly protoIcmpType?: number;
-  /** `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMP_CODE`, u8. */
+  /** `CTA_PROTO_ICMP_CODE`, u8. */
   readonly protoIcmpCode?: number;
   /**
-   * `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMPV6_ID`, u16, big-endian.
+   * `CTA_PROTO_ICMPV6_ID`, u16, big-endian.
    * l4 icmp id
    */
   readonly protoIcmpv6Id?: number;
-  /** `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMPV6_TYPE`, u8. */
+  /** `CTA_PROTO_ICMPV6_TYPE`, u8. */
   readonly protoIcmpv6Type?: number;
-  /** `CONNTRACK_A_TUPLE_PROTO_ATTRS_PROTO_ICMPV6_CODE`, u8. */
+  /** `CTA_PROTO_ICMPV6_CODE`, u8. */
   readonly protoIcmpv6Code?: number;
 }
 
 /** Attributes of `tuple-ip-attrs`. */
 export interface TupleIpAttrs extends View {
   /**
-   * `CONNTRACK_A_TUPLE_IP_ATTRS_IP_V4_SRC`, u32, big-endian.
+   * `CTA_IP_V4_SRC`, u32, big-endian.
    * ipv4 source address
    */
   readonly ipV4Src?: string;
   /**
-   * `CONNTRACK_A_TUPLE_IP_ATTRS_IP_V4_DST`, u32, big-endian.
+   * `CTA_IP_V4_DST`, u32, big-endian.
    * ipv4 destination address
    */
   readonly ipV4Dst?: string;
   /**
-   * `CONNTRACK_A_TUPLE_IP_ATTRS_IP_V6_SRC`, binary, big-endian.
+   * `CTA_IP_V6_SRC`, binary, big-endian.
    * ipv6 source address
    */
   readonly ipV6Src?: string;
   /**
-   * `CONNTRACK_A_TUPLE_IP_ATTRS_IP_V6_DST`, binary, big-endian.
+   * `CTA_IP_V6_DST`, binary, big-endian.
    * ipv6 destination address
    */
   readonly ipV6Dst?: string;
@@ -165,17 +165,17 @@ export interface TupleIpAttrs extends View {
 /** Attributes of `tuple-attrs`. */
 export interface TupleAttrs extends View {
   /**
-   * `CONNTRACK_A_TUPLE_ATTRS_TUPLE_IP`, nest.
+   * `CTA_TUPLE_IP`, nest.
    * conntrack l3 information
    */
   readonly tupleIp?: TupleIpAttrs;
   /**
-   * `CONNTRACK_A_TUPLE_ATTRS_TUPLE_PROTO`, nest.
+   * `CTA_TUPLE_PROTO`, nest.
    * conntrack l4 information
    */
   readonly tupleProto?: TupleProtoAttrs;
   /**
-   * `CONNTRACK_A_TUPLE_ATTRS_TUPLE_ZONE`, u16, big-endian.
+   * `CTA_TUPLE_ZONE`, u16, big-endian.
    * conntrack zone id
    */
   readonly tupleZone?: number;
@@ -184,66 +184,66 @@ export interface TupleAttrs extends View {
 /** Attributes of `protoinfo-tcp-attrs`. */
 export interface ProtoinfoTcpAttrs extends View {
   /**
-   * `CONNTRACK_A_PROTOINFO_TCP_ATTRS_TCP_STATE`, u8.
+   * `CTA_PROTOINFO_TCP_STATE`, u8.
    * tcp connection state
    */
   readonly tcpState?: NfCtTcpState | number;
   /**
-   * `CONNTRACK_A_PROTOINFO_TCP_ATTRS_TCP_WSCALE_ORIGINAL`, u8.
+   * `CTA_PROTOINFO_TCP_WSCALE_ORIGINAL`, u8.
    * window scaling factor in original direction
    */
   readonly tcpWscaleOriginal?: number;
   /**
-   * `CONNTRACK_A_PROTOINFO_TCP_ATTRS_TCP_WSCALE_REPLY`, u8.
+   * `CTA_PROTOINFO_TCP_WSCALE_REPLY`, u8.
    * window scaling factor in reply direction
    */
   readonly tcpWscaleReply?: number;
-  /** `CONNTRACK_A_PROTOINFO_TCP_ATTRS_TCP_FLAGS_ORIGINAL`, binary. */
+  /** `CTA_PROTOINFO_TCP_FLAGS_ORIGINAL`, binary. */
   readonly tcpFlagsOriginal?: NfCtTcpFlagsMask;
-  /** `CONNTRACK_A_PROTOINFO_TCP_ATTRS_TCP_FLAGS_REPLY`, binary. */
+  /** `CTA_PROTOINFO_TCP_FLAGS_REPLY`, binary. */
   readonly tcpFlagsReply?: NfCtTcpFlagsMask;
 }
 
 /** Attributes of `protoinfo-dccp-attrs`. */
 export interface ProtoinfoDccpAttrs extends View {
   /**
-   * `CONNTRACK_A_PROTOINFO_DCCP_ATTRS_DCCP_STATE`, u8.
+   * `CTA_PROTOINFO_DCCP_STATE`, u8.
    * dccp connection state
    */
   readonly dccpState?: number;
-  /** `CONNTRACK_A_PROTOINFO_DCCP_ATTRS_DCCP_ROLE`, u8. */
+  /** `CTA_PROTOINFO_DCCP_ROLE`, u8. */
   readonly dccpRole?: number;
-  /** `CONNTRACK_A_PROTOINFO_DCCP_ATTRS_DCCP_HANDSHAKE_SEQ`, u64, big-endian. */
+  /** `CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ`, u64, big-endian. */
   readonly dccpHandshakeSeq?: number | bigint;
 }
 
 /** Attributes of `protoinfo-sctp-attrs`. */
 export interface ProtoinfoSctpAttrs extends View {
   /**
-   * `CONNTRACK_A_PROTOINFO_SCTP_ATTRS_SCTP_STATE`, u8.
+   * `CTA_PROTOINFO_SCTP_STATE`, u8.
    * sctp connection state
    */
   readonly sctpState?: NfCtSctpState | number;
-  /** `CONNTRACK_A_PROTOINFO_SCTP_ATTRS_VTAG_ORIGINAL`, u32, big-endian. */
+  /** `CTA_PROTOINFO_VTAG_ORIGINAL`, u32, big-endian. */
   readonly vtagOriginal?: number;
-  /** `CONNTRACK_A_PROTOINFO_SCTP_ATTRS_VTAG_REPLY`, u32, big-endian. */
+  /** `CTA_PROTOINFO_VTAG_REPLY`, u32, big-endian. */
   readonly vtagReply?: number;
 }
 
 /** Attributes of `protoinfo-attrs`. */
 export interface ProtoinfoAttrs extends View {
   /**
-   * `CONNTRACK_A_PROTOINFO_ATTRS_PROTOINFO_TCP`, nest.
+   * `CTA_PROTOINFO_TCP`, nest.
    * conntrack tcp state information
    */
   readonly protoinfoTcp?: ProtoinfoTcpAttrs;
   /**
-   * `CONNTRACK_A_PROTOINFO_ATTRS_PROTOINFO_DCCP`, nest.
+   * `CTA_PROTOINFO_DCCP`, nest.
    * conntrack dccp state information
    */
   readonly protoinfoDccp?: ProtoinfoDccpAttrs;
   /**
-   * `CONNTRACK_A_PROTOINFO_ATTRS_PROTOINFO_SCTP`, nest.
+   * `CTA_PROTOINFO_SCTP`, nest.
    * conntrack sctp state information
    */
   readonly protoinfoSctp?: ProtoinfoSctpAttrs;
@@ -252,7 +252,7 @@ export interface ProtoinfoAttrs extends View {
 /** Attributes of `help-attrs`. */
 export interface HelpAttrs extends View {
   /**
-   * `CONNTRACK_A_HELP_ATTRS_HELP_NAME`, string.
+   * `CTA_HELP_NAME`, string.
    * helper name
    */
   readonly helpName?: string;
@@ -260,177 +260,177 @@ export interface HelpAttrs extends View {
 
 /** Attributes of `nat-proto-attrs`. */
 export interface NatProtoAttrs extends View {
-  /** `CONNTRACK_A_NAT_PROTO_ATTRS_NAT_PORT_MIN`, u16, big-endian. */
+  /** `CTA_NAT_PORT_MIN`, u16, big-endian. */
   readonly natPortMin?: number;
-  /** `CONNTRACK_A_NAT_PROTO_ATTRS_NAT_PORT_MAX`, u16, big-endian. */
+  /** `CTA_NAT_PORT_MAX`, u16, big-endian. */
   readonly natPortMax?: number;
 }
 
 /** Attributes of `nat-attrs`. */
 export interface NatAttrs extends View {
-  /** `CONNTRACK_A_NAT_ATTRS_NAT_V4_MINIP`, u32, big-endian. */
+  /** `CTA_NAT_V4_MINIP`, u32, big-endian. */
   readonly natV4Minip?: number;
-  /** `CONNTRACK_A_NAT_ATTRS_NAT_V4_MAXIP`, u32, big-endian. */
+  /** `CTA_NAT_V4_MAXIP`, u32, big-endian. */
   readonly natV4Maxip?: number;
-  /** `CONNTRACK_A_NAT_ATTRS_NAT_V6_MINIP`, binary. */
+  /** `CTA_NAT_V6_MINIP`, binary. */
   readonly natV6Minip?: Uint8Array;
-  /** `CONNTRACK_A_NAT_ATTRS_NAT_V6_MAXIP`, binary. */
+  /** `CTA_NAT_V6_MAXIP`, binary. */
   readonly natV6Maxip?: Uint8Array;
-  /** `CONNTRACK_A_NAT_ATTRS_NAT_PROTO`, nest. */
+  /** `CTA_NAT_PROTO`, nest. */
   readonly natProto?: NatProtoAttrs;
 }
 
 /** Attributes of `seqadj-attrs`. */
 export interface SeqadjAttrs extends View {
-  /** `CONNTRACK_A_SEQADJ_ATTRS_CORRECTION_POS`, u32, big-endian. */
+  /** `CTA_SEQADJ_CORRECTION_POS`, u32, big-endian. */
   readonly correctionPos?: number;
-  /** `CONNTRACK_A_SEQADJ_ATTRS_OFFSET_BEFORE`, u32, big-endian. */
+  /** `CTA_SEQADJ_OFFSET_BEFORE`, u32, big-endian. */
   readonly offsetBefore?: number;
-  /** `CONNTRACK_A_SEQADJ_ATTRS_OFFSET_AFTER`, u32, big-endian. */
+  /** `CTA_SEQADJ_OFFSET_AFTER`, u32, big-endian. */
   readonly offsetAfter?: number;
 }
 
 /** Attributes of `secctx-attrs`. */
 export interface SecctxAttrs extends View {
-  /** `CONNTRACK_A_SECCTX_ATTRS_SECCTX_NAME`, string. */
+  /** `CTA_SECCTX_SECCTX_NAME`, string. */
   readonly secctxName?: string;
 }
 
 /** Attributes of `synproxy-attrs`. */
 export interface SynproxyAttrs extends View {
-  /** `CONNTRACK_A_SYNPROXY_ATTRS_ISN`, u32, big-endian. */
+  /** `CTA_SYNPROXY_ISN`, u32, big-endian. */
   readonly isn?: number;
-  /** `CONNTRACK_A_SYNPROXY_ATTRS_ITS`, u32, big-endian. */
+  /** `CTA_SYNPROXY_ITS`, u32, big-endian. */
   readonly its?: number;
-  /** `CONNTRACK_A_SYNPROXY_ATTRS_TSOFF`, u32, big-endian. */
+  /** `CTA_SYNPROXY_TSOFF`, u32, big-endian. */
   readonly tsoff?: number;
 }
 
 /** Attributes of `conntrack-attrs`. */
 export interface ConntrackAttrs extends View {
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_TUPLE_ORIG`, nest.
+   * `CTA_TUPLE_ORIG`, nest.
    * conntrack l3+l4 protocol information, original direction
    */
   readonly tupleOrig?: TupleAttrs;
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_TUPLE_REPLY`, nest.
+   * `CTA_TUPLE_REPLY`, nest.
    * conntrack l3+l4 protocol information, reply direction
    */
   readonly tupleReply?: TupleAttrs;
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_STATUS`, u32, big-endian.
+   * `CTA_STATUS`, u32, big-endian.
    * conntrack flag bits
    */
   readonly status?: readonly (NfCtStatus | number)[];
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_PROTOINFO`, nest. */
+  /** `CTA_PROTOINFO`, nest. */
   readonly protoinfo?: ProtoinfoAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_HELP`, nest. */
+  /** `CTA_HELP`, nest. */
   readonly help?: HelpAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_NAT_SRC`, nest. */
+  /** `CTA_NAT_SRC`, nest. */
   readonly natSrc?: NatAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_TIMEOUT`, u32, big-endian. */
+  /** `CTA_TIMEOUT`, u32, big-endian. */
   readonly timeout?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_MARK`, u32, big-endian. */
+  /** `CTA_MARK`, u32, big-endian. */
   readonly mark?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_COUNTERS_ORIG`, nest. */
+  /** `CTA_COUNTERS_ORIG`, nest. */
   readonly countersOrig?: CounterAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_COUNTERS_REPLY`, nest. */
+  /** `CTA_COUNTERS_REPLY`, nest. */
   readonly countersReply?: CounterAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_USE`, u32, big-endian. */
+  /** `CTA_USE`, u32, big-endian. */
   readonly use?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_ID`, u32, big-endian. */
+  /** `CTA_ID`, u32, big-endian. */
   readonly id?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_NAT_DST`, nest. */
+  /** `CTA_NAT_DST`, nest. */
   readonly natDst?: NatAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_TUPLE_MASTER`, nest. */
+  /** `CTA_TUPLE_MASTER`, nest. */
   readonly tupleMaster?: TupleAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_SEQ_ADJ_ORIG`, nest. */
+  /** `CTA_SEQ_ADJ_ORIG`, nest. */
   readonly seqAdjOrig?: SeqadjAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_SEQ_ADJ_REPLY`, nest. */
+  /** `CTA_SEQ_ADJ_REPLY`, nest. */
   readonly seqAdjReply?: SeqadjAttrs;
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_SECMARK`, binary.
+   * `CTA_SECMARK`, binary.
    * obsolete
    */
   readonly secmark?: Uint8Array;
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_ZONE`, u16, big-endian.
+   * `CTA_ZONE`, u16, big-endian.
    * conntrack zone id
    */
   readonly zone?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_SECCTX`, nest. */
+  /** `CTA_SECCTX`, nest. */
   readonly secctx?: SecctxAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_TIMESTAMP`, u64, big-endian. */
+  /** `CTA_TIMESTAMP`, u64, big-endian. */
   readonly timestamp?: number | bigint;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_MARK_MASK`, u32, big-endian. */
+  /** `CTA_MARK_MASK`, u32, big-endian. */
   readonly markMask?: number;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_LABELS`, binary. */
+  /** `CTA_LABELS`, binary. */
   readonly labels?: Uint8Array;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_LABELS_MASK`, binary. */
+  /** `CTA_LABELS_MASK`, binary. */
   readonly labelsMask?: Uint8Array;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_SYNPROXY`, nest. */
+  /** `CTA_SYNPROXY`, nest. */
   readonly synproxy?: SynproxyAttrs;
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_FILTER`, nest. */
+  /** `CTA_FILTER`, nest. */
   readonly filter?: TupleAttrs;
   /**
-   * `CONNTRACK_A_CONNTRACK_ATTRS_STATUS_MASK`, u32, big-endian.
+   * `CTA_STATUS_MASK`, u32, big-endian.
    * conntrack flag bits to change
    */
   readonly statusMask?: readonly (NfCtStatus | number)[];
-  /** `CONNTRACK_A_CONNTRACK_ATTRS_TIMESTAMP_EVENT`, u64, big-endian. */
+  /** `CTA_TIMESTAMP_EVENT`, u64, big-endian. */
   readonly timestampEvent?: number | bigint;
 }
 
 /** Attributes of `conntrack-stats-attrs`. */
 export interface ConntrackStatsAttrs extends View {
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_SEARCHED`, u32, big-endian.
+   * `CTA_STATS_SEARCHED`, u32, big-endian.
    * obsolete
    */
   readonly searched?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_FOUND`, u32, big-endian. */
+  /** `CTA_STATS_FOUND`, u32, big-endian. */
   readonly found?: number;
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_NEW`, u32, big-endian.
+   * `CTA_STATS_NEW`, u32, big-endian.
    * obsolete
    */
   readonly new?: number;
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_INVALID`, u32, big-endian.
+   * `CTA_STATS_INVALID`, u32, big-endian.
    * obsolete
    */
   readonly invalid?: number;
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_IGNORE`, u32, big-endian.
+   * `CTA_STATS_IGNORE`, u32, big-endian.
    * obsolete
    */
   readonly ignore?: number;
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_DELETE`, u32, big-endian.
+   * `CTA_STATS_DELETE`, u32, big-endian.
    * obsolete
    */
   readonly delete?: number;
   /**
-   * `CONNTRACK_A_CONNTRACK_STATS_ATTRS_DELETE_LIST`, u32, big-endian.
+   * `CTA_STATS_DELETE_LIST`, u32, big-endian.
    * obsolete
    */
   readonly deleteList?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_INSERT`, u32, big-endian. */
+  /** `CTA_STATS_INSERT`, u32, big-endian. */
   readonly insert?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_INSERT_FAILED`, u32, big-endian. */
+  /** `CTA_STATS_INSERT_FAILED`, u32, big-endian. */
   readonly insertFailed?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_DROP`, u32, big-endian. */
+  /** `CTA_STATS_DROP`, u32, big-endian. */
   readonly drop?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_EARLY_DROP`, u32, big-endian. */
+  /** `CTA_STATS_EARLY_DROP`, u32, big-endian. */
   readonly earlyDrop?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_ERROR`, u32, big-endian. */
+  /** `CTA_STATS_ERROR`, u32, big-endian. */
   readonly error?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_SEARCH_RESTART`, u32, big-endian. */
+  /** `CTA_STATS_SEARCH_RESTART`, u32, big-endian. */
   readonly searchRestart?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_CLASH_RESOLVE`, u32, big-endian. */
+  /** `CTA_STATS_CLASH_RESOLVE`, u32, big-endian. */
   readonly clashResolve?: number;
-  /** `CONNTRACK_A_CONNTRACK_STATS_ATTRS_CHAIN_TOOLONG`, u32, big-endian. */
+  /** `CTA_STATS_CHAIN_TOOLONG`, u32, big-endian. */
   readonly chainToolong?: number;
 }
 
@@ -560,9 +560,9 @@ export const spec = {
     "nat-attrs": {
       natV4Minip: { id: 1, type: "u32", big: true },
       natV4Maxip: { id: 2, type: "u32", big: true },
-      natV6Minip: { id: 3, type: "binary" },
-      natV6Maxip: { id: 4, type: "binary" },
-      natProto: { id: 5, type: "nest", nest: "nat-proto-attrs" },
+      natV6Minip: { id: 4, type: "binary" },
+      natV6Maxip: { id: 5, type: "binary" },
+      natProto: { id: 3, type: "nest", nest: "nat-proto-attrs" },
     },
     "seqadj-attrs": {
       correctionPos: { id: 1, type: "u32", big: true },

@@ -338,32 +338,32 @@ export interface ObjData {
 /** Attributes of `log-attrs`. */
 export interface LogAttrs extends View {
   /**
-   * `NFTABLES_A_LOG_ATTRS_GROUP`, u16, big-endian.
+   * `NFTA_LOG_GROUP`, u16, big-endian.
    * netlink group to send messages to
    */
   readonly group?: number;
   /**
-   * `NFTABLES_A_LOG_ATTRS_PREFIX`, string.
+   * `NFTA_LOG_PREFIX`, string.
    * prefix to prepend to log messages
    */
   readonly prefix?: string;
   /**
-   * `NFTABLES_A_LOG_ATTRS_SNAPLEN`, u32, big-endian.
+   * `NFTA_LOG_SNAPLEN`, u32, big-endian.
    * length of payload to include in netlink message
    */
   readonly snaplen?: number;
   /**
-   * `NFTABLES_A_LOG_ATTRS_QTHRESHOLD`, u16, big-endian.
+   * `NFTA_LOG_QTHRESHOLD`, u16, big-endian.
    * queue threshold
    */
   readonly qthreshold?: number;
   /**
-   * `NFTABLES_A_LOG_ATTRS_LEVEL`, u32, big-endian.
+   * `NFTA_LOG_LEVEL`, u32, big-endian.
    * log level
    */
   readonly level?: LogLevel | number;
   /**
-   * `NFTABLES_A_LOG_ATTRS_FLAGS`, u32, big-endian.
+   * `NFTA_LOG_FLAGS`, u32, big-endian.
    * logging flags
    */
   readonly flags?: readonly (LogFlags | number)[];
@@ -372,22 +372,22 @@ export interface LogAttrs extends View {
 /** Attributes of `numgen-attrs`. */
 export interface NumgenAttrs extends View {
   /**
-   * `NFTABLES_A_NUMGEN_ATTRS_DREG`, u32.
+   * `NFTA_NG_DREG`, u32.
    * destination register
    */
   readonly dreg?: Registers | number;
   /**
-   * `NFTABLES_A_NUMGEN_ATTRS_MODULUS`, u32, big-endian.
+   * `NFTA_NG_MODULUS`, u32, big-endian.
    * maximum counter value
    */
   readonly modulus?: number;
   /**
-   * `NFTABLES_A_NUMGEN_ATTRS_TYPE`, u32, big-endian.
+   * `NFTA_NG_TYPE`, u32, big-endian.
    * operation type
    */
   readonly type?: NumgenTypes | number;
   /**
-   * `NFTABLES_A_NUMGEN_ATTRS_OFFSET`, u32, big-endian.
+   * `NFTA_NG_OFFSET`, u32, big-endian.
    * offset to be added to the counter
    */
   readonly offset?: number;
@@ -396,22 +396,22 @@ export interface NumgenAttrs extends View {
 /** Attributes of `range-attrs`. */
 export interface RangeAttrs extends View {
   /**
-   * `NFTABLES_A_RANGE_ATTRS_SREG`, u32, big-endian.
+   * `NFTA_RANGE_SREG`, u32, big-endian.
    * source register of data to compare
    */
   readonly sreg?: Registers | number;
   /**
-   * `NFTABLES_A_RANGE_ATTRS_OP`, u32, big-endian.
+   * `NFTA_RANGE_OP`, u32, big-endian.
    * cmp operation
    */
   readonly op?: RangeOps | number;
   /**
-   * `NFTABLES_A_RANGE_ATTRS_FROM_DATA`, nest.
+   * `NFTA_RANGE_FROM_DATA`, nest.
    * data range from
    */
   readonly fromData?: DataAttrs;
   /**
-   * `NFTABLES_A_RANGE_ATTRS_TO_DATA`, nest.
+   * `NFTA_RANGE_TO_DATA`, nest.
    * data range to
    */
   readonly toData?: DataAttrs;
@@ -429,32 +429,32 @@ export interface BatchAttrs extends View {
 /** Attributes of `table-attrs`. */
 export interface TableAttrs extends View {
   /**
-   * `NFTABLES_A_TABLE_ATTRS_NAME`, string.
+   * `NFTA_TABLE_NAME`, string.
    * name of the table
    */
   readonly name?: string;
   /**
-   * `NFTABLES_A_TABLE_ATTRS_FLAGS`, u32, big-endian.
+   * `NFTA_TABLE_FLAGS`, u32, big-endian.
    * bitmask of flags
    */
   readonly flags?: readonly (TableFlags | number)[];
   /**
-   * `NFTABLES_A_TABLE_ATTRS_USE`, u32, big-endian.
+   * `NFTA_TABLE_USE`, u32, big-endian.
    * number of chains in this table
    */
   readonly use?: number;
   /**
-   * `NFTABLES_A_TABLE_ATTRS_HANDLE`, u64, big-endian.
+   * `NFTA_TABLE_HANDLE`, u64, big-endian.
    * numeric handle of the table
    */
   readonly handle?: number | bigint;
   /**
-   * `NFTABLES_A_TABLE_ATTRS_USERDATA`, binary.
+   * `NFTA_TABLE_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
   /**
-   * `NFTABLES_A_TABLE_ATTRS_OWNER`, u32, big-endian.
+   * `NFTA_TABLE_OWNER`, u32, big-endian.
    * owner of this table through netlink portID
    */
   readonly owner?: number;
@@ -463,57 +463,57 @@ export interface TableAttrs extends View {
 /** Attributes of `chain-attrs`. */
 export interface ChainAttrs extends View {
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_TABLE`, string.
+   * `NFTA_CHAIN_TABLE`, string.
    * name of the table containing the chain
    */
   readonly table?: string;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_HANDLE`, u64, big-endian.
+   * `NFTA_CHAIN_HANDLE`, u64, big-endian.
    * numeric handle of the chain
    */
   readonly handle?: number | bigint;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_NAME`, string.
+   * `NFTA_CHAIN_NAME`, string.
    * name of the chain
    */
   readonly name?: string;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_HOOK`, nest.
+   * `NFTA_CHAIN_HOOK`, nest.
    * hook specification for basechains
    */
   readonly hook?: NftHookAttrs;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_POLICY`, u32, big-endian.
+   * `NFTA_CHAIN_POLICY`, u32, big-endian.
    * numeric policy of the chain
    */
   readonly policy?: number;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_USE`, u32, big-endian.
+   * `NFTA_CHAIN_USE`, u32, big-endian.
    * number of references to this chain
    */
   readonly use?: number;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_TYPE`, string.
+   * `NFTA_CHAIN_TYPE`, string.
    * type name of the chain
    */
   readonly type?: string;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_COUNTERS`, nest.
+   * `NFTA_CHAIN_COUNTERS`, nest.
    * counter specification of the chain
    */
   readonly counters?: NftCounterAttrs;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_FLAGS`, u32, big-endian.
+   * `NFTA_CHAIN_FLAGS`, u32, big-endian.
    * chain flags
    */
   readonly flags?: readonly (ChainFlags | number)[];
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_ID`, u32, big-endian.
+   * `NFTA_CHAIN_ID`, u32, big-endian.
    * uniquely identifies a chain in a transaction
    */
   readonly id?: number;
   /**
-   * `NFTABLES_A_CHAIN_ATTRS_USERDATA`, binary.
+   * `NFTA_CHAIN_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
@@ -521,25 +521,25 @@ export interface ChainAttrs extends View {
 
 /** Attributes of `counter-attrs`. */
 export interface CounterAttrs extends View {
-  /** `NFTABLES_A_COUNTER_ATTRS_BYTES`, u64, big-endian. */
+  /** `NFTA_COUNTER_BYTES`, u64, big-endian. */
   readonly bytes?: number | bigint;
-  /** `NFTABLES_A_COUNTER_ATTRS_PACKETS`, u64, big-endian. */
+  /** `NFTA_COUNTER_PACKETS`, u64, big-endian. */
   readonly packets?: number | bigint;
 }
 
 /** Attributes of `nft-hook-attrs`. */
 export interface NftHookAttrs extends View {
-  /** `NFTABLES_A_NFT_HOOK_ATTRS_NUM`, u32, big-endian. */
+  /** `NFTA_HOOK_NUM`, u32, big-endian. */
   readonly num?: number;
-  /** `NFTABLES_A_NFT_HOOK_ATTRS_PRIORITY`, s32, big-endian. */
+  /** `NFTA_HOOK_PRIORITY`, s32, big-endian. */
   readonly priority?: number;
   /**
-   * `NFTABLES_A_NFT_HOOK_ATTRS_DEV`, string.
+   * `NFTA_HOOK_DEV`, string.
    * net device name
    */
   readonly dev?: string;
   /**
-   * `NFTABLES_A_NFT_HOOK_ATTRS_DEVS`, nest.
+   * `NFTA_HOOK_DEVS`, nest.
    * list of net devices
    */
   readonly devs?: HookDevAttrs;
@@ -547,67 +547,67 @@ export interface NftHookAttrs extends View {
 
 /** Attributes of `hook-dev-attrs`. */
 export interface HookDevAttrs extends View {
-  /** `NFTABLES_A_HOOK_DEV_ATTRS_NAME`, string. */
+  /** `NFTA_DEVICE_NAME`, string. */
   readonly name?: readonly string[];
 }
 
 /** Attributes of `nft-counter-attrs`. */
 export interface NftCounterAttrs extends View {
-  /** `NFTABLES_A_NFT_COUNTER_ATTRS_BYTES`, u64, big-endian. */
+  /** `NFTA_COUNTER_BYTES`, u64, big-endian. */
   readonly bytes?: number | bigint;
-  /** `NFTABLES_A_NFT_COUNTER_ATTRS_PACKETS`, u64, big-endian. */
+  /** `NFTA_COUNTER_PACKETS`, u64, big-endian. */
   readonly packets?: number | bigint;
 }
 
 /** Attributes of `rule-attrs`. */
 export interface RuleAttrs extends View {
   /**
-   * `NFTABLES_A_RULE_ATTRS_TABLE`, string.
+   * `NFTA_RULE_TABLE`, string.
    * name of the table containing the rule
    */
   readonly table?: string;
   /**
-   * `NFTABLES_A_RULE_ATTRS_CHAIN`, string.
+   * `NFTA_RULE_CHAIN`, string.
    * name of the chain containing the rule
    */
   readonly chain?: string;
   /**
-   * `NFTABLES_A_RULE_ATTRS_HANDLE`, u64, big-endian.
+   * `NFTA_RULE_HANDLE`, u64, big-endian.
    * numeric handle of the rule
    */
   readonly handle?: number | bigint;
   /**
-   * `NFTABLES_A_RULE_ATTRS_EXPRESSIONS`, nest.
+   * `NFTA_RULE_EXPRESSIONS`, nest.
    * list of expressions
    */
   readonly expressions?: ExprListAttrs;
   /**
-   * `NFTABLES_A_RULE_ATTRS_COMPAT`, nest.
+   * `NFTA_RULE_COMPAT`, nest.
    * compatibility specifications of the rule
    */
   readonly compat?: RuleCompatAttrs;
   /**
-   * `NFTABLES_A_RULE_ATTRS_POSITION`, u64, big-endian.
+   * `NFTA_RULE_POSITION`, u64, big-endian.
    * numeric handle of the previous rule
    */
   readonly position?: number | bigint;
   /**
-   * `NFTABLES_A_RULE_ATTRS_USERDATA`, binary.
+   * `NFTA_RULE_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
   /**
-   * `NFTABLES_A_RULE_ATTRS_ID`, u32.
+   * `NFTA_RULE_ID`, u32.
    * uniquely identifies a rule in a transaction
    */
   readonly id?: number;
   /**
-   * `NFTABLES_A_RULE_ATTRS_POSITION_ID`, u32.
+   * `NFTA_RULE_POSITION_ID`, u32.
    * transaction unique identifier of the previous rule
    */
   readonly positionId?: number;
   /**
-   * `NFTABLES_A_RULE_ATTRS_CHAIN_ID`, u32.
+   * `NFTA_RULE_CHAIN_ID`, u32.
    * add the rule to chain by ID, alternative to chain name
    */
   readonly chainId?: number;
@@ -615,19 +615,19 @@ export interface RuleAttrs extends View {
 
 /** Attributes of `expr-list-attrs`. */
 export interface ExprListAttrs extends View {
-  /** `NFTABLES_A_EXPR_LIST_ATTRS_ELEM`, nest. */
+  /** `NFTA_LIST_ELEM`, nest. */
   readonly elem?: readonly ExprAttrs[];
 }
 
 /** Attributes of `expr-attrs`. */
 export interface ExprAttrs extends View {
   /**
-   * `NFTABLES_A_EXPR_ATTRS_NAME`, string.
+   * `NFTA_EXPR_NAME`, string.
    * name of the expression type
    */
   readonly name?: string;
   /**
-   * `NFTABLES_A_EXPR_ATTRS_DATA`, sub-message.
+   * `NFTA_EXPR_DATA`, sub-message.
    * type specific data
    */
   readonly data?: ExprOps[keyof ExprOps];
@@ -636,12 +636,12 @@ export interface ExprAttrs extends View {
 /** Attributes of `rule-compat-attrs`. */
 export interface RuleCompatAttrs extends View {
   /**
-   * `NFTABLES_A_RULE_COMPAT_ATTRS_PROTO`, u32, big-endian.
+   * `NFTA_RULE_COMPAT_PROTO`, u32, big-endian.
    * numeric value of the handled protocol
    */
   readonly proto?: number;
   /**
-   * `NFTABLES_A_RULE_COMPAT_ATTRS_FLAGS`, u32, big-endian.
+   * `NFTA_RULE_COMPAT_FLAGS`, u32, big-endian.
    * bitmask of flags
    */
   readonly flags?: number;
@@ -650,97 +650,97 @@ export interface RuleCompatAttrs extends View {
 /** Attributes of `set-attrs`. */
 export interface SetAttrs extends View {
   /**
-   * `NFTABLES_A_SET_ATTRS_TABLE`, string.
+   * `NFTA_SET_TABLE`, string.
    * table name
    */
   readonly table?: string;
   /**
-   * `NFTABLES_A_SET_ATTRS_NAME`, string.
+   * `NFTA_SET_NAME`, string.
    * set name
    */
   readonly name?: string;
   /**
-   * `NFTABLES_A_SET_ATTRS_FLAGS`, u32, big-endian.
+   * `NFTA_SET_FLAGS`, u32, big-endian.
    * bitmask of enum nft_set_flags
    */
   readonly flags?: readonly (SetFlags | number)[];
   /**
-   * `NFTABLES_A_SET_ATTRS_KEY_TYPE`, u32, big-endian.
+   * `NFTA_SET_KEY_TYPE`, u32, big-endian.
    * key data type, informational purpose only
    */
   readonly keyType?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_KEY_LEN`, u32, big-endian.
+   * `NFTA_SET_KEY_LEN`, u32, big-endian.
    * key data length
    */
   readonly keyLen?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_DATA_TYPE`, u32, big-endian.
+   * `NFTA_SET_DATA_TYPE`, u32, big-endian.
    * mapping data type
    */
   readonly dataType?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_DATA_LEN`, u32, big-endian.
+   * `NFTA_SET_DATA_LEN`, u32, big-endian.
    * mapping data length
    */
   readonly dataLen?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_POLICY`, u32, big-endian.
+   * `NFTA_SET_POLICY`, u32, big-endian.
    * selection policy
    */
   readonly policy?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_DESC`, nest.
+   * `NFTA_SET_DESC`, nest.
    * set description
    */
   readonly desc?: SetDescAttrs;
   /**
-   * `NFTABLES_A_SET_ATTRS_ID`, u32.
+   * `NFTA_SET_ID`, u32.
    * uniquely identifies a set in a transaction
    */
   readonly id?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_TIMEOUT`, u64.
+   * `NFTA_SET_TIMEOUT`, u64.
    * default timeout value
    */
   readonly timeout?: number | bigint;
   /**
-   * `NFTABLES_A_SET_ATTRS_GC_INTERVAL`, u32.
+   * `NFTA_SET_GC_INTERVAL`, u32.
    * garbage collection interval
    */
   readonly gcInterval?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_USERDATA`, binary.
+   * `NFTA_SET_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
   /**
-   * `NFTABLES_A_SET_ATTRS_OBJ_TYPE`, u32, big-endian.
+   * `NFTA_SET_OBJ_TYPE`, u32, big-endian.
    * stateful object type
    */
   readonly objType?: number;
   /**
-   * `NFTABLES_A_SET_ATTRS_HANDLE`, u64, big-endian.
+   * `NFTA_SET_HANDLE`, u64, big-endian.
    * set handle
    */
   readonly handle?: number | bigint;
   /**
-   * `NFTABLES_A_SET_ATTRS_EXPR`, nest.
+   * `NFTA_SET_EXPR`, nest.
    * set expression
    */
   readonly expr?: readonly ExprAttrs[];
   /**
-   * `NFTABLES_A_SET_ATTRS_EXPRESSIONS`, nest.
+   * `NFTA_SET_EXPRESSIONS`, nest.
    * list of expressions
    */
   readonly expressions?: SetListAttrs;
   /**
-   * `NFTABLES_A_SET_ATTRS_TYPE`, string.
+   * `NFTA_SET_TYPE`, string.
    * set backend type
    */
   readonly type?: string;
   /**
-   * `NFTABLES_A_SET_ATTRS_COUNT`, u32, big-endian.
+   * `NFTA_SET_COUNT`, u32, big-endian.
    * number of set elements
    */
   readonly count?: number;
@@ -749,12 +749,12 @@ export interface SetAttrs extends View {
 /** Attributes of `set-desc-attrs`. */
 export interface SetDescAttrs extends View {
   /**
-   * `NFTABLES_A_SET_DESC_ATTRS_SIZE`, u32, big-endian.
+   * `NFTA_SET_DESC_SIZE`, u32, big-endian.
    * number of elements in set
    */
   readonly size?: number;
   /**
-   * `NFTABLES_A_SET_DESC_ATTRS_CONCAT`, nest.
+   * `NFTA_SET_DESC_CONCAT`, nest.
    * description of field concatenation
    */
   readonly concat?: readonly SetDescConcatAttrs[];
@@ -768,7 +768,7 @@ export interface SetDescConcatAttrs extends View {
 
 /** Attributes of `set-field-attrs`. */
 export interface SetFieldAttrs extends View {
-  /** `NFTABLES_A_SET_FIELD_ATTRS_LEN`, u32, big-endian. */
+  /** `NFTA_SET_FIELD_LEN`, u32, big-endian. */
   readonly len?: number;
 }
 
@@ -781,52 +781,52 @@ export interface SetListAttrs extends View {
 /** Attributes of `setelem-attrs`. */
 export interface SetelemAttrs extends View {
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_KEY`, nest.
+   * `NFTA_SET_ELEM_KEY`, nest.
    * key value
    */
   readonly key?: DataAttrs;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_DATA`, nest.
+   * `NFTA_SET_ELEM_DATA`, nest.
    * data value of mapping
    */
   readonly data?: DataAttrs;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_FLAGS`, binary.
+   * `NFTA_SET_ELEM_FLAGS`, binary.
    * bitmask of nft_set_elem_flags
    */
   readonly flags?: Uint8Array;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_TIMEOUT`, u64.
+   * `NFTA_SET_ELEM_TIMEOUT`, u64.
    * timeout value
    */
   readonly timeout?: number | bigint;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_EXPIRATION`, u64.
+   * `NFTA_SET_ELEM_EXPIRATION`, u64.
    * expiration time
    */
   readonly expiration?: number | bigint;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_USERDATA`, binary.
+   * `NFTA_SET_ELEM_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_EXPR`, nest.
+   * `NFTA_SET_ELEM_EXPR`, nest.
    * expression
    */
   readonly expr?: ExprAttrs;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_OBJREF`, string.
+   * `NFTA_SET_ELEM_OBJREF`, string.
    * stateful object reference
    */
   readonly objref?: string;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_KEY_END`, nest.
+   * `NFTA_SET_ELEM_KEY_END`, nest.
    * closing key value
    */
   readonly keyEnd?: DataAttrs;
   /**
-   * `NFTABLES_A_SETELEM_ATTRS_EXPRESSIONS`, nest.
+   * `NFTA_SET_ELEM_EXPRESSIONS`, nest.
    * list of expressions
    */
   readonly expressions?: ExprListAttrs;
@@ -840,63 +840,63 @@ export interface SetelemListElemAttrs extends View {
 
 /** Attributes of `setelem-list-attrs`. */
 export interface SetelemListAttrs extends View {
-  /** `NFTABLES_A_SETELEM_LIST_ATTRS_TABLE`, string. */
+  /** `NFTA_SET_ELEM_LIST_TABLE`, string. */
   readonly table?: string;
-  /** `NFTABLES_A_SETELEM_LIST_ATTRS_SET`, string. */
+  /** `NFTA_SET_ELEM_LIST_SET`, string. */
   readonly set?: string;
-  /** `NFTABLES_A_SETELEM_LIST_ATTRS_ELEMENTS`, nest. */
+  /** `NFTA_SET_ELEM_LIST_ELEMENTS`, nest. */
   readonly elements?: SetelemListElemAttrs;
-  /** `NFTABLES_A_SETELEM_LIST_ATTRS_SET_ID`, u32. */
+  /** `NFTA_SET_ELEM_LIST_SET_ID`, u32. */
   readonly setId?: number;
 }
 
 /** Attributes of `gen-attrs`. */
 export interface GenAttrs extends View {
   /**
-   * `NFTABLES_A_GEN_ATTRS_ID`, u32, big-endian.
+   * `NFTA_GEN_ID`, u32, big-endian.
    * ruleset generation id
    */
   readonly id?: number;
-  /** `NFTABLES_A_GEN_ATTRS_PROC_PID`, u32, big-endian. */
+  /** `NFTA_GEN_PROC_PID`, u32, big-endian. */
   readonly procPid?: number;
-  /** `NFTABLES_A_GEN_ATTRS_PROC_NAME`, string. */
+  /** `NFTA_GEN_PROC_NAME`, string. */
   readonly procName?: string;
 }
 
 /** Attributes of `obj-attrs`. */
 export interface ObjAttrs extends View {
   /**
-   * `NFTABLES_A_OBJ_ATTRS_TABLE`, string.
+   * `NFTA_OBJ_TABLE`, string.
    * name of the table containing the expression
    */
   readonly table?: string;
   /**
-   * `NFTABLES_A_OBJ_ATTRS_NAME`, string.
+   * `NFTA_OBJ_NAME`, string.
    * name of this expression type
    */
   readonly name?: string;
   /**
-   * `NFTABLES_A_OBJ_ATTRS_TYPE`, u32, big-endian.
+   * `NFTA_OBJ_TYPE`, u32, big-endian.
    * stateful object type
    */
   readonly type?: ObjectType | number;
   /**
-   * `NFTABLES_A_OBJ_ATTRS_DATA`, sub-message.
+   * `NFTA_OBJ_DATA`, sub-message.
    * stateful object data
    */
   readonly data?: ObjData[keyof ObjData];
   /**
-   * `NFTABLES_A_OBJ_ATTRS_USE`, u32, big-endian.
+   * `NFTA_OBJ_USE`, u32, big-endian.
    * number of references to this expression
    */
   readonly use?: number;
   /**
-   * `NFTABLES_A_OBJ_ATTRS_HANDLE`, u64, big-endian.
+   * `NFTA_OBJ_HANDLE`, u64, big-endian.
    * object handle
    */
   readonly handle?: number | bigint;
   /**
-   * `NFTABLES_A_OBJ_ATTRS_USERDATA`, binary.
+   * `NFTA_OBJ_USERDATA`, binary.
    * user data
    */
   readonly userdata?: Uint8Array;
@@ -904,90 +904,90 @@ export interface ObjAttrs extends View {
 
 /** Attributes of `quota-attrs`. */
 export interface QuotaAttrs extends View {
-  /** `NFTABLES_A_QUOTA_ATTRS_BYTES`, u64, big-endian. */
+  /** `NFTA_QUOTA_BYTES`, u64, big-endian. */
   readonly bytes?: number | bigint;
-  /** `NFTABLES_A_QUOTA_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_QUOTA_FLAGS`, u32, big-endian. */
   readonly flags?: readonly (QuotaFlags | number)[];
-  /** `NFTABLES_A_QUOTA_ATTRS_CONSUMED`, u64, big-endian. */
+  /** `NFTA_QUOTA_CONSUMED`, u64, big-endian. */
   readonly consumed?: number | bigint;
 }
 
 /** Attributes of `flowtable-attrs`. */
 export interface FlowtableAttrs extends View {
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_TABLE`, string. */
+  /** `NFTA_FLOWTABLE_TABLE`, string. */
   readonly table?: string;
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_NAME`, string. */
+  /** `NFTA_FLOWTABLE_NAME`, string. */
   readonly name?: string;
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_HOOK`, nest. */
+  /** `NFTA_FLOWTABLE_HOOK`, nest. */
   readonly hook?: FlowtableHookAttrs;
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_USE`, u32, big-endian. */
+  /** `NFTA_FLOWTABLE_USE`, u32, big-endian. */
   readonly use?: number;
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_HANDLE`, u64, big-endian. */
+  /** `NFTA_FLOWTABLE_HANDLE`, u64, big-endian. */
   readonly handle?: number | bigint;
-  /** `NFTABLES_A_FLOWTABLE_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_FLOWTABLE_FLAGS`, u32, big-endian. */
   readonly flags?: number;
 }
 
 /** Attributes of `flowtable-hook-attrs`. */
 export interface FlowtableHookAttrs extends View {
-  /** `NFTABLES_A_FLOWTABLE_HOOK_ATTRS_NUM`, u32, big-endian. */
+  /** `NFTA_FLOWTABLE_HOOK_NUM`, u32, big-endian. */
   readonly num?: number;
-  /** `NFTABLES_A_FLOWTABLE_HOOK_ATTRS_PRIORITY`, u32, big-endian. */
+  /** `NFTA_FLOWTABLE_HOOK_PRIORITY`, u32, big-endian. */
   readonly priority?: number;
-  /** `NFTABLES_A_FLOWTABLE_HOOK_ATTRS_DEVS`, nest. */
+  /** `NFTA_FLOWTABLE_HOOK_DEVS`, nest. */
   readonly devs?: HookDevAttrs;
 }
 
 /** Attributes of `expr-bitwise-attrs`. */
 export interface ExprBitwiseAttrs extends View {
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_SREG`, u32, big-endian. */
+  /** `NFTA_BITWISE_SREG`, u32, big-endian. */
   readonly sreg?: number;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_BITWISE_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_LEN`, u32, big-endian. */
+  /** `NFTA_BITWISE_LEN`, u32, big-endian. */
   readonly len?: number;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_MASK`, nest. */
+  /** `NFTA_BITWISE_MASK`, nest. */
   readonly mask?: DataAttrs;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_XOR`, nest. */
+  /** `NFTA_BITWISE_XOR`, nest. */
   readonly xor?: DataAttrs;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_OP`, u32, big-endian. */
+  /** `NFTA_BITWISE_OP`, u32, big-endian. */
   readonly op?: BitwiseOps | number;
-  /** `NFTABLES_A_EXPR_BITWISE_ATTRS_DATA`, nest. */
+  /** `NFTA_BITWISE_DATA`, nest. */
   readonly data?: DataAttrs;
 }
 
 /** Attributes of `expr-cmp-attrs`. */
 export interface ExprCmpAttrs extends View {
-  /** `NFTABLES_A_EXPR_CMP_ATTRS_SREG`, u32, big-endian. */
+  /** `NFTA_CMP_SREG`, u32, big-endian. */
   readonly sreg?: number;
-  /** `NFTABLES_A_EXPR_CMP_ATTRS_OP`, u32, big-endian. */
+  /** `NFTA_CMP_OP`, u32, big-endian. */
   readonly op?: CmpOps | number;
-  /** `NFTABLES_A_EXPR_CMP_ATTRS_DATA`, nest. */
+  /** `NFTA_CMP_DATA`, nest. */
   readonly data?: DataAttrs;
 }
 
 /** Attributes of `data-attrs`. */
 export interface DataAttrs extends View {
-  /** `NFTABLES_A_DATA_ATTRS_VALUE`, binary. */
+  /** `NFTA_DATA_VALUE`, binary. */
   readonly value?: Uint8Array;
-  /** `NFTABLES_A_DATA_ATTRS_VERDICT`, nest. */
+  /** `NFTA_DATA_VERDICT`, nest. */
   readonly verdict?: VerdictAttrs;
 }
 
 /** Attributes of `verdict-attrs`. */
 export interface VerdictAttrs extends View {
   /**
-   * `NFTABLES_A_VERDICT_ATTRS_CODE`, u32, big-endian.
+   * `NFTA_VERDICT_CODE`, u32, big-endian.
    * nf_tables verdict
    */
   readonly code?: VerdictCode | number;
   /**
-   * `NFTABLES_A_VERDICT_ATTRS_CHAIN`, string.
+   * `NFTA_VERDICT_CHAIN`, string.
    * jump target chain name
    */
   readonly chain?: string;
   /**
-   * `NFTABLES_A_VERDICT_ATTRS_CHAIN_ID`, u32, big-endian.
+   * `NFTA_VERDICT_CHAIN_ID`, u32, big-endian.
    * jump target chain ID
    */
   readonly chainId?: number;
@@ -996,12 +996,12 @@ export interface VerdictAttrs extends View {
 /** Attributes of `expr-counter-attrs`. */
 export interface ExprCounterAttrs extends View {
   /**
-   * `NFTABLES_A_EXPR_COUNTER_ATTRS_BYTES`, u64, big-endian.
+   * `NFTA_COUNTER_BYTES`, u64, big-endian.
    * Number of bytes
    */
   readonly bytes?: number | bigint;
   /**
-   * `NFTABLES_A_EXPR_COUNTER_ATTRS_PACKETS`, u64, big-endian.
+   * `NFTA_COUNTER_PACKETS`, u64, big-endian.
    * Number of packets
    */
   readonly packets?: number | bigint;
@@ -1009,23 +1009,23 @@ export interface ExprCounterAttrs extends View {
 
 /** Attributes of `expr-fib-attrs`. */
 export interface ExprFibAttrs extends View {
-  /** `NFTABLES_A_EXPR_FIB_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_FIB_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_FIB_ATTRS_RESULT`, u32, big-endian. */
+  /** `NFTA_FIB_RESULT`, u32, big-endian. */
   readonly result?: FibResult | number;
-  /** `NFTABLES_A_EXPR_FIB_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_FIB_FLAGS`, u32, big-endian. */
   readonly flags?: readonly (FibFlags | number)[];
 }
 
 /** Attributes of `expr-ct-attrs`. */
 export interface ExprCtAttrs extends View {
-  /** `NFTABLES_A_EXPR_CT_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_CT_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_CT_ATTRS_KEY`, u32, big-endian. */
+  /** `NFTA_CT_KEY`, u32, big-endian. */
   readonly key?: CtKeys | number;
-  /** `NFTABLES_A_EXPR_CT_ATTRS_DIRECTION`, u8. */
+  /** `NFTA_CT_DIRECTION`, u8. */
   readonly direction?: CtDirection | number;
-  /** `NFTABLES_A_EXPR_CT_ATTRS_SREG`, u32, big-endian. */
+  /** `NFTA_CT_SREG`, u32, big-endian. */
   readonly sreg?: number;
 }
 
@@ -1040,109 +1040,109 @@ export interface ExprFlowOffloadAttrs extends View {
 
 /** Attributes of `expr-immediate-attrs`. */
 export interface ExprImmediateAttrs extends View {
-  /** `NFTABLES_A_EXPR_IMMEDIATE_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_IMMEDIATE_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_IMMEDIATE_ATTRS_DATA`, nest. */
+  /** `NFTA_IMMEDIATE_DATA`, nest. */
   readonly data?: DataAttrs;
 }
 
 /** Attributes of `expr-lookup-attrs`. */
 export interface ExprLookupAttrs extends View {
   /**
-   * `NFTABLES_A_EXPR_LOOKUP_ATTRS_SET`, string.
+   * `NFTA_LOOKUP_SET`, string.
    * Name of set to use
    */
   readonly set?: string;
   /**
-   * `NFTABLES_A_EXPR_LOOKUP_ATTRS_SET_ID`, u32, big-endian.
+   * `NFTA_LOOKUP_SET_ID`, u32, big-endian.
    * ID of set to use
    */
   readonly setId?: number;
-  /** `NFTABLES_A_EXPR_LOOKUP_ATTRS_SREG`, u32, big-endian. */
+  /** `NFTA_LOOKUP_SREG`, u32, big-endian. */
   readonly sreg?: number;
-  /** `NFTABLES_A_EXPR_LOOKUP_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_LOOKUP_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_LOOKUP_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_LOOKUP_FLAGS`, u32, big-endian. */
   readonly flags?: readonly (LookupFlags | number)[];
 }
 
 /** Attributes of `expr-masq-attrs`. */
 export interface ExprMasqAttrs extends View {
-  /** `NFTABLES_A_EXPR_MASQ_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_MASQ_FLAGS`, u32, big-endian. */
   readonly flags?: readonly (NatRangeFlags | number)[];
-  /** `NFTABLES_A_EXPR_MASQ_ATTRS_REG_PROTO_MIN`, u32, big-endian. */
+  /** `NFTA_MASQ_REG_PROTO_MIN`, u32, big-endian. */
   readonly regProtoMin?: Registers | number;
-  /** `NFTABLES_A_EXPR_MASQ_ATTRS_REG_PROTO_MAX`, u32, big-endian. */
+  /** `NFTA_MASQ_REG_PROTO_MAX`, u32, big-endian. */
   readonly regProtoMax?: Registers | number;
 }
 
 /** Attributes of `expr-meta-attrs`. */
 export interface ExprMetaAttrs extends View {
-  /** `NFTABLES_A_EXPR_META_ATTRS_DREG`, u32, big-endian. */
+  /** `NFTA_META_DREG`, u32, big-endian. */
   readonly dreg?: number;
-  /** `NFTABLES_A_EXPR_META_ATTRS_KEY`, u32, big-endian. */
+  /** `NFTA_META_KEY`, u32, big-endian. */
   readonly key?: MetaKeys | number;
-  /** `NFTABLES_A_EXPR_META_ATTRS_SREG`, u32, big-endian. */
+  /** `NFTA_META_SREG`, u32, big-endian. */
   readonly sreg?: number;
 }
 
 /** Attributes of `expr-nat-attrs`. */
 export interface ExprNatAttrs extends View {
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_TYPE`, u32, big-endian. */
+  /** `NFTA_NAT_TYPE`, u32, big-endian. */
   readonly type?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_FAMILY`, u32, big-endian. */
+  /** `NFTA_NAT_FAMILY`, u32, big-endian. */
   readonly family?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_REG_ADDR_MIN`, u32, big-endian. */
+  /** `NFTA_NAT_REG_ADDR_MIN`, u32, big-endian. */
   readonly regAddrMin?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_REG_ADDR_MAX`, u32, big-endian. */
+  /** `NFTA_NAT_REG_ADDR_MAX`, u32, big-endian. */
   readonly regAddrMax?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_REG_PROTO_MIN`, u32, big-endian. */
+  /** `NFTA_NAT_REG_PROTO_MIN`, u32, big-endian. */
   readonly regProtoMin?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_REG_PROTO_MAX`, u32, big-endian. */
+  /** `NFTA_NAT_REG_PROTO_MAX`, u32, big-endian. */
   readonly regProtoMax?: number;
-  /** `NFTABLES_A_EXPR_NAT_ATTRS_FLAGS`, u32, big-endian. */
+  /** `NFTA_NAT_FLAGS`, u32, big-endian. */
   readonly flags?: readonly (NatRangeFlags | number)[];
 }
 
 /** Attributes of `expr-payload-attrs`. */
 export interface ExprPayloadAttrs extends View {
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_DREG`, u32, big-endian.
+   * `NFTA_PAYLOAD_DREG`, u32, big-endian.
    * destination register to load data into
    */
   readonly dreg?: Registers | number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_BASE`, u32, big-endian.
+   * `NFTA_PAYLOAD_BASE`, u32, big-endian.
    * payload base
    */
   readonly base?: PayloadBase | number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_OFFSET`, u32, big-endian.
+   * `NFTA_PAYLOAD_OFFSET`, u32, big-endian.
    * payload offset relative to base
    */
   readonly offset?: number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_LEN`, u32, big-endian.
+   * `NFTA_PAYLOAD_LEN`, u32, big-endian.
    * payload length
    */
   readonly len?: number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_SREG`, u32, big-endian.
+   * `NFTA_PAYLOAD_SREG`, u32, big-endian.
    * source register to load data from
    */
   readonly sreg?: Registers | number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_CSUM_TYPE`, u32, big-endian.
+   * `NFTA_PAYLOAD_CSUM_TYPE`, u32, big-endian.
    * checksum type
    */
   readonly csumType?: number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_CSUM_OFFSET`, u32, big-endian.
+   * `NFTA_PAYLOAD_CSUM_OFFSET`, u32, big-endian.
    * checksum offset relative to base
    */
   readonly csumOffset?: number;
   /**
-   * `NFTABLES_A_EXPR_PAYLOAD_ATTRS_CSUM_FLAGS`, u32, big-endian.
+   * `NFTA_PAYLOAD_CSUM_FLAGS`, u32, big-endian.
    * checksum flags
    */
   readonly csumFlags?: number;
@@ -1150,50 +1150,50 @@ export interface ExprPayloadAttrs extends View {
 
 /** Attributes of `expr-reject-attrs`. */
 export interface ExprRejectAttrs extends View {
-  /** `NFTABLES_A_EXPR_REJECT_ATTRS_TYPE`, u32, big-endian. */
+  /** `NFTA_REJECT_TYPE`, u32, big-endian. */
   readonly type?: RejectTypes | number;
-  /** `NFTABLES_A_EXPR_REJECT_ATTRS_ICMP_CODE`, u8. */
+  /** `NFTA_REJECT_ICMP_CODE`, u8. */
   readonly icmpCode?: number;
 }
 
 /** Attributes of `expr-target-attrs`. */
 export interface ExprTargetAttrs extends View {
-  /** `NFTABLES_A_EXPR_TARGET_ATTRS_NAME`, string. */
+  /** `NFTA_TARGET_NAME`, string. */
   readonly name?: string;
-  /** `NFTABLES_A_EXPR_TARGET_ATTRS_REV`, u32, big-endian. */
+  /** `NFTA_TARGET_REV`, u32, big-endian. */
   readonly rev?: number;
-  /** `NFTABLES_A_EXPR_TARGET_ATTRS_INFO`, binary. */
+  /** `NFTA_TARGET_INFO`, binary. */
   readonly info?: Uint8Array;
 }
 
 /** Attributes of `expr-tproxy-attrs`. */
 export interface ExprTproxyAttrs extends View {
-  /** `NFTABLES_A_EXPR_TPROXY_ATTRS_FAMILY`, u32, big-endian. */
+  /** `NFTA_TPROXY_FAMILY`, u32, big-endian. */
   readonly family?: number;
-  /** `NFTABLES_A_EXPR_TPROXY_ATTRS_REG_ADDR`, u32, big-endian. */
+  /** `NFTA_TPROXY_REG_ADDR`, u32, big-endian. */
   readonly regAddr?: number;
-  /** `NFTABLES_A_EXPR_TPROXY_ATTRS_REG_PORT`, u32, big-endian. */
+  /** `NFTA_TPROXY_REG_PORT`, u32, big-endian. */
   readonly regPort?: number;
 }
 
 /** Attributes of `expr-objref-attrs`. */
 export interface ExprObjrefAttrs extends View {
-  /** `NFTABLES_A_EXPR_OBJREF_ATTRS_IMM_TYPE`, u32, big-endian. */
+  /** `NFTA_OBJREF_IMM_TYPE`, u32, big-endian. */
   readonly immType?: number;
   /**
-   * `NFTABLES_A_EXPR_OBJREF_ATTRS_IMM_NAME`, string.
+   * `NFTA_OBJREF_IMM_NAME`, string.
    * object name
    */
   readonly immName?: string;
-  /** `NFTABLES_A_EXPR_OBJREF_ATTRS_SET_SREG`, u32, big-endian. */
+  /** `NFTA_OBJREF_SET_SREG`, u32, big-endian. */
   readonly setSreg?: number;
   /**
-   * `NFTABLES_A_EXPR_OBJREF_ATTRS_SET_NAME`, string.
+   * `NFTA_OBJREF_SET_NAME`, string.
    * name of object map
    */
   readonly setName?: string;
   /**
-   * `NFTABLES_A_EXPR_OBJREF_ATTRS_SET_ID`, u32, big-endian.
+   * `NFTA_OBJREF_SET_ID`, u32, big-endian.
    * id of object map
    */
   readonly setId?: number;
@@ -1201,21 +1201,21 @@ export interface ExprObjrefAttrs extends View {
 
 /** Attributes of `compat-target-attrs`. */
 export interface CompatTargetAttrs extends View {
-  /** `NFTABLES_A_COMPAT_TARGET_ATTRS_NAME`, string. */
+  /** `NFTA_TARGET_NAME`, string. */
   readonly name?: string;
-  /** `NFTABLES_A_COMPAT_TARGET_ATTRS_REV`, u32, big-endian. */
+  /** `NFTA_TARGET_REV`, u32, big-endian. */
   readonly rev?: number;
-  /** `NFTABLES_A_COMPAT_TARGET_ATTRS_INFO`, binary. */
+  /** `NFTA_TARGET_INFO`, binary. */
   readonly info?: Uint8Array;
 }
 
 /** Attributes of `compat-match-attrs`. */
 export interface CompatMatchAttrs extends View {
-  /** `NFTABLES_A_COMPAT_MATCH_ATTRS_NAME`, string. */
+  /** `NFTA_MATCH_NAME`, string. */
   readonly name?: string;
-  /** `NFTABLES_A_COMPAT_MATCH_ATTRS_REV`, u32, big-endian. */
+  /** `NFTA_MATCH_REV`, u32, big-endian. */
   readonly rev?: number;
-  /** `NFTABLES_A_COMPAT_MATCH_ATTRS_INFO`, binary. */
+  /** `NFTA_MATCH_INFO`, binary. */
   readonly info?: Uint8Array;
 }
 
@@ -1663,7 +1663,7 @@ export const spec = {
     "ct-direction": { entries: { original: 0, reply: 1 } },
     "quota-flags": { flags: true, entries: { invert: 1, depleted: 2 } },
     "verdict-code": { entries: { continue: 4294967295, break: 4294967294, jump: 4294967293, goto: 4294967292, return: 4294967291, drop: 0, accept: 1, stolen: 2, queue: 3, repeat: 4 } },
-    "fib-result": { entries: { oif: 0, oifname: 1, addrtype: 2 } },
+    "fib-result": { entries: { oif: 1, oifname: 2, addrtype: 3 } },
     "fib-flags": { flags: true, entries: { saddr: 1, daddr: 2, mark: 4, iif: 8, oif: 16, present: 32 } },
     "reject-types": { entries: { "icmp-unreach": 0, "tcp-rst": 1, "icmpx-unreach": 2 } },
     "reject-inet-code": { entries: { "icmpx-no-route": 0, "icmpx-port-unreach": 1, "icmpx-host-unreach": 2, "icmpx-admin-prohibited": 3 } },
@@ -1723,9 +1723,9 @@ export const spec = {
       use: { id: 6, type: "u32", big: true },
       type: { id: 7, type: "string" },
       counters: { id: 8, type: "nest", nest: "nft-counter-attrs" },
-      flags: { id: 9, type: "u32", enum: "chain-flags", flags: true, big: true },
-      id: { id: 10, type: "u32", big: true },
-      userdata: { id: 11, type: "binary" },
+      flags: { id: 10, type: "u32", enum: "chain-flags", flags: true, big: true },
+      id: { id: 11, type: "u32", big: true },
+      userdata: { id: 12, type: "binary" },
     },
     "counter-attrs": {
       bytes: { id: 1, type: "u64", big: true },
@@ -1753,9 +1753,9 @@ export const spec = {
       compat: { id: 5, type: "nest", nest: "rule-compat-attrs" },
       position: { id: 6, type: "u64", big: true },
       userdata: { id: 7, type: "binary" },
-      id: { id: 8, type: "u32" },
-      positionId: { id: 9, type: "u32" },
-      chainId: { id: 10, type: "u32" },
+      id: { id: 9, type: "u32" },
+      positionId: { id: 10, type: "u32" },
+      chainId: { id: 11, type: "u32" },
     },
     "expr-list-attrs": {
       elem: { id: 1, type: "nest", multi: true, nest: "expr-attrs" },
@@ -1811,9 +1811,9 @@ export const spec = {
       expiration: { id: 5, type: "u64" },
       userdata: { id: 6, type: "binary" },
       expr: { id: 7, type: "nest", nest: "expr-attrs" },
-      objref: { id: 8, type: "string" },
-      keyEnd: { id: 9, type: "nest", nest: "data-attrs" },
-      expressions: { id: 10, type: "nest", nest: "expr-list-attrs" },
+      objref: { id: 9, type: "string" },
+      keyEnd: { id: 10, type: "nest", nest: "data-attrs" },
+      expressions: { id: 11, type: "nest", nest: "expr-list-attrs" },
     },
     "setelem-list-elem-attrs": {
       elem: { id: 1, type: "nest", multi: true, nest: "setelem-attrs" },
@@ -1907,9 +1907,9 @@ export const spec = {
     },
     "expr-lookup-attrs": {
       set: { id: 1, type: "string" },
-      setId: { id: 2, type: "u32", big: true },
-      sreg: { id: 3, type: "u32", big: true },
-      dreg: { id: 4, type: "u32", big: true },
+      setId: { id: 4, type: "u32", big: true },
+      sreg: { id: 2, type: "u32", big: true },
+      dreg: { id: 3, type: "u32", big: true },
       flags: { id: 5, type: "u32", enum: "lookup-flags", flags: true, big: true },
     },
     "expr-masq-attrs": {
