@@ -74,7 +74,7 @@ export const addresses: Section = {
         broadcast,
         label,
         scope,
-        metric,
+        metric: metric ?? 0,
         flags: flags.filter((flag) => FLAGS.includes(flag)).sort(),
         validLifetime,
         preferredLifetime,
@@ -96,9 +96,11 @@ export const addresses: Section = {
     if (!lives(preferred, current.preferredLifetime)) out.push("preferredLifetime");
     return out;
   },
-  inPlace: (_, differences) =>
+  // The kernel keeps the flags of an IPv4 address, and takes a metric of 0 for none given.
+  inPlace: (declared, differences) =>
     differences.every((name) =>
-      ["metric", "flags", "validLifetime", "preferredLifetime"].includes(name)
+      ["validLifetime", "preferredLifetime"].includes(name) ||
+      (name === "flags" && isV6(declared)) || (name === "metric" && declared.metric !== 0)
     ),
   async create({ nl, options }, item) {
     const { proto: _, ...entry } = item;
@@ -219,7 +221,9 @@ export const fdb: Section = {
   set: ({ nl, options }, item) => nl.fdb.replace(item as unknown as DesiredFdbEntry, options),
   remove: ({ nl, options }, item) => nl.fdb.delete(item as unknown as DesiredFdbEntry, options),
   pruned: (item, prune) => fdb.own(item) && matches(prune.fdb, item.link),
-  // A permanent entry is a link's own address or group, or else it has a remote.
-  own: (item) => item.lifetime === "static" || item.remote !== undefined,
+  // A permanent entry is a link's own address or group, or else it has a remote; the one of address
+  // zero is a VXLAN's own remote.
+  own: (item) =>
+    item.lifetime === "static" || (item.remote !== undefined && item.mac !== "00:00:00:00:00:00"),
   rank: () => 2,
 };

@@ -254,6 +254,13 @@ const SELECTORS = [
 ];
 const RESULTS = ["action", "table", "goto", "suppressPrefixLength", "suppressGroup", "realms"];
 
+/** Whether asking for `item` means `rule` as well. */
+function covers(item: Item, rule: Item): boolean {
+  return [...SELECTORS, ...RESULTS].every((name) =>
+    name === "not" || item[name] === undefined || alike(item[name], rule[name])
+  );
+}
+
 /** Rules. */
 export const rules: Section = {
   name: "rules",
@@ -296,9 +303,32 @@ export const rules: Section = {
     ...unlike(declared, current, ["protocol"]),
   ],
   inPlace: () => false,
-  create: ({ nl, options }, item) => nl.rules.add(item as unknown as DesiredRule, options),
+  async create({ nl, options }, item) {
+    const rule = item as unknown as DesiredRule;
+    try {
+      await nl.rules.add(rule, options);
+    } catch (error) {
+      if (!(error as { isExists?: boolean }).isExists) throw error;
+      // To the kernel a rule of more selectors is the same.
+      const all = await nl.rules.list({ ...options, family: item.family as 4 | 6 }).toArray();
+      const same = (is: Item) => rules.key(is) === rules.key(item) && covers(item, is);
+      if (!all.some((r) => same(r.toJSON()))) await nl.rules.append(rule, options);
+    }
+  },
   set: () => Promise.resolve(),
-  remove: ({ nl, options }, item) => nl.rules.delete(item as unknown as DesiredRule, options),
+  async remove({ nl, options }, item) {
+    // The kernel deletes the first rule that has what is named, and may have more than that.
+    const wrong: Item[] = [];
+    for await (const rule of nl.rules.list({ ...options, family: item.family as 4 | 6 })) {
+      const is = rule.toJSON();
+      if (is.priority !== item.priority || !covers(item, is)) continue;
+      if (rules.key(is) === rules.key(item)) break;
+      wrong.push(is);
+    }
+    for (const _ of wrong) await nl.rules.delete(item as unknown as DesiredRule, options);
+    await nl.rules.delete(item as unknown as DesiredRule, options);
+    for (const rule of wrong) await nl.rules.append(rule as unknown as DesiredRule, options);
+  },
   async swap(context: Context, item: Item, current: Item) {
     // The new one first: no packet goes without a rule.
     if (RESULTS.some((name) => !alike(item[name], current[name]))) {

@@ -148,12 +148,24 @@ export class Rules {
   /**
    * Adds a rule.
    *
-   * @throws {NetlinkError} `EEXIST` when there is the same one
+   * @throws {NetlinkError} `EEXIST` when there is one of that priority that has everything named
    * @throws {TypeError} for a value that no kernel would accept
    */
   async add(rule: NewRule, options?: RequestOptions): Promise<void> {
     const values = check(rule, true);
     await this.#requests.change("newrule", Mode.add, `add rule${named(rule)}`, values, options);
+  }
+
+  /** Adds a rule even if there is one that has everything named, or is the same. */
+  async append(rule: NewRule, options?: RequestOptions): Promise<void> {
+    const values = check(rule, true);
+    await this.#requests.change(
+      "newrule",
+      Mode.create,
+      `append rule${named(rule)}`,
+      values,
+      options,
+    );
   }
 
   /**
