@@ -5,6 +5,7 @@ import { type Factory, Pool, type PoolOptions, type UseOptions } from "../pool/m
 import type { Connection } from "./connection.ts";
 import { GenericConnection } from "./generic_connection.ts";
 import type { KernelAccess } from "./kernel_access.ts";
+import { MountWatch } from "./mount_watch.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { NamespaceInstance } from "./namespace_instance.ts";
 import { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
@@ -73,6 +74,7 @@ export interface NetlinkPoolOptions<P extends ProtocolName | number = "route">
 /** Makes and judges the connections of one namespace. @internal */
 export function connectionFactory<P extends ProtocolName | number>(
   options: NetlinkPoolOptions<P>,
+  mounts: MountWatch,
 ): Factory<ConnectionOf<P>> {
   const { netns, share = 1, protocol = "route", requestTimeout: timeout } = options;
   if (!Number.isInteger(share) || share < 1 || share > 65_535) {
@@ -88,7 +90,7 @@ export function connectionFactory<P extends ProtocolName | number>(
   };
   const open = async (signal: AbortSignal): Promise<Connection> => {
     const adapter = options.adapter ?? await loadAdapter();
-    instance ??= new NamespaceInstance(adapter.libc, netns);
+    instance ??= new NamespaceInstance(adapter.libc, netns, mounts);
     for (;;) {
       const identity = instance.identity();
       const connection = await connect(adapter, signal);
@@ -117,6 +119,20 @@ export function connectionFactory<P extends ProtocolName | number>(
  * its user threw.
  */
 export class NetlinkPool<T extends Connection> extends Pool<T> {
+  readonly #mounts: MountWatch;
+
+  /** @internal Use {@linkcode netlinkPool}. */
+  constructor(factory: Factory<T>, options: PoolOptions, mounts: MountWatch) {
+    super(factory, options);
+    this.#mounts = mounts;
+  }
+
+  /** Closes, as {@linkcode Pool.close} does. */
+  override async close(o?: { signal?: AbortSignal }): Promise<void> {
+    await super.close(o);
+    this.#mounts.close();
+  }
+
   /** Borrows a connection for the length of a call. */
   override use<R>(fn: (connection: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
     return super.use(fn, { discardOnError: false, ...o });
@@ -148,5 +164,6 @@ export function netlinkPool<P extends ProtocolName | number = "route">(
 ): NetlinkPool<ConnectionOf<P>> {
   const { size = 4 } = options;
   const common = { name: "netlink", acquireTimeout: 5_000, ...options, maxSize: size };
-  return new NetlinkPool(connectionFactory(options), common);
+  const mounts = new MountWatch();
+  return new NetlinkPool(connectionFactory(options, mounts), common, mounts);
 }

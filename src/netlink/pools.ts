@@ -1,7 +1,8 @@
 /** Pools of netlink connections over many namespaces. */
 
-import { KeyedPool, type KeyedPoolOptions, type UseOptions } from "../pool/mod.ts";
+import { type Factory, KeyedPool, type KeyedPoolOptions, type UseOptions } from "../pool/mod.ts";
 import type { Connection } from "./connection.ts";
+import { MountWatch } from "./mount_watch.ts";
 import { type NamespaceTarget, targetPath } from "./namespace.ts";
 import type { ProtocolName } from "./netlink_connection.ts";
 import { connectionFactory, type ConnectionOf, type NetlinkPoolBase } from "./pool.ts";
@@ -20,6 +21,24 @@ export interface NetlinkPoolsOptions<P extends ProtocolName | number = "route">
 
 /** A pool for each namespace that is asked for; undefined stands for the process's own. */
 export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarget | undefined, T> {
+  readonly #mounts: MountWatch;
+
+  /** @internal Use {@linkcode netlinkPools}. */
+  constructor(
+    factoryOf: (netns: NamespaceTarget | undefined) => Factory<T>,
+    options: KeyedPoolOptions<NamespaceTarget | undefined>,
+    mounts: MountWatch,
+  ) {
+    super(factoryOf, options);
+    this.#mounts = mounts;
+  }
+
+  /** Closes the pools of all namespaces. */
+  override async close(o?: { signal?: AbortSignal }): Promise<void> {
+    await super.close(o);
+    this.#mounts.close();
+  }
+
   /** Borrows a connection in a namespace for the length of a call. */
   override use<R>(
     netns: NamespaceTarget | undefined,
@@ -54,7 +73,8 @@ export function netlinkPools<P extends ProtocolName | number = "route">(
   options: NetlinkPoolsOptions<P> = {},
 ): NetlinkPools<ConnectionOf<P>> {
   const { size = 4 } = options;
-  connectionFactory(options); // which checks them
+  const mounts = new MountWatch();
+  connectionFactory(options, mounts); // which checks them
   const common: KeyedPoolOptions<NamespaceTarget | undefined> = {
     name: "netlink",
     acquireTimeout: 5_000,
@@ -62,5 +82,9 @@ export function netlinkPools<P extends ProtocolName | number = "route">(
     ...options,
     maxSize: size,
   };
-  return new NetlinkPools((netns) => connectionFactory({ ...options, netns }), common);
+  return new NetlinkPools(
+    (netns) => connectionFactory({ ...options, netns }, mounts),
+    common,
+    mounts,
+  );
 }
