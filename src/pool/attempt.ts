@@ -1,4 +1,5 @@
 import type { Time } from "./clock.ts";
+import type { PoolError, PoolErrorCode } from "./error.ts";
 
 /** How an attempt may end; exactly one of `done` and `failed` is called, once. */
 export interface Ending<R> {
@@ -9,14 +10,14 @@ export interface Ending<R> {
 }
 
 /** Work of the user's under a time limit. Whatever it does, the attempt ends. */
-export class Attempt<R> {
+class Attempt<R> {
   readonly #time: Time;
   readonly #ending: Ending<R>;
   readonly #abort: AbortController = new AbortController();
   #timer: unknown;
   #open = true;
 
-  constructor(time: Time, ms: number, timeout: () => unknown, ending: Ending<R>) {
+  constructor(time: Time, ms: number, timeout: () => PoolError, ending: Ending<R>) {
     this.#time = time;
     this.#ending = ending;
     this.#timer = time.after(ms, () => this.cancel(timeout()));
@@ -38,9 +39,9 @@ export class Attempt<R> {
 
   /** Ends the attempt as failed. */
   cancel(reason: unknown): void {
-    if (!this.#open) return;
-    this.#fail(reason);
+    if (!this.#close()) return;
     this.#abort.abort(reason);
+    this.#ending.failed(reason);
   }
 
   #close(): boolean {
@@ -57,5 +58,44 @@ export class Attempt<R> {
 
   #fail(error: unknown): void {
     if (this.#close()) this.#ending.failed(error);
+  }
+}
+
+/** All attempts of a pool that are under way. */
+export class Attempts {
+  readonly #time: Time;
+  readonly #error: (code: PoolErrorCode, what: string) => PoolError;
+  readonly #open: Set<{ cancel(reason: unknown): void }> = new Set();
+
+  constructor(time: Time, error: (code: PoolErrorCode, what: string) => PoolError) {
+    this.#time = time;
+    this.#error = error;
+  }
+
+  /** Starts work that may take `ms`; `code` and `what` say what went wrong if it takes longer. */
+  start<R>(
+    ms: number,
+    [code, what]: readonly [PoolErrorCode, string],
+    ending: Ending<R>,
+    work: (signal: AbortSignal) => R | Promise<R>,
+  ): void {
+    const attempt = new Attempt<R>(this.#time, ms, () => this.#error(code, `${what} in ${ms} ms`), {
+      done: (result) => {
+        this.#open.delete(attempt);
+        ending.done(result);
+      },
+      failed: (error) => {
+        this.#open.delete(attempt);
+        ending.failed(error);
+      },
+      late: (result) => ending.late?.(result),
+    });
+    this.#open.add(attempt);
+    attempt.run(work);
+  }
+
+  /** Ends them as failed. */
+  cancel(reason: unknown): void {
+    for (const attempt of [...this.#open]) attempt.cancel(reason);
   }
 }

@@ -4,6 +4,7 @@ import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
 import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
+import type { Stock } from "./stock.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
 
@@ -223,7 +224,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     for (const { core } of this.#entries.values()) yield core;
   }
 
-  #drop(core: Core<T>): void {
+  #drop(core: Stock<T>): void {
     if (this.#entries.get(core.id)?.core === core) this.#entries.delete(core.id);
   }
 }

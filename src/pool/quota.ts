@@ -1,23 +1,23 @@
-import type { Core } from "./core.ts";
+import type { Stock } from "./stock.ts";
 
 /** A limit that several pools share: who has nothing to lend to may take from who has too much. */
 export class Quota<T> {
   max: number;
   used = 0;
-  readonly #members: () => Iterable<Core<T>>;
-  readonly #vacant: (core: Core<T>) => void;
+  readonly #members: () => Iterable<Stock<T>>;
+  readonly #vacant: (core: Stock<T>) => void;
   /** Pools that need a place, the longest waiting first, and since when. */
-  readonly #hungry: Map<Core<T>, number> = new Map();
+  readonly #hungry: Map<Stock<T>, number> = new Map();
   #promised = 0; // places being cleared for them
 
-  constructor(max: number, members: () => Iterable<Core<T>>, vacant: (core: Core<T>) => void) {
+  constructor(max: number, members: () => Iterable<Stock<T>>, vacant: (core: Stock<T>) => void) {
     this.max = max;
     this.#members = members;
     this.#vacant = vacant;
   }
 
   /** Takes a place; after a `false`, `core.pump` is called once there is one. */
-  enter(core: Core<T>): boolean {
+  enter(core: Stock<T>): boolean {
     if (this.used >= this.max) this.#clearPlaceFor(core);
     if (this.used >= this.max) return false;
     this.#hungry.delete(core);
@@ -46,7 +46,7 @@ export class Quota<T> {
    * other pool, one whose first waiter came at `since` only to a pool that has nothing and waits
    * longer.
    */
-  wanted(core: Core<T>, since: number | undefined): boolean {
+  wanted(core: Stock<T>, since: number | undefined): boolean {
     if (this.#hungry.size <= this.#promised) return false;
     for (const [other, hungrySince] of this.#hungry) {
       if (other === core) continue;
@@ -58,12 +58,12 @@ export class Quota<T> {
   }
 
   /** Tells that a pool has nothing, and nobody who wants something. */
-  vacant(core: Core<T>): void {
+  vacant(core: Stock<T>): void {
     this.#hungry.delete(core);
     this.#vacant(core);
   }
 
-  #clearPlaceFor(core: Core<T>): void {
+  #clearPlaceFor(core: Stock<T>): void {
     if (!this.#hungry.has(core)) this.#hungry.set(core, core.time.now());
     if (this.#hungry.size <= this.#promised) return;
     for (const other of this.#members()) {

@@ -190,6 +190,24 @@ describe("defects of other pools are absent:", () => {
     await pool.close();
   });
 
+  it("resources that are useless from the start do not make a hot loop", async () => {
+    const clock = new FakeClock();
+    let made = 0;
+    const pool = new Pool<number>({
+      create: () => Promise.resolve(++made),
+      destroy: () => {},
+      usable: () => false,
+    }, { clock, createRetries: 2, acquireTimeout: 10_000 });
+    const failed = failure(pool.acquire());
+    await settle(1_000);
+    assert.equal(made, 1);
+    await clock.advance(1_000);
+    assert.equal((await failed).code, "CREATE_FAILED");
+    assert.equal(made, 3);
+    assert.equal(pool.stats.size, 0);
+    await pool.close();
+  });
+
   it("a late-comer does not pass those who wait", async () => {
     const plant = new Plant();
     const { pool } = rig(plant, { maxSize: 1 });
