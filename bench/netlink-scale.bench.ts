@@ -1,0 +1,414 @@
+/**
+ * Netlink at scale, against a program in C that does the same over raw sockets (netlink_scale.c), and
+ * against other libraries where this machine has them. Runs take turns; the figures are medians of the
+ * ratios of pairs. "first" is the first thing that a fresh process does, start-up not counted.
+ */
+
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  batch,
+  createNamespace,
+  deleteNamespace,
+  netlinkPool,
+  netlinkPools,
+  RouteConnection,
+  watch,
+} from "../src/netlink/mod.ts";
+import { need } from "../tests/support.ts";
+
+const DEVICE = 2;
+const PAIRS = 3, REPETITIONS = 10;
+const TASKS = 16;
+
+/** One repetition each; what comes before it, and after it, is not timed. */
+interface Work {
+  setup?(): Promise<void>;
+  run(): Promise<unknown>;
+  after?(): Promise<void>;
+  end?(): Promise<void>;
+}
+
+/** Sixteen tasks list links over a pool. */
+function dumps(netns: string, count: number, size: number, share: number): Work {
+  const pool = netlinkPool({ netns, size, share });
+  return {
+    run: () =>
+      Promise.all(Array.from({ length: TASKS }, async () => {
+        let sum = 0;
+        for (let i = 0; i < count / TASKS; i++) {
+          await pool.use(async (nl) => {
+            for (const l of await nl.links.list().toArray()) {
+              sum += l.name.length + l.index + l.mtu + (l.kind?.length ?? 0);
+            }
+          });
+        }
+        return sum;
+      })),
+    end: () => pool.close(),
+  };
+}
+
+function network(i: number): string {
+  const ip = 0x0a000000 + i * 16;
+  return `10.${(ip >> 16) & 255}.${(ip >> 8) & 255}.${ip & 255}/28`;
+}
+
+/** Adds and deletes routes in chunks of 100, as the program in C does. */
+async function churn(nl: RouteConnection, count: number, acknowledge: "all" | "errors") {
+  for (const verb of ["add", "delete"] as const) {
+    const changes = batch(nl);
+    for (let i = 0; i < count; i++) {
+      changes.routes[verb]({
+        destination: network(i),
+        gateway: "192.168.0.2",
+        link: DEVICE,
+        priority: i % 7,
+      });
+    }
+    const results = await changes.commit({ acknowledge, chunk: 100 });
+    if (results.some((r) => r.status !== "done")) throw new Error(JSON.stringify(results[0]));
+  }
+}
+
+async function changing(netns: string, count: number, acknowledge: "all" | "errors") {
+  const nl = await RouteConnection.open({ netns });
+  return { run: () => churn(nl, count, acknowledge), end: () => Promise.resolve(nl.close()) };
+}
+
+/** Reads events that have all queued up before. */
+async function drain(netns: string, count: number): Promise<Work> {
+  const nl = await RouteConnection.open({ netns });
+  const events = await watch(["route"], { netns, receiveBuffer: 64 << 20 });
+  const take = async () => {
+    const read = [];
+    for (let i = 0; i < count; i++) {
+      const { value } = await events.next();
+      if (value?.kind !== "route") throw new Error(`the buffer overran after ${i} events`);
+      read.push([value.item.destination, value.item.gateway, value.item.link]);
+    }
+    return read;
+  };
+  const change = async (verb: "add" | "delete") => {
+    const changes = batch(nl);
+    for (let i = 0; i < count; i++) {
+      changes.routes[verb]({ destination: network(i), gateway: "192.168.0.2", priority: i % 7 });
+    }
+    await changes.commit({ acknowledge: "errors" });
+  };
+  return {
+    setup: () => change("add"),
+    run: take,
+    async after() {
+      await change("delete");
+      await take();
+    },
+    end: () => Promise.resolve(events.close()),
+  };
+}
+
+/** Reads everything of many namespaces, as an exporter does when it is scraped. */
+function scrape(prefix: string, count: number): Work {
+  const pools = netlinkPools({ size: 1 });
+  const name = prefix.slice(prefix.lastIndexOf("/") + 1);
+  return {
+    async run() {
+      const read: unknown[][] = [];
+      for (let i = 0; i < count; i++) {
+        await pools.use(`${name}${i}`, async (nl) => {
+          for (const l of await nl.links.list().toArray()) {
+            read.push([l.name, l.index, l.mtu, l.kind]);
+          }
+          for (const a of await nl.addresses.list().toArray()) read.push([a.link, a.ip, a.label]);
+          for (const r of await nl.routes.list().toArray()) {
+            read.push([r.destination, r.gateway, r.link, r.priority]);
+          }
+        });
+      }
+      return read;
+    },
+    end: () => pools.close(),
+  };
+}
+
+/** The same request with a lease around it, or without. */
+async function request(netns: string, count: number, leased: boolean): Promise<Work> {
+  if (leased) {
+    const pool = netlinkPool({ size: 1, netns });
+    return {
+      async run() {
+        for (let i = 0; i < count; i++) {
+          const lease = await pool.acquire();
+          await lease.value.links.get(DEVICE);
+          lease.release();
+        }
+      },
+      end: () => pool.close(),
+    };
+  }
+  const nl = await RouteConnection.open({ netns });
+  return {
+    async run() {
+      for (let i = 0; i < count; i++) await nl.links.get(DEVICE);
+    },
+    end: () => Promise.resolve(nl.close()),
+  };
+}
+
+const works: Record<string, (target: string, count: number) => Work | Promise<Work>> = {
+  "8 sockets": (netns, count) => dumps(netns, count, 8, 1),
+  "1 socket": (netns, count) => dumps(netns, count, 1, 1),
+  "1 shared": (netns, count) => dumps(netns, count, 1, TASKS),
+  all: (netns, count) => changing(netns, count, "all"),
+  errors: (netns, count) => changing(netns, count, "errors"),
+  drain,
+  scrape,
+  leased: (netns, count) => request(netns, count, true),
+  alone: (netns, count) => request(netns, count, false),
+};
+
+/** In the child: runs one work and prints the nanoseconds of each repetition. */
+async function measure(target: string, work: string, count: number, repetitions: number) {
+  const { setup, run, after, end } = await works[work](target, count);
+  for (let i = 0; i < repetitions; i++) {
+    await setup?.();
+    const start = process.hrtime.bigint();
+    const result = await run();
+    console.log(String(process.hrtime.bigint() - start));
+    if (result === null) throw new Error("nothing");
+    await after?.();
+  }
+  await end?.();
+}
+
+/** In the child: streams every route, and says how timers, a socket and memory fared meanwhile. */
+async function stream(netns: string) {
+  await using nl = await RouteConnection.open({ netns });
+  const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const socket = createConnection((server.address() as { port: number }).port, "127.0.0.1");
+  let echoes = 0;
+  socket.on("data", () => {
+    echoes++;
+    socket.write("x");
+  });
+  const delays: number[] = [];
+  let due = 0;
+  let timer: ReturnType<typeof setTimeout>;
+  const tick = () => {
+    if (due > 0) delays.push(Math.max(0, performance.now() - due));
+    due = performance.now() + 2;
+    timer = setTimeout(tick, 2);
+  };
+  const rounds = [];
+  for (let round = 0; round < 3; round++) {
+    delays.length = echoes = due = 0;
+    socket.write("x");
+    tick();
+    (globalThis as { gc?: () => void }).gc?.();
+    const before = process.memoryUsage().rss;
+    let most = before, routes = 0;
+    const start = performance.now();
+    for await (const route of nl.routes.list({ family: 4, whole: false })) {
+      if (route.priority < 0) throw new Error("never");
+      if (++routes % 20_000 === 0) most = Math.max(most, process.memoryUsage().rss);
+    }
+    const time = performance.now() - start;
+    clearTimeout(timer!);
+    delays.sort((a, b) => a - b);
+    rounds.push({
+      routes,
+      time,
+      p99: delays[Math.floor(delays.length * 0.99)],
+      max: delays.at(-1),
+      timers: delays.length,
+      echoes,
+      grown: (most - before) / 2 ** 20,
+    });
+  }
+  console.log(JSON.stringify(rounds));
+  socket.destroy();
+  server.close();
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+async function compare() {
+  if (need("net-admin", "cc", "ip")) return;
+  const folder = mkdtempSync(join(tmpdir(), "netlink-bench-"));
+  const namespace = `xpool-scale-${process.pid}`;
+  const path = `/run/netns/${namespace}`;
+  const program = join(folder, "netlink_scale"), plain = join(folder, "netlink");
+  const here = fileURLToPath(import.meta.url);
+  execFileSync("cc", ["-O2", "-o", program, join(here, "../netlink_scale.c")]);
+  execFileSync("cc", ["-O2", "-o", plain, join(here, "../netlink.c")]);
+  const lines = (text: string) => text.trim().split("\n").map(Number);
+  const c = (target: string, work: string, count: number, repetitions: number) =>
+    lines(
+      execFileSync(program, [target, work, `${count}`, `${repetitions}`], { encoding: "utf8" }),
+    );
+  const child = (...args: string[]) => {
+    const run = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...run, ...args], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(stderr);
+    return stdout;
+  };
+  const own = (target: string, work: string, count: number, repetitions: number) =>
+    lines(child(target, work, `${count}`, `${repetitions}`));
+  const show = (name: string, first: number[], warm: number[]) =>
+    console.log(
+      `${name.padEnd(52)} first ${median(first).toFixed(2)}   warm ${median(warm).toFixed(2)}`,
+    );
+  const row = (
+    name: string,
+    target: string,
+    work: string,
+    count: number,
+    theirWork = work,
+    repetitions = REPETITIONS,
+  ) => {
+    const first = [], warm = [];
+    let rate = 0;
+    for (let i = 0; i < PAIRS; i++) {
+      const theirs = c(target, theirWork, count, repetitions);
+      const ours = own(target, work, count, repetitions);
+      first.push(ours[0] / theirs[0]);
+      const late = median(ours.slice(repetitions / 2));
+      warm.push(late / median(theirs.slice(repetitions / 2)));
+      rate = Math.max(rate, count / (late / 1e9));
+    }
+    show(name, first, warm);
+    return rate;
+  };
+  /** Other libraries, as far as this machine has them. */
+  const peers = (work: "dumps" | "churn", theirWork: string, count: number, ours: number) => {
+    const inside = (...command: string[]) =>
+      lines(execFileSync("ip", ["netns", "exec", namespace, ...command], { encoding: "utf8" }));
+    const ratio = (name: string, peer: () => number[], peerCount = count) => {
+      try {
+        const theirs = median(c(path, theirWork, peerCount, 3));
+        console.log(
+          `${`  the same by ${name}`.padEnd(52)} ${(median(peer()) / theirs).toFixed(2)}`,
+        );
+      } catch (error) {
+        console.log(`  the same by ${name}: ${String((error as Error).message).split("\n")[0]}`);
+      }
+    };
+    if (existsSync(go)) ratio("Go vishvananda/netlink", () => inside(go, work, `${count}`, "2"));
+    const script = join(here, "../netlink_scale.py");
+    const python = ["/usr/bin/python3", "python3"].find((program) =>
+      spawnSync(program, ["-c", "import pyroute2"]).status === 0
+    );
+    if (python) {
+      const few = Math.ceil(count / ours);
+      ratio("pyroute2", () => inside(python, script, work, `${few}`, "1"), few);
+    }
+  };
+  const go = join(folder, "netlink_go");
+  spawnSync("go", ["build", "-o", go, join(here, "../netlink_scale.go")], {
+    env: { ...process.env, GO111MODULE: "off", GOPATH: "/usr/share/gocode", GOFLAGS: "" },
+  });
+
+  const others = Array.from({ length: 200 }, (_, i) => `${namespace}-${i}`);
+  await Promise.all([namespace, ...others].map(createNamespace));
+  try {
+    console.log(`${process.versions.bun ? "Bun" : "Deno"}: time relative to C, less is better`);
+    await using nl = await RouteConnection.open({ netns: namespace });
+    await nl.links.add({ name: "b0", kind: "bridge", up: true });
+    await nl.addresses.add({ link: "b0", address: "192.168.0.1/24" });
+    row("add, delete 10,000 routes, all acknowledged", path, "all", 10_000);
+    row("add, delete 10,000 routes, errors only", path, "errors", 10_000);
+    const rate = row("10,000 route events from a full queue", path, "drain", 10_000);
+    console.log(`${"".padEnd(52)} ${Math.round(rate / 1000)}k events/s at best`);
+    peers("churn", "all", 10_000, 10);
+    const pairs = Array.from({ length: 2 * PAIRS }, () => {
+      const alone = own(namespace, "alone", 20_000, 6);
+      const leased = own(namespace, "leased", 20_000, 6);
+      return [leased[0] / alone[0], median(leased.slice(3)) / median(alone.slice(3))];
+    });
+    show("lease and request, to the request alone", pairs.map((p) => p[0]), pairs.map((p) => p[1]));
+    for (let i = 1; i < 49; i++) await nl.links.add({ name: `b${i}`, kind: "bridge" });
+    for (const work of ["8 sockets", "1 socket", "1 shared"]) {
+      row(`16 tasks, 3,200 dumps of 50 links, ${work}`, path, work, 3_200, "dumps", 3);
+    }
+    peers("dumps", "dumps", 3_200, 16);
+    await flood(namespace, nl);
+
+    for (const name of others) {
+      await using inside = await RouteConnection.open({ netns: name });
+      await batch(inside).links.set("lo", { up: true })
+        .links.add({ name: "eth0", kind: "veth", peer: { name: "peer" } })
+        .links.set("eth0", { up: true }).links.set("peer", { up: true })
+        .addresses.add({ link: "eth0", address: "10.0.0.2/24" })
+        .routes.add({ destination: "default", gateway: "10.0.0.1" }).commit();
+    }
+    row("scrape 200 namespaces", `${path}-`, "scrape", 200);
+
+    execFileSync(plain, [path, "fill", "1000000", "1"]);
+    const rounds = JSON.parse(child(namespace, "stream"));
+    for (const { routes, time, p99, max, timers, echoes, grown } of rounds) {
+      console.log(
+        `stream ${routes} routes in ${Math.round(time)} ms: timers late by ${p99.toFixed(1)} ms ` +
+          `(p99), ${max.toFixed(1)} (most), ${timers} timers and ${echoes} echoes served, ` +
+          `memory grew by ${grown.toFixed(1)} MiB`,
+      );
+    }
+  } finally {
+    await Promise.all([namespace, ...others].map(deleteNamespace));
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** 10,000 routes are added as fast as `ip` can, to a watch with a buffer of the system's size. */
+async function flood(netns: string, nl: RouteConnection) {
+  const COUNT = 10_000;
+  for (const receiveBuffer of [undefined, 212_992]) {
+    const events = await watch(["route"], { netns, receiveBuffer });
+    const input = Array.from({ length: COUNT }, (_, i) => `route add ${network(i)} dev b0`);
+    input.push("route add 192.0.2.1 dev b0");
+    const adds = spawn("ip", ["-n", netns, "-batch", "-"], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    adds.stdin!.end(input.join("\n") + "\n");
+    const known = new Set<string>();
+    let told = 0, resyncs = 0;
+    const start = performance.now();
+    for await (const event of events) {
+      if (event.kind === "resync") {
+        resyncs++;
+        known.clear();
+        for (const { destination } of event.state.route) known.add(destination);
+      } else {
+        told++;
+        known.add(event.item.destination);
+      }
+      if (known.has("192.0.2.1/32")) break;
+    }
+    const time = Math.round(performance.now() - start);
+    const kernel = await nl.routes.list({ family: 4, table: 254 }).toArray();
+    const missing = kernel.filter(({ destination }) =>
+      destination.startsWith("10.") && !known.has(destination)
+    );
+    console.log(
+      `watch while ip adds ${COUNT} routes, buffer ${receiveBuffer ?? "as by default"}: ` +
+        `${told} events, ${resyncs} resyncs, ${missing.length} missing in the end, ${time} ms`,
+    );
+    const changes = batch(nl);
+    for (const { destination } of kernel) {
+      if (!destination.startsWith("192.168")) changes.routes.delete({ destination, link: DEVICE });
+    }
+    await changes.commit();
+  }
+}
+
+const [target, work, count, repetitions] = process.argv.slice(2);
+if (work === "stream") await stream(target);
+else if (work) {
+  await measure(target.replace(/^\/run\/netns\//, ""), work, Number(count), Number(repetitions));
+} else await compare();

@@ -1,0 +1,137 @@
+/* What raw sockets in C need for the work of netlink-scale.bench.ts: one line of nanoseconds a
+ * repetition.
+ *
+ *     netlink_scale NAMESPACE dumps|all|errors|drain COUNT REPETITIONS
+ *     netlink_scale PREFIX scrape COUNT REPETITIONS      (namespaces PREFIX0 to PREFIX<COUNT-1>)
+ */
+#define main netlink_main
+#include "netlink.c"
+#undef main
+
+#define CHUNK 100
+
+static char many[CHUNK * 128];
+
+/* Adds or deletes `n` routes, CHUNK in a call; `all` has each one acknowledged, else the last. */
+static void batch(int type, int flags, int n, int link, int all) {
+  struct sockaddr_nl to = {.nl_family = AF_NETLINK};
+  for (int i = 0; i < n;) {
+    int k = 0;
+    char *end = many;
+    for (; k < CHUNK && i < n; k++, i++) {
+      struct nlmsghdr *h = (struct nlmsghdr *)end;
+      int last = k == CHUNK - 1 || i == n - 1;
+      memset(h, 0, 64);
+      h->nlmsg_type = type;
+      h->nlmsg_flags = NLM_F_REQUEST | flags | (all || last ? NLM_F_ACK : 0);
+      h->nlmsg_seq = ++sequence;
+      h->nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
+      struct rtmsg *r = NLMSG_DATA(h);
+      uint32_t dst = htonl(0x0a000000u + ((uint32_t)i << 4)), gateway = htonl(0xc0a80002u);
+      uint32_t priority = i % 7;
+      r->rtm_family = AF_INET;
+      r->rtm_dst_len = 28;
+      r->rtm_table = RT_TABLE_MAIN;
+      r->rtm_protocol = RTPROT_STATIC;
+      r->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
+      r->rtm_type = RTN_UNICAST;
+      attribute(h, RTA_DST, &dst, 4);
+      attribute(h, RTA_GATEWAY, &gateway, 4);
+      attribute(h, RTA_OIF, &link, 4);
+      attribute(h, RTA_PRIORITY, &priority, 4);
+      end += NLMSG_ALIGN(h->nlmsg_len);
+    }
+    struct iovec iov = {many, end - many};
+    struct msghdr m = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1};
+    if (sendmsg(fd, &m, 0) < 0) die("sendmsg");
+    for (int left = all ? k : 1; left > 0; left--) {
+      receive();
+      struct nlmsghdr *h = (struct nlmsghdr *)in;
+      int error = ((struct nlmsgerr *)NLMSG_DATA(h))->error;
+      if (h->nlmsg_type != NLMSG_ERROR || error) {
+        errno = -error;
+        die("batch");
+      }
+    }
+  }
+}
+
+static int connection(const char *name) {
+  int ns = open(name, O_RDONLY), one = 1, s;
+  if (ns < 0 || setns(ns, CLONE_NEWNET) < 0) die("setns");
+  close(ns);
+  s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  struct sockaddr_nl own = {.nl_family = AF_NETLINK};
+  if (s < 0 || bind(s, (struct sockaddr *)&own, sizeof own) < 0) die("socket");
+  setsockopt(s, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one);
+  setsockopt(s, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
+  setsockopt(s, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
+  return s;
+}
+
+static void read_address(struct nlmsghdr *n) {
+  struct item *t = item();
+  int left = IFA_PAYLOAD(n);
+  t->a = ((struct ifaddrmsg *)NLMSG_DATA(n))->ifa_index;
+  for (struct rtattr *a = IFA_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+    switch (a->rta_type) {
+      case IFA_LOCAL: t->b = *(uint32_t *)RTA_DATA(a); break;
+      case IFA_LABEL: strncpy(t->name, RTA_DATA(a), 15); break;
+    }
+}
+
+static void dump_links(void) {
+  dump(RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), read_link);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 5) return 2;
+  const char *work = argv[2];
+  int n = atoi(argv[3]), link = 2, listener = -1, group = 7, size = 64 << 20, *sockets = NULL;
+  if (!strcmp(work, "scrape")) sockets = calloc(n, sizeof *sockets);
+  else fd = connection(argv[1]);
+  if (!strcmp(work, "drain")) {
+    listener = connection(argv[1]);
+    if (setsockopt(listener, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) die("buffer");
+    if (setsockopt(listener, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) die("join");
+  }
+  for (int repetition = atoi(argv[4]); repetition > 0; repetition--) {
+    struct timespec from, to;
+    if (listener >= 0) batch(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, n, link, 0);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    if (!strcmp(work, "dumps")) for (int i = 0; i < n; i++) dump_links();
+    else if (!strcmp(work, "all") || !strcmp(work, "errors")) {
+      batch(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, n, link, *work == 'a');
+      batch(RTM_DELROUTE, 0, n, link, *work == 'a');
+    } else if (sockets) {
+      for (int i = 0; i < n; i++) {
+        char name[256];
+        snprintf(name, sizeof name, "%s%d", argv[1], i);
+        if (!sockets[i]) sockets[i] = connection(name);
+        fd = sockets[i];
+        dump_links();
+        dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), read_address);
+        dump(RTM_GETROUTE, AF_UNSPEC, sizeof(struct rtmsg), read_route);
+      }
+    } else if (listener >= 0) {
+      int requests = fd;
+      fd = listener;
+      count = 0;
+      for (int i = 0; i < n; i++) {
+        receive();
+        read_route((struct nlmsghdr *)in);
+      }
+      fd = requests;
+    } else return 2;
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    printf("%ld\n", (to.tv_sec - from.tv_sec) * 1000000000l + to.tv_nsec - from.tv_nsec);
+    if (listener >= 0) {
+      batch(RTM_DELROUTE, 0, n, link, 0);
+      int requests = fd;
+      fd = listener;
+      for (int i = 0; i < n; i++) receive();
+      fd = requests;
+    }
+  }
+  return 0;
+}
