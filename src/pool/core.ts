@@ -148,7 +148,7 @@ export class Core<T> extends Stock<T> {
         }
       }
       if (slot.state < MARK && this.isUsable(slot)) {
-        if (this.shared) this.#rest(slot, 1);
+        if (this.shared) this.#rest(slot);
         return slot;
       }
       this.settle(slot);
@@ -188,10 +188,9 @@ export class Core<T> extends Stock<T> {
     this.#rest(slot);
   }
 
-  /** Whether a shared slot can carry one more lease than `more`. */
-  #hasRoom(slot: Slot<T>, more = 0): boolean {
-    if (slot.state >= MARK || slot.uses + more >= this.#maxUses) return false;
-    return leasesOf(slot) + more < this.#capacity(slot);
+  /** Whether a shared slot can carry one more lease. */
+  #hasRoom(slot: Slot<T>): boolean {
+    return slot.state < MARK && slot.uses < this.#maxUses && leasesOf(slot) < this.#capacity(slot);
   }
 
   #capacity(slot: Slot<T>): number {
@@ -205,11 +204,11 @@ export class Core<T> extends Stock<T> {
     }
   }
 
-  /** To the idle ones; a shared slot only if it can carry one more lease than `more`. */
-  #rest(slot: Slot<T>, more = 0): void {
+  /** To the idle ones, where a shared slot stands until it is found to be full. */
+  #rest(slot: Slot<T>): void {
     if (this.shared) {
       const shared = slot as SharedSlot<T>;
-      if (shared.queued || !this.#hasRoom(slot, more)) return;
+      if (shared.queued) return;
       shared.queued = true;
     }
     this.idle.push(slot);

@@ -63,6 +63,25 @@ describe("a keyed pool", () => {
     assert.equal(town.alive.size, 0);
   });
 
+  it("takes no more from other keys than is needed, however slowly they give", async () => {
+    const ends: (() => void)[] = [];
+    const pool = new KeyedPool((key: string) => ({
+      create: () => Promise.resolve({ key }),
+      destroy: () => new Promise<void>((r) => ends.push(r)),
+    }), { maxTotal: 4 });
+    const busy = await Promise.all([1, 2, 3, 4].map(() => pool.acquire("a")));
+    const b = pool.acquire("b");
+    for (const lease of busy) lease.release();
+    await settle();
+    assert.equal(ends.length, 1);
+    assert.equal(pool.statsOf("a")?.idle, 3);
+    ends[0]();
+    (await b).release();
+    const closed = pool.close();
+    for (let i = 0; i < 8; i++) ends[i]?.();
+    await closed;
+  });
+
   it("gives a key that has nothing its turn although others stay busy", async () => {
     const town = new Town({ maxTotal: 2, maxSize: 2 });
     const busy = await town.borrow("a", 2);

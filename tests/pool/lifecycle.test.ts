@@ -68,6 +68,60 @@ describe("a live pool", () => {
     await pool.close();
   });
 
+  it("destroys what is created beyond a maxSize that became smaller", async () => {
+    const plant = new Plant(false);
+    const { pool } = rig(plant, { maxSize: 2 });
+    const leases = [pool.acquire(), pool.acquire()];
+    plant.finishCreation();
+    const first = await leases[0];
+    pool.reconfigure({ maxSize: 1 });
+    plant.finishCreation();
+    await settle();
+    assert.equal(pool.stats.size, 1);
+    assert.equal(pool.stats.totals.destroyed.shrunk, 1);
+    first.release();
+    (await leases[1]).release();
+    await pool.close();
+  });
+
+  it("evicts and closes what a smaller maxSize has marked already", async () => {
+    for (const end of ["evict", "close"] as const) {
+      const plant = new Plant();
+      const { pool } = rig(plant, { maxSize: 2 });
+      const [a, b] = await borrow(pool, 2);
+      pool.reconfigure({ maxSize: 1 });
+      const closed = end === "close" ? pool.close() : pool.evict();
+      a.release();
+      b.release();
+      await closed;
+      assert.equal(plant.alive.size, 0, end);
+      await pool.close();
+    }
+  });
+
+  it("has one listener on a signal that many wait on, and none when they are served", async () => {
+    const { pool } = rig(new Plant(), { maxSize: 1 });
+    const lease = await pool.acquire();
+    const { signal } = new AbortController();
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    let listeners = 0;
+    signal.addEventListener = (...args: Parameters<typeof add>): void => {
+      listeners++;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
+      listeners--;
+      remove(...args);
+    };
+    const waiting = Array.from({ length: 100 }, () => pool.acquire({ signal }));
+    assert.equal(listeners, 1);
+    lease.release();
+    for (const next of waiting) (await next).release();
+    assert.equal(listeners, 0);
+    await pool.close();
+  });
+
   it("leaves everything as it was when new options are bad", async () => {
     const { pool } = rig(new Plant(), { maxSize: 2 });
     assert.throws(() => pool.reconfigure({ maxSize: 0 }), /maxSize.*at least 1.*value is 0$/);

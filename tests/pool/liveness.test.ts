@@ -54,3 +54,8 @@ it("a collected lease is reported and gives its place back, a held one never", a
     "10 1",
   ]);
 });
+
+it("a lease that was released and collected later says nothing of the next one", async () => {
+  const { code, output } = await run("released");
+  assert.deepEqual([code, output.trim()], [0, "0 1"]);
+});

@@ -79,4 +79,20 @@ const modes: Record<string, () => Promise<void>> = {
   },
 };
 
+modes.released = async () => {
+  const pool = new Pool(things, { maxSize: 1, maintenanceInterval: 20 });
+  await (async () => {
+    const watched = await pool.acquire();
+    await sleep(100);
+    watched.release();
+  })();
+  const lease = await pool.acquire();
+  for (let i = 0; i < 10; i++) {
+    await sleep(10);
+    collect();
+  }
+  console.log(pool.stats.totals.leaked, pool.stats.leased);
+  lease.release();
+};
+
 await modes[globalThis.process.argv[2]]();

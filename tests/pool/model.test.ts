@@ -97,6 +97,7 @@ async function judge(model: Model, rig: Rig): Promise<void> {
     const lease = caller.outcome as Lease<Thing>;
     const thing = lease.value;
     assert.ok(!thing.ended, "lent after its end");
+    assert.ok(!thing.dirty, "lent although dirty");
     const sharing = [...model.held.values()].filter((other) => other === thing).length;
     assert.ok(sharing < rig.capacity, "lent to too many");
     model.held.set(lease, thing);
