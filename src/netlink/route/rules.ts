@@ -91,7 +91,7 @@ export interface NewRule {
   /**
    * Who made it, by name or number.
    *
-   * @default "boot", as ip does
+   * @default "unspec", as ip does
    */
   protocol?: string | number;
 }
@@ -104,7 +104,7 @@ export interface RuleFilter extends DumpOptions {
 
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Rule(w, at);
 const MOST = Number.MAX_SAFE_INTEGER;
-const MAIN = 254, COMPAT = 252, BOOT = 3; // RT_TABLE_MAIN, RT_TABLE_COMPAT, RTPROT_BOOT
+const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
 
 /**
  * The routing policy of a connection's namespace.
@@ -240,11 +240,7 @@ function check(rule: NewRule, fresh: boolean): Values {
     suppressPrefixlen: int("suppressPrefixLength", 128),
     suppressIfgroup: int("suppressGroup", 0x7fffffff),
     flow: int("realms", 0xffffffff),
-    protocol: rule.protocol !== undefined
-      ? protocolValue("protocol", rule.protocol)
-      : fresh
-      ? BOOT
-      : undefined,
+    protocol: rule.protocol !== undefined ? protocolValue("protocol", rule.protocol) : undefined,
   };
 }
 
