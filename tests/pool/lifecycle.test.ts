@@ -413,4 +413,20 @@ describe("a live pool", () => {
     last?.release();
     await pool.close();
   });
+
+  it("shares no further what one of its users made dirty", async () => {
+    const plant = new Plant();
+    plant.capacity = () => 2;
+    const { pool } = rig(plant, { maxSize: 1 });
+    const [a, b] = await borrow(pool, 2);
+    const waiting = pool.acquire();
+    a.value.dirty = true;
+    a.release();
+    await settle();
+    assert.equal(pool.stats.waiting, 1);
+    b.release();
+    assert.equal((await waiting).value.id, 2);
+    (await waiting).release();
+    await pool.close();
+  });
 });
