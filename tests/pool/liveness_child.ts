@@ -95,4 +95,8 @@ modes.released = async () => {
   lease.release();
 };
 
-await modes[globalThis.process.argv[2]]();
+// Not awaited: a runtime waits for an awaited module even if no timer holds the process.
+modes[globalThis.process.argv[2]]().catch((error) => {
+  console.error(error);
+  globalThis.process.exit(1);
+});
