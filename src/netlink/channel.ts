@@ -1,32 +1,21 @@
 /** Requests and their answers over one socket. */
 
-import { MalformedError } from "./codec/malformed.ts";
-import type { BaseView } from "./codec/view.ts";
-import type { Words } from "./codec/words.ts";
 import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import type { Exchange, ExchangeRange, RequestOptions } from "./exchange.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
-import {
-  NLM_F_DUMP,
-  NLM_F_DUMP_INTR,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_HEADER,
-  NLMSG_MIN_TYPE,
-} from "./protocol.ts";
+import { Ledger } from "./ledger.ts";
+import { NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
 import { sendOffThread } from "./offload.ts";
-import { refusal } from "./refusal.ts";
-import { type Datagram, NetlinkSocket } from "./socket.ts";
+import { NetlinkSocket } from "./socket.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
 /** 256 acknowledgements fill a receive buffer of the default size; each batch's fit well. */
 const BATCH = 100, BATCH_BYTES = 64 * 1024;
 
-const ETIMEDOUT = 110, EMSGSIZE = 90, EBADF = 9;
+const ETIMEDOUT = 110, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
 /** A loop may keep other work waiting for that long, in milliseconds. */
 const TURN = 8;
@@ -36,19 +25,18 @@ export class Channel {
   readonly adapter: KernelAccess;
   readonly #socket: NetlinkSocket;
   readonly #writer = new Writer();
-  readonly #waiting = new Map<number, Exchange>();
+  readonly #ledger: Ledger;
   // Starting anywhere makes answers to an earlier socket of the same port id foreign.
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0];
-  #current?: Exchange;
   #reading = false;
   #stop?: AbortController;
   #broken?: unknown;
   #batch?: Exchange[];
-  #ranges: ExchangeRange[] = [];
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
+    this.#ledger = new Ledger(this.#socket.portId, this.#writer);
   }
 
   /** The socket's port id. */
@@ -59,17 +47,13 @@ export class Channel {
   /** Open, and with nothing left to read. */
   get usable(): boolean {
     if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
-    if (this.#unanswered && !this.#reading) this.#readForATurn();
-    return !this.#unanswered;
+    if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
+    return !this.#ledger.unanswered;
   }
 
   /** Open, and with nothing wrong. */
   get intact(): boolean {
     return this.#socket.fd >= 0 && this.#broken === undefined;
-  }
-
-  get #unanswered(): boolean {
-    return this.#waiting.size > 0 || this.#current?.done === false || this.#ranges.length > 0;
   }
 
   #readForATurn(): void {
@@ -91,12 +75,12 @@ export class Channel {
       if (this.#batch.length === BATCH || this.#writer.length > BATCH_BYTES) this.#flush();
       return;
     }
-    this.#keepRequest();
+    this.#ledger.keepCurrent();
     this.#writer.length = 0;
     this.#append(exchange);
     const result = this.#socket.send(this.#writer);
     if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
-    this.#current = exchange;
+    this.#ledger.current = exchange;
   }
 
   /** Makes sure that a datagram of `send` bytes fits, and answers that take `receive`. */
@@ -125,11 +109,11 @@ export class Channel {
     }
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
-    this.#ranges.push(range);
+    this.#ledger.addRange(range);
     if (offload) return this.#aside(range, range.writer);
     const result = this.#socket.send(range.writer);
     if (result >= 0) return;
-    this.#end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
+    this.#ledger.end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
   }
 
   /** Lets another thread send a request. The answers are read when it has done so. */
@@ -138,15 +122,15 @@ export class Channel {
     const writer = new Writer(512);
     this.#append(exchange, writer);
     exchange.sent = writer.words;
-    this.#waiting.set(exchange.sequence, exchange);
+    this.#ledger.add(exchange);
     this.#aside(exchange, writer);
   }
 
   #aside(exchange: Exchange, writer: Writer): void {
     sendOffThread(this.adapter, this.#socket.fd, writer).then((result) => {
       if (result >= 0) return void this.read(exchange);
-      this.#end(exchange, NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
-    }).catch((error) => this.#end(exchange, error));
+      this.#ledger.end(exchange, NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
+    }).catch((error) => this.#ledger.end(exchange, error));
   }
 
   #append(exchange: Exchange, writer: Writer = this.#writer): void {
@@ -168,20 +152,6 @@ export class Channel {
     words[at + 3] = this.#socket.portId;
   }
 
-  /** The writer is about to be reused: a request that still waits takes its bytes along. */
-  #keepRequest(): void {
-    const last = this.#current;
-    this.#current = undefined;
-    if (last !== undefined && !last.done) this.#keep(last);
-  }
-
-  #keep(exchange: Exchange): void {
-    const { words } = this.#writer, { at } = exchange;
-    exchange.sent = words.slice(at, at + (words[at] >> 2));
-    exchange.at = 0;
-    this.#waiting.set(exchange.sequence, exchange);
-  }
-
   /** Whether requests are being gathered. */
   get gathering(): boolean {
     return this.#batch !== undefined;
@@ -190,7 +160,7 @@ export class Channel {
   /** Sends what `requests` sends in as few calls as can be. */
   gather<T>(requests: () => T): T {
     if (this.#batch !== undefined) return requests();
-    this.#keepRequest();
+    this.#ledger.keepCurrent();
     this.#writer.length = 0;
     this.#batch = [];
     try {
@@ -207,11 +177,11 @@ export class Channel {
     this.#batch = [];
     const result = this.#socket.send(this.#writer);
     for (const exchange of batch) {
-      if (result >= 0) this.#waiting.set(exchange.sequence, exchange);
+      if (result >= 0) this.#ledger.add(exchange);
       else exchange.finish(NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
     }
     for (const exchange of batch) if (!exchange.done && !this.read(exchange)) break;
-    for (const exchange of batch) if (!exchange.done) this.#keep(exchange);
+    for (const exchange of batch) if (!exchange.done) this.#ledger.keep(exchange);
     this.#writer.length = 0;
   }
 
@@ -228,108 +198,17 @@ export class Channel {
         this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
         return true;
       }
-      if (!datagram.multicast) this.#dispatch(datagram);
+      const wrong = datagram.multicast ? undefined : this.#ledger.enter(datagram);
+      if (wrong !== undefined) this.#break(wrong);
       if (once) break;
     }
     return true;
   }
 
-  #dispatch({ words: w, offset, length, received }: Datagram): void {
-    const end = (offset << 2) + received;
-    for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
-      const size = w[at], exchange = this.#find(w, at);
-      if (size < NLMSG_HEADER || (at << 2) + size > end) {
-        if (length > received) return this.#cut(exchange, length, received);
-        return this.#break(
-          new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2),
-        );
-      }
-      // Else an answer to somebody else, or to a request that nobody remembers.
-      if (exchange !== undefined && !exchange.done) {
-        try {
-          if ((w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE) {
-            at = exchange.data(w, at, end);
-            if (exchange.single) this.#end(exchange);
-            continue;
-          }
-          this.#control(exchange, w, at);
-        } catch (error) {
-          this.#end(exchange, error);
-        }
-      }
-      at += (size + 3) >>> 2;
-    }
-  }
-
-  #find(w: Words, at: number): Exchange | undefined {
-    if (w[at + 3] >>> 0 !== this.#socket.portId) return undefined;
-    const sequence = w[at + 2] >>> 0;
-    if (this.#current?.sequence === sequence) return this.#current;
-    const found = this.#waiting.get(sequence);
-    if (found !== undefined || this.#ranges.length === 0) return found;
-    return this.#ranges.find((r) => (sequence - r.sequence) >>> 0 < r.count);
-  }
-
-  #control(exchange: Exchange, w: Words, at: number): void {
-    const type = w[at + 1] & 0xffff, plain = type === NLMSG_DONE;
-    if (w[at + 1] & (NLM_F_DUMP_INTR << 16)) exchange.interrupted = true;
-    if (!plain && type !== NLMSG_ERROR) return;
-    const end = (at << 2) + w[at];
-    // Some kernels end a dump with nothing behind the header.
-    const code = w[at] >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
-    if (isRange(exchange)) return this.#answer(exchange, w, at, code);
-    this.#end(
-      exchange,
-      code < 0 ? refusal(w, at, end, plain, this.#asked(exchange)) : undefined,
-    );
-  }
-
-  #answer(range: ExchangeRange, w: Words, at: number, code: number): void {
-    const index = (w[at + 2] - range.sequence) >>> 0;
-    let error;
-    if (code < 0) {
-      const { operation, layout } = range.asks(index);
-      const request = () => layout && new layout(range.writer.words, range.start(index));
-      error = refusal(w, at, (at << 2) + w[at], false, { operation, request });
-    }
-    range.answer(index, error);
-    if (range.done) this.#end(range);
-  }
-
-  #end(exchange: Exchange, error?: unknown): void {
-    if (this.#waiting.size > 0) this.#waiting.delete(exchange.sequence);
-    if (isRange(exchange)) this.#ranges = this.#ranges.filter((other) => other !== exchange);
-    exchange.finish(error);
-  }
-
-  #asked(exchange: Exchange) {
-    const { ask } = exchange;
-    return {
-      operation: ask.operation,
-      request: (): BaseView | undefined =>
-        ask.layout && new ask.layout(exchange.sent ?? this.#writer.words, exchange.at),
-    };
-  }
-
-  /** A datagram was longer than the buffer; what did not fit is gone. */
-  #cut(exchange: Exchange | undefined, length: number, received: number): void {
-    if (exchange === undefined) return;
-    exchange.error ??= new NetlinkError(
-      `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
-      { errno: EMSGSIZE, operation: exchange.ask.operation },
-    );
-    if (!(exchange.ask.flags & NLM_F_DUMP)) this.#end(exchange);
-  }
-
   /** Nothing that comes from this socket can be trusted any more. */
   #break(error: unknown): void {
     this.#broken ??= error;
-    const all = [...this.#waiting.values()];
-    all.push(...this.#ranges);
-    if (this.#current) all.push(this.#current);
-    this.#waiting.clear();
-    this.#ranges = [];
-    for (const exchange of all) exchange.finish(error);
+    this.#ledger.fail(error);
   }
 
   /** Resolves once `exchange` is done; rejects with its error, a timeout or the signal's reason. */
@@ -343,7 +222,7 @@ export class Channel {
    * comes, so that {@linkcode usable} tells.
    */
   async #wait(exchange: Exchange, options: RequestOptions): Promise<void> {
-    this.#keepRequest();
+    this.#ledger.keepCurrent();
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -448,8 +327,4 @@ export class Channel {
       }),
     );
   }
-}
-
-function isRange(exchange: Exchange): exchange is ExchangeRange {
-  return "count" in exchange;
 }

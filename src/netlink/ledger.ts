@@ -1,0 +1,167 @@
+/** Requests that wait for answers, and which answer is whose. */
+
+import { MalformedError } from "./codec/malformed.ts";
+import type { BaseView } from "./codec/view.ts";
+import type { Words } from "./codec/words.ts";
+import type { Writer } from "./codec/writer.ts";
+import { NetlinkError } from "./error.ts";
+import type { Exchange, ExchangeRange } from "./exchange.ts";
+import {
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HEADER,
+  NLMSG_MIN_TYPE,
+} from "./protocol.ts";
+import { refusal } from "./refusal.ts";
+import type { Datagram } from "./socket.ts";
+
+const EMSGSIZE = 90;
+
+/** What one socket has been asked and has not answered yet. */
+export class Ledger {
+  /** The request whose bytes are still in the writer. */
+  current?: Exchange;
+  readonly #portId: number;
+  readonly #writer: Writer;
+  readonly #waiting = new Map<number, Exchange>();
+  #ranges: ExchangeRange[] = [];
+
+  /** @param writer where requests are written */
+  constructor(portId: number, writer: Writer) {
+    this.#portId = portId;
+    this.#writer = writer;
+  }
+
+  /** Whether answers are still to come. */
+  get unanswered(): boolean {
+    return this.#waiting.size > 0 || this.current?.done === false || this.#ranges.length > 0;
+  }
+
+  /** Adds a request that has its bytes itself. */
+  add(exchange: Exchange): void {
+    this.#waiting.set(exchange.sequence, exchange);
+  }
+
+  /** Adds many requests. */
+  addRange(range: ExchangeRange): void {
+    this.#ranges.push(range);
+  }
+
+  /** The writer is about to be reused: a request that still waits takes its bytes along. */
+  keepCurrent(): void {
+    const last = this.current;
+    this.current = undefined;
+    if (last !== undefined && !last.done) this.keep(last);
+  }
+
+  /** Lets a request take its bytes along. */
+  keep(exchange: Exchange): void {
+    const { words } = this.#writer, { at } = exchange;
+    exchange.sent = words.slice(at, at + (words[at] >> 2));
+    exchange.at = 0;
+    this.#waiting.set(exchange.sequence, exchange);
+  }
+
+  /** Enters the answers of a datagram; returns what makes all that follows untrustworthy. */
+  enter({ words: w, offset, length, received }: Datagram): MalformedError | undefined {
+    const end = (offset << 2) + received;
+    for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
+      const size = w[at], exchange = this.#find(w, at);
+      if (size < NLMSG_HEADER || (at << 2) + size > end) {
+        if (length > received) return void this.#cut(exchange, length, received);
+        return new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2);
+      }
+      // Else an answer to somebody else, or to a request that nobody remembers.
+      if (exchange !== undefined && !exchange.done) {
+        try {
+          if ((w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE) {
+            at = exchange.data(w, at, end);
+            if (exchange.single) this.end(exchange);
+            continue;
+          }
+          this.#control(exchange, w, at);
+        } catch (error) {
+          this.end(exchange, error);
+        }
+      }
+      at += (size + 3) >>> 2;
+    }
+    return undefined;
+  }
+
+  #find(w: Words, at: number): Exchange | undefined {
+    if (w[at + 3] >>> 0 !== this.#portId) return undefined;
+    const sequence = w[at + 2] >>> 0;
+    if (this.current?.sequence === sequence) return this.current;
+    const found = this.#waiting.get(sequence);
+    if (found !== undefined || this.#ranges.length === 0) return found;
+    return this.#ranges.find((r) => (sequence - r.sequence) >>> 0 < r.count);
+  }
+
+  #control(exchange: Exchange, w: Words, at: number): void {
+    const type = w[at + 1] & 0xffff, plain = type === NLMSG_DONE;
+    if (w[at + 1] & (NLM_F_DUMP_INTR << 16)) exchange.interrupted = true;
+    if (!plain && type !== NLMSG_ERROR) return;
+    const end = (at << 2) + w[at];
+    // Some kernels end a dump with nothing behind the header.
+    const code = w[at] >= NLMSG_HEADER + 4 ? w[at + 4] : 0;
+    if (isRange(exchange)) return this.#answer(exchange, w, at, code);
+    this.end(
+      exchange,
+      code < 0 ? refusal(w, at, end, plain, this.#asked(exchange)) : undefined,
+    );
+  }
+
+  #answer(range: ExchangeRange, w: Words, at: number, code: number): void {
+    const index = (w[at + 2] - range.sequence) >>> 0;
+    let error;
+    if (code < 0) {
+      const { operation, layout } = range.asks(index);
+      const request = () => layout && new layout(range.writer.words, range.start(index));
+      error = refusal(w, at, (at << 2) + w[at], false, { operation, request });
+    }
+    range.answer(index, error);
+    if (range.done) this.end(range);
+  }
+
+  /** Strikes a request out. */
+  end(exchange: Exchange, error?: unknown): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(exchange.sequence);
+    if (isRange(exchange)) this.#ranges = this.#ranges.filter((other) => other !== exchange);
+    exchange.finish(error);
+  }
+
+  #asked(exchange: Exchange) {
+    const { ask } = exchange;
+    return {
+      operation: ask.operation,
+      request: (): BaseView | undefined =>
+        ask.layout && new ask.layout(exchange.sent ?? this.#writer.words, exchange.at),
+    };
+  }
+
+  /** A datagram was longer than the buffer; what did not fit is gone. */
+  #cut(exchange: Exchange | undefined, length: number, received: number): void {
+    if (exchange === undefined) return;
+    exchange.error ??= new NetlinkError(
+      `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
+      { errno: EMSGSIZE, operation: exchange.ask.operation },
+    );
+    if (!(exchange.ask.flags & NLM_F_DUMP)) this.end(exchange);
+  }
+
+  /** No request will be answered any more. */
+  fail(error: unknown): void {
+    const all = [...this.#waiting.values(), ...this.#ranges];
+    if (this.current) all.push(this.current);
+    this.#waiting.clear();
+    this.#ranges = [];
+    for (const exchange of all) exchange.finish(error);
+  }
+}
+
+function isRange(exchange: Exchange): exchange is ExchangeRange {
+  return "count" in exchange;
+}
