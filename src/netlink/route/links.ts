@@ -105,6 +105,33 @@ const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINK
 const ETIMEDOUT = 110;
 const O_CLOEXEC = 0o2000000;
 
+/** Asks for, or of, one link and nothing else; the most frequent of all requests. */
+class LinkAsk implements Ask {
+  readonly layout = layout;
+  constructor(
+    readonly type: number,
+    readonly flags: number,
+    readonly verb: string,
+    readonly link: LinkRef,
+  ) {
+    linkRef("link", link);
+  }
+
+  get operation(): string {
+    return `${this.verb} ${this.link}`;
+  }
+
+  write(writer: Writer): void {
+    const { link } = this;
+    if (typeof link === "string") return encoder.request(writer, "getlink", referenceOf(link));
+    // struct ifinfomsg, nothing but its index.
+    writer.word(0);
+    writer.word(link);
+    writer.word(0);
+    writer.word(0);
+  }
+}
+
 /** The links of a connection's namespace. */
 export class Links {
   readonly #nl: Connection;
@@ -119,8 +146,13 @@ export class Links {
    *
    * @throws {NetlinkError} `ENODEV` when there is none
    */
-  async get(link: LinkRef, options?: RequestOptions): Promise<Link> {
-    return await this.#nl.get(this.#ask(GET, 0, "get link", link), make, true, options) as Link;
+  get(link: LinkRef, options?: RequestOptions): Promise<Link> {
+    try {
+      const ask = new LinkAsk(GET, 0, "get link", link);
+      return this.#nl.get(ask, make, true, options) as Promise<Link>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** All links, or those that the kernel selects. */
@@ -189,7 +221,7 @@ export class Links {
    * @throws {NetlinkError} `ENODEV` when there is none, `EOPNOTSUPP` for hardware
    */
   async delete(link: LinkRef, options?: RequestOptions): Promise<void> {
-    await this.#nl.change(this.#ask(DELETE, NLM_F_ACK, "delete link", link), options);
+    await this.#nl.change(new LinkAsk(DELETE, NLM_F_ACK, "delete link", link), options);
   }
 
   /**
@@ -266,24 +298,6 @@ export class Links {
   async index(link: LinkRef, parameter: string, options?: RequestOptions): Promise<number> {
     linkRef(parameter, link);
     return typeof link === "number" ? link : (await this.get(link, options)).index;
-  }
-
-  #ask(type: number, flags: number, verb: string, link: LinkRef): Ask {
-    linkRef("link", link);
-    return {
-      type,
-      flags,
-      operation: `${verb} ${link}`,
-      layout,
-      write(writer) {
-        if (typeof link === "string") return encoder.request(writer, "getlink", referenceOf(link));
-        // struct ifinfomsg, nothing but its index.
-        writer.word(0);
-        writer.word(link);
-        writer.word(0);
-        writer.word(0);
-      },
-    };
   }
 
   /** Looks up the links that are named, and waits for nothing where none is. */

@@ -1,6 +1,6 @@
 /** A route as the kernel describes it. */
 
-import { SLASH } from "../codec/address.ts";
+import { ipv4Network, SLASH } from "../codec/address.ts";
 import { Codec } from "../codec/codec.ts";
 import { payloadLength, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
@@ -50,7 +50,10 @@ export class Route {
   get destination(): string {
     const w = this.#w, at = this.#at;
     const i = locate(w, at, START, DST);
-    return i < 0 ? "default" : ipAt(w, i) + SLASH[(w[at + 4] >>> 8) & 0xff];
+    if (i < 0) return "default";
+    const length = (w[at + 4] >>> 8) & 0xff;
+    if ((w[i] & 0xffff) === 8) return ipv4Network(w, (i + 1) << 2, length);
+    return ipAt(w, i) + SLASH[length];
   }
 
   /** The network that packets come from, where that matters. */

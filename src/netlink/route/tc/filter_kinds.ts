@@ -253,6 +253,20 @@ function exact(attribute: string, high: number): Field<number> {
   };
 }
 
+/** A number that the kernel keeps in the host's order, whatever its specification says. */
+function hostOrder(attribute: string, high: number): Field<number> {
+  const { write, read } = whole(attribute, 0xffff);
+  return {
+    write(out, parameter, value) {
+      write(out, parameter, swap16(integer(parameter, value, 0, high)));
+    },
+    read(values) {
+      const value = read(values);
+      return value === undefined ? undefined : swap16(value);
+    },
+  };
+}
+
 const flowerFields: Fields<
   Omit<FlowerOptions, keyof CommonFilterOptions | "sourcePort" | "destinationPort">
 > = {
@@ -262,7 +276,7 @@ const flowerFields: Fields<
   ipProtocol: whole("keyIpProto", 255),
   source: networkField("Src"),
   destination: networkField("Dst"),
-  vlan: whole("keyVlanId", 4095),
+  vlan: hostOrder("keyVlanId", 4095),
   vlanPriority: whole("keyVlanPrio", 7),
   tos: exact("keyIpTos", 255),
   ttl: exact("keyIpTtl", 255),
@@ -292,7 +306,6 @@ const flower: FilterCodec<FlowerOptions> = {
         throw bad("ipProtocol", `6, 17 or 132, with ${name}`, o.ipProtocol);
       }
       out[`key${family}${side}`] = integer(name, port, 0, 65535);
-      out[`key${family}${side}Mask`] = 65535;
     }
     return { classid: classid(o), ...out };
   },
