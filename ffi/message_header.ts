@@ -18,23 +18,27 @@ export class MessageHeader {
   readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(SIZE));
   /** The buffer that is sent from or received into; held here so that it stays alive. */
   readonly buffer: Uint8Array<ArrayBuffer>;
-  readonly #view = new DataView(this.bytes.buffer);
-  readonly #base: number;
+  readonly #words = new Uint32Array(this.bytes.buffer);
+  /** Halves of the buffer's address. */
+  readonly #low: number;
+  readonly #high: number;
 
   constructor(libc: Libc, buffer: Uint8Array<ArrayBuffer>) {
     this.buffer = buffer;
-    this.#base = libc.address(buffer);
+    const base = libc.address(buffer);
+    this.#low = base % 2 ** 32;
+    this.#high = Math.floor(base / 2 ** 32);
     const self = libc.address(this.bytes);
     this.#pointer(NAME, self + SOCKADDR);
     this.#pointer(IOV, self + BASE);
-    this.#view.setUint32(IOV_LENGTH, 1, true);
-    this.#view.setUint16(SOCKADDR, 16, true); // AF_NETLINK; portId 0 is the kernel
+    this.#words[IOV_LENGTH >> 2] = 1;
+    this.#words[SOCKADDR >> 2] = 16; // AF_NETLINK; portId 0 is the kernel
     this.window(0, buffer.length);
   }
 
   #pointer(offset: number, address: number): void {
-    this.#view.setUint32(offset, address % 2 ** 32, true);
-    this.#view.setUint32(offset + 4, Math.floor(address / 2 ** 32), true);
+    this.#words[offset >> 2] = address % 2 ** 32;
+    this.#words[(offset >> 2) + 1] = Math.floor(address / 2 ** 32);
   }
 
   /** Restricts the next call to `length` bytes of the buffer from `offset`. */
@@ -44,24 +48,27 @@ export class MessageHeader {
         `Cannot use bytes ${offset} to ${offset + length} of a buffer of ${this.buffer.length}`,
       );
     }
-    this.#pointer(BASE, this.#base + offset);
-    this.#view.setUint32(LENGTH, length, true);
+    const words = this.#words, low = this.#low + offset;
+    // Stored modulo 2^32.
+    words[BASE >> 2] = low;
+    words[(BASE >> 2) + 1] = low < 4294967296 ? this.#high : this.#high + 1;
+    words[LENGTH >> 2] = length;
     // recvmsg overwrites the name's length and the flags.
-    this.#view.setUint32(NAME_LENGTH, SOCKADDR_LENGTH, true);
+    words[NAME_LENGTH >> 2] = SOCKADDR_LENGTH;
   }
 
   /** The flags that recvmsg returned, such as {@linkcode MSG_TRUNC}. */
   get flags(): number {
-    return this.#view.getInt32(FLAGS, true);
+    return this.#words[FLAGS >> 2] | 0;
   }
 
   /** The sender's port id after a receive, 0 for the kernel. */
   get portId(): number {
-    return this.#view.getUint32(SOCKADDR + 4, true);
+    return this.#words[(SOCKADDR + 4) >> 2];
   }
 
   /** The multicast group mask of the sender's address; not 0 when the datagram was a multicast. */
   get groups(): number {
-    return this.#view.getUint32(SOCKADDR + 8, true);
+    return this.#words[(SOCKADDR + 8) >> 2];
   }
 }

@@ -36,6 +36,7 @@ export interface ConnectionOptions {
 }
 
 class AckExchange extends Exchange {
+  declare readonly value: undefined;
   data(w: Words, at: number): number {
     return at + ((w[at] + 3) >>> 2);
   }
@@ -142,7 +143,7 @@ export class Connection implements AsyncDisposable {
   /** @internal Sends a request that the kernel acknowledges. */
   change(ask: Ask, options?: RequestOptions): Promise<void> {
     const exchange = new AckExchange(ask);
-    return this.#run(exchange, () => undefined, options);
+    return this.#run<void>(exchange, options);
   }
 
   /**
@@ -157,7 +158,7 @@ export class Connection implements AsyncDisposable {
     options?: RequestOptions,
   ): Promise<T | undefined> {
     const exchange = new GetExchange(ask, make, single);
-    return this.#run(exchange, () => exchange.value, options);
+    return this.#run(exchange, options);
   }
 
   /** @internal A list. */
@@ -191,23 +192,23 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Most answers are there when sending returns: then no time goes into waiting for them. */
-  #run<T>(exchange: Exchange, result: () => T, options?: RequestOptions): Promise<T> {
+  #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
     try {
       options?.signal?.throwIfAborted();
       if (options?.offload) {
         this.channel.sendAside(exchange);
-        return this.#settle(exchange, options).then(result);
+        return this.#settle(exchange, options).then(() => exchange.value!);
       }
       this.channel.send(exchange);
       // The answers to gathered requests come once all are sent, later in this turn.
-      if (this.channel.gathering) return this.#later(exchange, options).then(result);
+      if (this.channel.gathering) return this.#later(exchange, options).then(() => exchange.value!);
       this.channel.read(exchange);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (!exchange.done) return this.#settle(exchange, options).then(result);
+    if (!exchange.done) return this.#settle(exchange, options).then(() => exchange.value!);
     return exchange.error === undefined
-      ? Promise.resolve(result())
+      ? Promise.resolve(exchange.value!)
       : Promise.reject(exchange.error);
   }
 

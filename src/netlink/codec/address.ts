@@ -6,11 +6,34 @@ const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"
 // Text of two bytes at a time, filled as they are met: joining strings is what costs.
 const HEADS: string[] = new Array(65536).fill("");
 const TAILS: string[] = new Array(65536).fill("");
+// Whole addresses that were met last, as gateways are over and over, and ends with a prefix length.
+const KNOWN = 1024;
+const known = new Int32Array(KNOWN), knownText: string[] = new Array(KNOWN).fill("");
+const ENDS = 8192;
+const ends = new Int32Array(ENDS), endText: string[] = new Array(ENDS).fill("");
 
 /** The IPv4 address at byte offset `at`. */
 export function ipv4Text(w: Words, at: number): string {
   const v = w[at >> 2];
-  return (HEADS[v & 0xffff] || head(v & 0xffff)) + (TAILS[v >>> 16] || tail(v >>> 16));
+  const slot = ((v >>> 24) ^ (v >>> 14)) & (KNOWN - 1);
+  if (known[slot] === v && knownText[slot] !== "") return knownText[slot];
+  known[slot] = v;
+  return knownText[slot] = (HEADS[v & 0xffff] || head(v & 0xffff)) +
+    (TAILS[v >>> 16] || tail(v >>> 16));
+}
+
+/** The IPv4 address at byte offset `at` with a prefix length. */
+export function ipv4Network(w: Words, at: number, length: number): string {
+  const v = w[at >> 2], end = (v >>> 16) | (length << 16);
+  const slot = ((end >>> 8) ^ (end << 5) ^ (end >>> 16)) & (ENDS - 1);
+  const text = endText[slot];
+  return (HEADS[v & 0xffff] || head(v & 0xffff)) +
+    (ends[slot] === end && text !== "" ? text : ending(slot, end));
+}
+
+function ending(slot: number, end: number): string {
+  ends[slot] = end;
+  return endText[slot] = `${end & 255}.${(end >>> 8) & 255}/${end >>> 16}`;
 }
 
 function head(v: number): string {

@@ -4,95 +4,18 @@ import type { Ask, RequestOptions } from "../exchange.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
-import type { Dump, DumpOptions } from "../dump.ts";
+import type { Dump } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
 import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../protocol.ts";
 import { bad, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { kindData, LinkTarget, portData } from "./link_kinds.ts";
-import type { BondPortOptions, BridgePortOptions, KindOptions } from "./link_options.ts";
+import { LinkTarget } from "./link_fields.ts";
+import { kindData, portData } from "./link_kinds.ts";
+import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
 
-/** What every link can be given. */
-export interface LinkSettings {
-  /** Largest packet, in bytes. */
-  mtu?: number;
-  /** MAC address, as in "02:00:00:00:00:01". */
-  address?: string;
-  /** Whether it is switched on. */
-  up?: boolean;
-  /** The bridge, bond or VRF that it becomes a port of; null leaves it. */
-  master?: LinkRef | null;
-  /** The network namespace that it moves to. */
-  netns?: NamespaceTarget;
-  /** A note of up to 255 bytes. */
-  alias?: string;
-  /** Packets that wait to be sent at most. */
-  txQueueLength?: number;
-  /** Whether it takes packets to any MAC address. */
-  promiscuous?: boolean;
-  /** Whether it takes packets to any multicast address. */
-  allMulticast?: boolean;
-  /** Whether it asks for MAC addresses. */
-  arp?: boolean;
-  /** Number of the group that it is in. */
-  group?: number;
-  /** Options as a port of a bridge. */
-  bridgePort?: BridgePortOptions;
-  /** Options as a port of a bond. */
-  bondPort?: BondPortOptions;
-  /** Options of its kind, named as in the kernel's specification (`IFLA_INFO_DATA`). */
-  data?: Values;
-}
-
-/** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
-export interface VethPeer
-  extends Omit<LinkSettings, "master" | "data" | "up" | "alias" | "bridgePort" | "bondPort"> {
-  /**
-   * Its name.
-   *
-   * @default one that the kernel chooses
-   */
-  name?: string;
-}
-
-/** A link to be created. */
-export type NewLink =
-  & LinkSettings
-  & {
-    /** Its name, 1 to 15 bytes. */
-    name: string;
-  }
-  & (
-    | {
-      [K in keyof KindOptions]: { kind: K } & KindOptions[K];
-    }[Exclude<keyof KindOptions, "netkit">]
-    | { kind: "veth"; peer?: VethPeer }
-    | { kind: "netkit"; peer?: VethPeer } & KindOptions["netkit"]
-    | { kind: Exclude<string, keyof KindOptions | "veth"> }
-  );
-
-/** What changes of a link. Options of a kind are told with that kind. */
-export type LinkChanges =
-  & LinkSettings
-  & {
-    /** Its new name; most kernels want it to be down. */
-    name?: string;
-  }
-  & (
-    | { kind?: undefined }
-    | { [K in keyof KindOptions]: { kind: K } & Partial<KindOptions[K]> }[keyof KindOptions]
-    | { kind: string }
-  );
-
-/** Which links a list shall have; the kernel selects them. */
-export interface LinkFilter extends DumpOptions {
-  /** Only links of this kind. */
-  kind?: string;
-  /** Only ports of this bridge, bond or VRF. */
-  master?: LinkRef;
-}
+export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
 
 const { operations } = linkCodec.spec;
 const NEW = operations.newlink.do![0], DELETE = operations.dellink.do![0];
