@@ -5,46 +5,31 @@ import {
   decodeFields,
   type Draft,
   encodeFields,
-  type Field,
   type Fields,
   hundredths,
-  ipText,
   macText,
   named,
   nth,
-  present,
   refuseUnknown,
   whole,
   yesNo,
 } from "./fields.ts";
-import { address, bad, integer, type LinkRef, linkRef } from "./input.ts";
-import { AF_INET } from "./item.ts";
+import { bad, type LinkRef, linkRef } from "./input.ts";
+import { bitIn, isolation, linkField, list, tagType, vlanFlag } from "./link_fields.ts";
 import type {
   BondOptions,
   BondPortOptions,
   BridgeOptions,
   BridgePortOptions,
-  GeneveOptions,
-  Gre6Options,
-  GreOptions,
   HsrOptions,
-  Ip6TunnelOptions,
-  IpTunnelOptions,
   IpvlanOptions,
   KindOptions,
   MacvlanOptions,
   NetkitOptions,
   VlanOptions,
   VrfOptions,
-  VtiOptions,
-  VxlanOptions,
-  XfrmOptions,
 } from "./link_options.ts";
-
-/** A link that an attribute names; its index takes its place before anything is sent. */
-export class LinkTarget {
-  constructor(readonly parameter: string, readonly link: LinkRef) {}
-}
+import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
 
 /** IFLA_INFO_DATA, and the link that IFLA_LINK names. */
 export interface KindData {
@@ -70,127 +55,6 @@ const HASH_POLICIES = [
   "vlan+srcmac",
 ] as const;
 const PORT_STATES = ["disabled", "listening", "learning", "forwarding", "blocking"] as const;
-
-function linkField(attribute: string): Field<LinkRef> {
-  return {
-    write(out, parameter, value) {
-      out[attribute] = new LinkTarget(parameter, linkRef(parameter, value));
-    },
-    read: (values) => Number(values[attribute] ?? 0) || undefined,
-  };
-}
-
-const ip6Only = (attribute: string) => ipText(undefined, attribute);
-
-/** A bit of an attribute that has several. */
-function bitIn(attribute: string, bit: number): Field<boolean> {
-  return {
-    write(out, parameter, value) {
-      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
-      out[attribute] = Number(out[attribute] ?? 0) | (value ? bit : 0);
-    },
-    read(values) {
-      const all = values[attribute];
-      return all === undefined ? undefined : (Number(all) & bit) !== 0;
-    },
-  };
-}
-
-/** `struct ifla_vlan_flags`: the mask says which flags are meant. */
-function vlanFlag(name: string, bit: number): Field<boolean> {
-  return {
-    write(out, parameter, value) {
-      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
-      const old = (out.flags ?? { flags: [], mask: 0 }) as { flags: string[]; mask: number };
-      out.flags = { flags: value ? [...old.flags, name] : old.flags, mask: old.mask | bit };
-    },
-    read(values) {
-      return (values.flags as { flags: readonly string[] } | undefined)?.flags.includes(name);
-    },
-  };
-}
-
-const TAGS = { "8021q": 0x8100, "8021ad": 0x88a8 } as const;
-
-/** An ethertype whose bytes the kernel's specification of bridges does not know to be swapped. */
-function tagType(attribute: string): Field<keyof typeof TAGS> {
-  const swap = (v: number) => ((v & 0xff) << 8) | (v >> 8);
-  return {
-    write(out, parameter, value) {
-      if (!Object.hasOwn(TAGS, value)) throw bad(parameter, "8021q or 8021ad", value);
-      out[attribute] = swap(TAGS[value]);
-    },
-    read(values) {
-      const value = values[attribute];
-      if (value === undefined) return undefined;
-      return swap(Number(value)) === TAGS["8021ad"] ? "8021ad" : "8021q";
-    },
-  };
-}
-
-function portRange(attribute: string): Field<readonly [number, number]> {
-  return {
-    write(out, parameter, [first, last]) {
-      const low = integer(`${parameter}[0]`, first, 0, 65535);
-      out[attribute] = { low, high: integer(`${parameter}[1]`, last, low, 65535) };
-    },
-    read(values) {
-      const range = values[attribute] as { low: number; high: number } | undefined;
-      return range === undefined || range.high === 0 ? undefined : [range.low, range.high];
-    },
-  };
-}
-
-function list(attribute: string): Field<readonly string[]> {
-  return {
-    write(out, parameter, value) {
-      out[attribute] = value.map((text, i) => {
-        if (address(`${parameter}[${i}]`, text).family === AF_INET) return text;
-        throw bad(`${parameter}[${i}]`, "an IPv4 address", text);
-      });
-    },
-    read: (values) => values[attribute] as readonly string[] | undefined,
-  };
-}
-
-const GRE_KEY = 0x2000; // linux/if_tunnel.h
-
-/** A key of one direction, and the flag that says there is one. */
-function greKey(direction: "i" | "o"): Field<number> {
-  const flags = `${direction}flags`, key = `${direction}key`;
-  return {
-    write(out, parameter, value) {
-      out[key] = integer(parameter, value, 0, 0xffffffff);
-      out[flags] = Number(out[flags] ?? 0) | GRE_KEY;
-    },
-    read: (values) => Number(values[flags] ?? 0) & GRE_KEY ? Number(values[key]) : undefined,
-  };
-}
-
-/** A flag of both directions. */
-function greFlag(bit: number): Field<boolean> {
-  const input = bitIn("iflags", bit), output = bitIn("oflags", bit);
-  return {
-    write(out, parameter, value) {
-      input.write(out, parameter, value);
-      output.write(out, parameter, value);
-    },
-    read: (values) => output.read(values),
-  };
-}
-
-const isolation: Field<"bridge" | "private" | "vepa"> = {
-  write(out, parameter, value) {
-    if (!["bridge", "private", "vepa"].includes(value)) {
-      throw bad(parameter, "bridge, private or vepa", value);
-    }
-    out.flags = value === "bridge" ? [] : [value];
-  },
-  read(values) {
-    const flags = values.flags as readonly string[] | undefined;
-    return flags && ((flags[0] ?? "bridge") as "bridge" | "private" | "vepa");
-  },
-};
 
 const bridge: Fields<BridgeOptions> = {
   stp: yesNo("stpState"),
@@ -227,33 +91,6 @@ const vlan: Fields<Omit<VlanOptions, "link">> = {
   looseBinding: vlanFlag("loose-binding", 4),
   mvrp: vlanFlag("mvrp", 8),
   bridgeBinding: vlanFlag("bridge-binding", 16),
-};
-
-const vxlan: Fields<VxlanOptions> = {
-  id: whole("id", 0xffffff),
-  link: linkField("link"),
-  local: ipText("local", "local6"),
-  remote: ipText("group", "group6"),
-  port: whole("port", 65535, 1),
-  ttl: whole("ttl", 255),
-  tos: whole("tos", 255),
-  learning: yesNo("learning"),
-  ageing: whole("ageing"),
-  limit: whole("limit"),
-  proxy: yesNo("proxy"),
-  routeShortCircuit: yesNo("rsc"),
-  reportMissingMac: yesNo("l2miss"),
-  reportMissingIp: yesNo("l3miss"),
-  udpChecksum: yesNo("udpCsum"),
-  noChecksum6Out: yesNo("udpZeroCsum6Tx"),
-  noChecksum6In: yesNo("udpZeroCsum6Rx"),
-  sourcePorts: portRange("portRange"),
-  external: yesNo("collectMetadata"),
-  vniFilter: yesNo("vnifilter"),
-  groupPolicy: present("gbp"),
-  dontFragment: named("df"),
-  flowLabel: whole("label", 0xfffff),
-  localBypass: yesNo("localbypass"),
 };
 
 const macvlan: Fields<Omit<MacvlanOptions, "link">> = {
@@ -295,108 +132,12 @@ const bond: Fields<BondOptions> = {
   dynamicBalancing: yesNo("tlbDynamicLb"),
 };
 
-const gre: Fields<GreOptions> = {
-  local: ipText("local"),
-  remote: ipText("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  tos: whole("tos", 255),
-  pathMtuDiscovery: yesNo("pmtudisc"),
-  inputKey: greKey("i"),
-  outputKey: greKey("o"),
-  checksum: greFlag(0x8000),
-  sequence: greFlag(0x1000),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  ignoreDontFragment: yesNo("ignoreDf"),
-  external: present("collectMetadata"),
-};
-
-const gre6: Fields<Gre6Options> = {
-  local: ip6Only("local"),
-  remote: ip6Only("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  inputKey: greKey("i"),
-  outputKey: greKey("o"),
-  checksum: greFlag(0x8000),
-  sequence: greFlag(0x1000),
-  encapsulationLimit: whole("encapLimit", 255),
-  flowInfo: whole("flowinfo", 0x0fffffff),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
-
-const ipTunnel: Fields<IpTunnelOptions> = {
-  local: ipText("local"),
-  remote: ipText("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  tos: whole("tos", 255),
-  pathMtuDiscovery: yesNo("pmtudisc"),
-  protocol: whole("proto", 255),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
-
-const ip6Tunnel: Fields<Ip6TunnelOptions> = {
-  local: ip6Only("local"),
-  remote: ip6Only("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  protocol: whole("proto", 255),
-  encapsulationLimit: whole("encapLimit", 255),
-  flowInfo: whole("flowinfo", 0x0fffffff),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
-
-const vti: Fields<VtiOptions> = {
-  local: ipText("local"),
-  remote: ipText("remote"),
-  link: linkField("link"),
-  inputKey: whole("ikey"),
-  outputKey: whole("okey"),
-  mark: whole("fwmark"),
-};
-
-const geneve: Fields<GeneveOptions> = {
-  id: whole("id", 0xffffff),
-  remote: ipText("remote", "remote6"),
-  ttl: whole("ttl", 255),
-  tos: whole("tos", 255),
-  port: whole("port", 65535, 1),
-  udpChecksum: yesNo("udpCsum"),
-  noChecksum6Out: yesNo("udpZeroCsum6Tx"),
-  noChecksum6In: yesNo("udpZeroCsum6Rx"),
-  flowLabel: whole("label", 0xfffff),
-  dontFragment: nth("df", ["unset", "set", "inherit"]),
-  external: present("collectMetadata"),
-};
-
 const netkit: Fields<NetkitOptions> = {
   mode: named("mode"),
   policy: named("policy"),
   peerPolicy: named("peerPolicy"),
   scrub: named("scrub"),
   peerScrub: named("peerScrub"),
-};
-
-const xfrm: Fields<XfrmOptions> = {
-  link: linkField("link"),
-  id: whole("ifId"),
-  external: present("collectMetadata"),
 };
 
 const hsr: Fields<HsrOptions> = {

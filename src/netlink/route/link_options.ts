@@ -1,6 +1,19 @@
-/** Options of the kinds of links, and of the ports of bridges and bonds. */
+/** Options of the kinds of links. */
 
 import type { LinkRef } from "./input.ts";
+import type {
+  GeneveOptions,
+  Gre6Options,
+  GreOptions,
+  Ip6TunnelOptions,
+  IpTunnelOptions,
+  VtiOptions,
+  VxlanOptions,
+  XfrmOptions,
+} from "./tunnel_options.ts";
+
+export type * from "./port_options.ts";
+export type * from "./tunnel_options.ts";
 
 /** A bridge's options (IFLA_BR_* of linux/if_link.h). Times in milliseconds, rounded to 10. */
 export interface BridgeOptions {
@@ -80,62 +93,6 @@ export interface VlanOptions {
   mvrp?: boolean;
   /** Whether it is up as long as a port of the bridge below has the VLAN. */
   bridgeBinding?: boolean;
-}
-
-/** A VXLAN's options (IFLA_VXLAN_*). */
-export interface VxlanOptions {
-  /** Network identifier, 0 to 16777215. */
-  id: number;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Source address. */
-  local?: string;
-  /** Address of the other end, or multicast group. */
-  remote?: string;
-  /**
-   * UDP port of the other end.
-   *
-   * @default 4789
-   */
-  port?: number;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
-  tos?: number;
-  /** Whether addresses are learned from packets. */
-  learning?: boolean;
-  /** Seconds until a learned address is forgotten. */
-  ageing?: number;
-  /** Addresses in the forwarding table at most; 0 for no limit. */
-  limit?: number;
-  /** Whether it answers ARP requests itself. */
-  proxy?: boolean;
-  /** Whether packets to a known router skip it. */
-  routeShortCircuit?: boolean;
-  /** Whether programs are told of MAC addresses without an entry. */
-  reportMissingMac?: boolean;
-  /** Whether programs are told of IP addresses without an entry. */
-  reportMissingIp?: boolean;
-  /** Whether IPv4 packets carry a UDP checksum. */
-  udpChecksum?: boolean;
-  /** Whether IPv6 packets carry none. */
-  noChecksum6Out?: boolean;
-  /** Whether IPv6 packets without one are taken. */
-  noChecksum6In?: boolean;
-  /** UDP source ports. */
-  sourcePorts?: readonly [first: number, last: number];
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-  /** Whether it serves listed network identifiers only; needs external. */
-  vniFilter?: boolean;
-  /** Whether packets carry a group policy. */
-  groupPolicy?: boolean;
-  /** The don't fragment bit of the outer packets. */
-  dontFragment?: "unset" | "set" | "inherit";
-  /** IPv6 flow label of the outer packets. */
-  flowLabel?: number;
-  /** Whether packets to this machine's own VXLANs go there at once. */
-  localBypass?: boolean;
 }
 
 /** A macvlan's or macvtap's options (IFLA_MACVLAN_*). */
@@ -227,178 +184,6 @@ export interface BondOptions {
   dynamicBalancing?: boolean;
 }
 
-/** Options of a GRE tunnel over IPv4, and of gretap (IFLA_GRE_*). */
-export interface GreOptions {
-  /** Source address of the outer packets. */
-  local?: string;
-  /** Address of the other end. */
-  remote?: string;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Firewall mark of the outer packets. */
-  mark?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
-  tos?: number;
-  /** Whether the outer packets must not be fragmented. */
-  pathMtuDiscovery?: boolean;
-  /** Key that packets which come in must carry. */
-  inputKey?: number;
-  /** Key that packets which go out carry. */
-  outputKey?: number;
-  /** Whether packets carry a checksum. */
-  checksum?: boolean;
-  /** Whether packets carry sequence numbers. */
-  sequence?: boolean;
-  /** What is put around the outer packets' payload. */
-  encapsulation?: "none" | "fou" | "gue";
-  /** UDP source port of that; 0 chooses one by flow. */
-  encapsulationSourcePort?: number;
-  /** UDP port of that at the other end. */
-  encapsulationPort?: number;
-  /** Whether the inner packets' don't fragment bit is ignored. */
-  ignoreDontFragment?: boolean;
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
-/** Options of a GRE tunnel over IPv6, and of ip6gretap (IFLA_GRE_*). */
-export interface Gre6Options {
-  /** Source address of the outer packets. */
-  local?: string;
-  /** Address of the other end. */
-  remote?: string;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Firewall mark of the outer packets. */
-  mark?: number;
-  /** Key that packets which come in must carry. */
-  inputKey?: number;
-  /** Key that packets which go out carry. */
-  outputKey?: number;
-  /** Whether packets carry a checksum. */
-  checksum?: boolean;
-  /** Whether packets carry sequence numbers. */
-  sequence?: boolean;
-  /** How deep tunnels may nest. */
-  encapsulationLimit?: number;
-  /** Traffic class and flow label of the outer packets. */
-  flowInfo?: number;
-  /** What is put around the outer packets' payload. */
-  encapsulation?: "none" | "fou" | "gue";
-  /** UDP source port of that; 0 chooses one by flow. */
-  encapsulationSourcePort?: number;
-  /** UDP port of that at the other end. */
-  encapsulationPort?: number;
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
-/** Options of IP in IPv4, and of sit (IFLA_IPTUN_*). */
-export interface IpTunnelOptions {
-  /** Source address of the outer packets. */
-  local?: string;
-  /** Address of the other end. */
-  remote?: string;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Firewall mark of the outer packets. */
-  mark?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
-  tos?: number;
-  /** Whether the outer packets must not be fragmented. */
-  pathMtuDiscovery?: boolean;
-  /** IP protocol inside: 4 for IPv4, 41 for IPv6, 0 for any. */
-  protocol?: number;
-  /** What is put around the outer packets' payload. */
-  encapsulation?: "none" | "fou" | "gue";
-  /** UDP source port of that; 0 chooses one by flow. */
-  encapsulationSourcePort?: number;
-  /** UDP port of that at the other end. */
-  encapsulationPort?: number;
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
-/** Options of IP in IPv6 (IFLA_IPTUN_*). */
-export interface Ip6TunnelOptions {
-  /** Source address of the outer packets. */
-  local?: string;
-  /** Address of the other end. */
-  remote?: string;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Firewall mark of the outer packets. */
-  mark?: number;
-  /** IP protocol inside: 4 for IPv4, 41 for IPv6, 0 for any. */
-  protocol?: number;
-  /** How deep tunnels may nest. */
-  encapsulationLimit?: number;
-  /** Traffic class and flow label of the outer packets. */
-  flowInfo?: number;
-  /** What is put around the outer packets' payload. */
-  encapsulation?: "none" | "fou" | "gue";
-  /** UDP source port of that; 0 chooses one by flow. */
-  encapsulationSourcePort?: number;
-  /** UDP port of that at the other end. */
-  encapsulationPort?: number;
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
-/** Options of a virtual tunnel interface (IFLA_VTI_*). */
-export interface VtiOptions {
-  /** Source address of the outer packets. */
-  local?: string;
-  /** Address of the other end. */
-  remote?: string;
-  /** The link that carries the tunnel. */
-  link?: LinkRef;
-  /** Key of the policies for packets that come in. */
-  inputKey?: number;
-  /** Key of the policies for packets that go out. */
-  outputKey?: number;
-  /** Firewall mark of the outer packets. */
-  mark?: number;
-}
-
-/** A Geneve tunnel's options (IFLA_GENEVE_*). */
-export interface GeneveOptions {
-  /** Network identifier, 0 to 16777215. */
-  id?: number;
-  /** Address of the other end. */
-  remote?: string;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
-  ttl?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
-  tos?: number;
-  /**
-   * UDP port of the other end.
-   *
-   * @default 6081
-   */
-  port?: number;
-  /** Whether IPv4 packets carry a UDP checksum. */
-  udpChecksum?: boolean;
-  /** Whether IPv6 packets carry none. */
-  noChecksum6Out?: boolean;
-  /** Whether IPv6 packets without one are taken. */
-  noChecksum6In?: boolean;
-  /** IPv6 flow label of the outer packets. */
-  flowLabel?: number;
-  /** The don't fragment bit of the outer packets. */
-  dontFragment?: "unset" | "set" | "inherit";
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
 /** A netkit pair's options (IFLA_NETKIT_*). */
 export interface NetkitOptions {
   /**
@@ -417,16 +202,6 @@ export interface NetkitOptions {
   peerScrub?: "none" | "default";
 }
 
-/** Options of an interface to IPsec policies (IFLA_XFRM_*). */
-export interface XfrmOptions {
-  /** The link below. */
-  link?: LinkRef;
-  /** Number that policies and states refer to. */
-  id?: number;
-  /** Whether routes and filters say where packets go, not options. */
-  external?: boolean;
-}
-
 /** Options of a redundant ring (IFLA_HSR_*). */
 export interface HsrOptions {
   /** One port. */
@@ -441,58 +216,6 @@ export interface HsrOptions {
   version?: number;
   /** The protocol. */
   protocol?: "hsr" | "prp";
-}
-
-/** Options of a bridge's port (IFLA_BRPORT_*). */
-export interface BridgePortOptions {
-  /** State in the spanning tree. */
-  state?: "disabled" | "listening" | "learning" | "forwarding" | "blocking";
-  /** Priority in the spanning tree, 0 to 63. */
-  priority?: number;
-  /** Cost in the spanning tree. */
-  cost?: number;
-  /** Whether packets may go out where they came in. */
-  hairpin?: boolean;
-  /** Whether spanning tree packets that come in block it. */
-  guard?: boolean;
-  /** Whether it may not become the way to the root. */
-  rootBlock?: boolean;
-  /** Whether a group is left as soon as one member says so. */
-  fastLeave?: boolean;
-  /** Whether MAC addresses are learned. */
-  learning?: boolean;
-  /** Whether packets to unknown addresses go out here. */
-  unicastFlood?: boolean;
-  /** Whether packets to unknown groups go out here. */
-  multicastFlood?: boolean;
-  /** Whether broadcast packets go out here. */
-  broadcastFlood?: boolean;
-  /** Whether each member of a group gets its own copy. */
-  multicastToUnicast?: boolean;
-  /** Whether a multicast router is behind it: 0 never, 1 if heard of, 2 always, 3 for now. */
-  multicastRouter?: number;
-  /** Whether the bridge answers ARP requests for what it knows. */
-  proxyArp?: boolean;
-  /** Whether VLANs map to tunnels. */
-  vlanTunnel?: boolean;
-  /** Whether ARP and neighbour discovery are answered, not flooded. */
-  neighbourSuppress?: boolean;
-  /** Whether isolated ports cannot talk to it. */
-  isolated?: boolean;
-  /** Whether packets from unknown addresses are dropped. */
-  locked?: boolean;
-  /** Which link-local groups are forwarded, a bit each. */
-  groupForwardMask?: number;
-  /** The port that takes over when it goes down. */
-  backupPort?: LinkRef;
-}
-
-/** Options of a bond's port (IFLA_BOND_SLAVE_*). */
-export interface BondPortOptions {
-  /** Queue that filters send by. */
-  queueId?: number;
-  /** Priority, the higher the better. */
-  priority?: number;
 }
 
 /** What the kinds that have options of their own need. */

@@ -1,0 +1,136 @@
+/** Options of links that take more than an attribute each. */
+
+import { type Field, ipText } from "./fields.ts";
+import { address, bad, integer, type LinkRef, linkRef } from "./input.ts";
+import { AF_INET } from "./item.ts";
+
+/** A link that an attribute names; its index takes its place before anything is sent. */
+export class LinkTarget {
+  constructor(readonly parameter: string, readonly link: LinkRef) {}
+}
+
+/** A link that an attribute holds the index of. */
+export function linkField(attribute: string): Field<LinkRef> {
+  return {
+    write(out, parameter, value) {
+      out[attribute] = new LinkTarget(parameter, linkRef(parameter, value));
+    },
+    read: (values) => Number(values[attribute] ?? 0) || undefined,
+  };
+}
+
+/** An IPv6 address. */
+export const ip6Only = (attribute: string): Field<string> => ipText(undefined, attribute);
+
+/** A bit of an attribute that has several. */
+export function bitIn(attribute: string, bit: number): Field<boolean> {
+  return {
+    write(out, parameter, value) {
+      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
+      out[attribute] = Number(out[attribute] ?? 0) | (value ? bit : 0);
+    },
+    read(values) {
+      const all = values[attribute];
+      return all === undefined ? undefined : (Number(all) & bit) !== 0;
+    },
+  };
+}
+
+/** `struct ifla_vlan_flags`: the mask says which flags are meant. */
+export function vlanFlag(name: string, bit: number): Field<boolean> {
+  return {
+    write(out, parameter, value) {
+      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
+      const old = (out.flags ?? { flags: [], mask: 0 }) as { flags: string[]; mask: number };
+      out.flags = { flags: value ? [...old.flags, name] : old.flags, mask: old.mask | bit };
+    },
+    read(values) {
+      return (values.flags as { flags: readonly string[] } | undefined)?.flags.includes(name);
+    },
+  };
+}
+
+const TAGS = { "8021q": 0x8100, "8021ad": 0x88a8 } as const;
+
+/** An ethertype whose bytes the kernel's specification of bridges does not know to be swapped. */
+export function tagType(attribute: string): Field<keyof typeof TAGS> {
+  const swap = (v: number) => ((v & 0xff) << 8) | (v >> 8);
+  return {
+    write(out, parameter, value) {
+      if (!Object.hasOwn(TAGS, value)) throw bad(parameter, "8021q or 8021ad", value);
+      out[attribute] = swap(TAGS[value]);
+    },
+    read(values) {
+      const value = values[attribute];
+      if (value === undefined) return undefined;
+      return swap(Number(value)) === TAGS["8021ad"] ? "8021ad" : "8021q";
+    },
+  };
+}
+
+/** First and last of a range of ports. */
+export function portRange(attribute: string): Field<readonly [number, number]> {
+  return {
+    write(out, parameter, [first, last]) {
+      const low = integer(`${parameter}[0]`, first, 0, 65535);
+      out[attribute] = { low, high: integer(`${parameter}[1]`, last, low, 65535) };
+    },
+    read(values) {
+      const range = values[attribute] as { low: number; high: number } | undefined;
+      return range === undefined || range.high === 0 ? undefined : [range.low, range.high];
+    },
+  };
+}
+
+/** IPv4 addresses. */
+export function list(attribute: string): Field<readonly string[]> {
+  return {
+    write(out, parameter, value) {
+      out[attribute] = value.map((text, i) => {
+        if (address(`${parameter}[${i}]`, text).family === AF_INET) return text;
+        throw bad(`${parameter}[${i}]`, "an IPv4 address", text);
+      });
+    },
+    read: (values) => values[attribute] as readonly string[] | undefined,
+  };
+}
+
+const GRE_KEY = 0x2000; // linux/if_tunnel.h
+
+/** A key of one direction, and the flag that says there is one. */
+export function greKey(direction: "i" | "o"): Field<number> {
+  const flags = `${direction}flags`, key = `${direction}key`;
+  return {
+    write(out, parameter, value) {
+      out[key] = integer(parameter, value, 0, 0xffffffff);
+      out[flags] = Number(out[flags] ?? 0) | GRE_KEY;
+    },
+    read: (values) => Number(values[flags] ?? 0) & GRE_KEY ? Number(values[key]) : undefined,
+  };
+}
+
+/** A flag of both directions. */
+export function greFlag(bit: number): Field<boolean> {
+  const input = bitIn("iflags", bit), output = bitIn("oflags", bit);
+  return {
+    write(out, parameter, value) {
+      input.write(out, parameter, value);
+      output.write(out, parameter, value);
+    },
+    read: (values) => output.read(values),
+  };
+}
+
+/** Who may talk to whom on an ipvlan. */
+export const isolation: Field<"bridge" | "private" | "vepa"> = {
+  write(out, parameter, value) {
+    if (!["bridge", "private", "vepa"].includes(value)) {
+      throw bad(parameter, "bridge, private or vepa", value);
+    }
+    out.flags = value === "bridge" ? [] : [value];
+  },
+  read(values) {
+    const flags = values.flags as readonly string[] | undefined;
+    return flags && ((flags[0] ?? "bridge") as "bridge" | "private" | "vepa");
+  },
+};

@@ -1,0 +1,87 @@
+/** What links are given, and which are listed. */
+
+import type { Values } from "../codec/encode.ts";
+import type { DumpOptions } from "../dump.ts";
+import type { NamespaceTarget } from "../namespace.ts";
+import type { LinkRef } from "./input.ts";
+import type { BondPortOptions, BridgePortOptions, KindOptions } from "./link_options.ts";
+
+/** What every link can be given. */
+export interface LinkSettings {
+  /** Largest packet, in bytes. */
+  mtu?: number;
+  /** MAC address, as in "02:00:00:00:00:01". */
+  address?: string;
+  /** Whether it is switched on. */
+  up?: boolean;
+  /** The bridge, bond or VRF that it becomes a port of; null leaves it. */
+  master?: LinkRef | null;
+  /** The network namespace that it moves to. */
+  netns?: NamespaceTarget;
+  /** A note of up to 255 bytes. */
+  alias?: string;
+  /** Packets that wait to be sent at most. */
+  txQueueLength?: number;
+  /** Whether it takes packets to any MAC address. */
+  promiscuous?: boolean;
+  /** Whether it takes packets to any multicast address. */
+  allMulticast?: boolean;
+  /** Whether it asks for MAC addresses. */
+  arp?: boolean;
+  /** Number of the group that it is in. */
+  group?: number;
+  /** Options as a port of a bridge. */
+  bridgePort?: BridgePortOptions;
+  /** Options as a port of a bond. */
+  bondPort?: BondPortOptions;
+  /** Options of its kind, named as in the kernel's specification (`IFLA_INFO_DATA`). */
+  data?: Values;
+}
+
+/** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
+export interface VethPeer
+  extends Omit<LinkSettings, "master" | "data" | "up" | "alias" | "bridgePort" | "bondPort"> {
+  /**
+   * Its name.
+   *
+   * @default one that the kernel chooses
+   */
+  name?: string;
+}
+
+/** A link to be created. */
+export type NewLink =
+  & LinkSettings
+  & {
+    /** Its name, 1 to 15 bytes. */
+    name: string;
+  }
+  & (
+    | {
+      [K in keyof KindOptions]: { kind: K } & KindOptions[K];
+    }[Exclude<keyof KindOptions, "netkit">]
+    | { kind: "veth"; peer?: VethPeer }
+    | { kind: "netkit"; peer?: VethPeer } & KindOptions["netkit"]
+    | { kind: Exclude<string, keyof KindOptions | "veth"> }
+  );
+
+/** What changes of a link. Options of a kind are told with that kind. */
+export type LinkChanges =
+  & LinkSettings
+  & {
+    /** Its new name; most kernels want it to be down. */
+    name?: string;
+  }
+  & (
+    | { kind?: undefined }
+    | { [K in keyof KindOptions]: { kind: K } & Partial<KindOptions[K]> }[keyof KindOptions]
+    | { kind: string }
+  );
+
+/** Which links a list shall have; the kernel selects them. */
+export interface LinkFilter extends DumpOptions {
+  /** Only links of this kind. */
+  kind?: string;
+  /** Only ports of this bridge, bond or VRF. */
+  master?: LinkRef;
+}

@@ -1,0 +1,55 @@
+/** Options of the ports of bridges and bonds. */
+
+import type { LinkRef } from "./input.ts";
+
+/** Options of a bridge's port (IFLA_BRPORT_*). */
+export interface BridgePortOptions {
+  /** State in the spanning tree. */
+  state?: "disabled" | "listening" | "learning" | "forwarding" | "blocking";
+  /** Priority in the spanning tree, 0 to 63. */
+  priority?: number;
+  /** Cost in the spanning tree. */
+  cost?: number;
+  /** Whether packets may go out where they came in. */
+  hairpin?: boolean;
+  /** Whether spanning tree packets that come in block it. */
+  guard?: boolean;
+  /** Whether it may not become the way to the root. */
+  rootBlock?: boolean;
+  /** Whether a group is left as soon as one member says so. */
+  fastLeave?: boolean;
+  /** Whether MAC addresses are learned. */
+  learning?: boolean;
+  /** Whether packets to unknown addresses go out here. */
+  unicastFlood?: boolean;
+  /** Whether packets to unknown groups go out here. */
+  multicastFlood?: boolean;
+  /** Whether broadcast packets go out here. */
+  broadcastFlood?: boolean;
+  /** Whether each member of a group gets its own copy. */
+  multicastToUnicast?: boolean;
+  /** Whether a multicast router is behind it: 0 never, 1 if heard of, 2 always, 3 for now. */
+  multicastRouter?: number;
+  /** Whether the bridge answers ARP requests for what it knows. */
+  proxyArp?: boolean;
+  /** Whether VLANs map to tunnels. */
+  vlanTunnel?: boolean;
+  /** Whether ARP and neighbour discovery are answered, not flooded. */
+  neighbourSuppress?: boolean;
+  /** Whether isolated ports cannot talk to it. */
+  isolated?: boolean;
+  /** Whether packets from unknown addresses are dropped. */
+  locked?: boolean;
+  /** Which link-local groups are forwarded, a bit each. */
+  groupForwardMask?: number;
+  /** The port that takes over when it goes down. */
+  backupPort?: LinkRef;
+}
+
+/** Options of a bond's port (IFLA_BOND_SLAVE_*). */
+export interface BondPortOptions {
+  /** Queue that filters send by. */
+  queueId?: number;
+  /** Priority, the higher the better. */
+  priority?: number;
+}

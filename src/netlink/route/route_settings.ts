@@ -1,0 +1,111 @@
+/** What routes are made of, and which are listed or looked up. */
+
+import type { DumpOptions } from "../dump.ts";
+import type { RequestOptions } from "../exchange.ts";
+import type { LinkRef } from "./input.ts";
+import type { RouteType } from "./names.ts";
+import type { RouteDetails } from "./route_details.ts";
+
+/** Which route. What is left out matches anything when it is deleted. */
+export interface RouteRef {
+  /** The network, as in "10.0.0.0/24" or "2001:db8::/32"; "default" for all. */
+  destination: string;
+  /**
+   * IP version; needed for "default" without a gateway or source only.
+   *
+   * @default that of the addresses, else 4
+   */
+  family?: 4 | 6;
+  /** The next hop's address. */
+  gateway?: string;
+  /** The link that it goes out by. */
+  link?: LinkRef;
+  /**
+   * Number of the table.
+   *
+   * @default 254, the main one
+   */
+  table?: number;
+  /** The lower, the better. */
+  priority?: number;
+  /** Preferred source address. */
+  source?: string;
+  /**
+   * What happens to packets.
+   *
+   * @default "unicast"
+   */
+  type?: RouteType;
+  /** How far the destination is; by default as far as the type and gateway imply. */
+  scope?: string | number;
+  /** Who made it. */
+  protocol?: string | number;
+  /** The network that packets come from, IPv6. */
+  from?: string;
+  /** Type of service, IPv4. */
+  tos?: number;
+}
+
+/** A route to be added. */
+export interface NewRoute extends RouteRef, RouteDetails {
+  /** The path's MTU, in bytes. */
+  mtu?: number;
+  /**
+   * Whether the gateway is taken to be on the link though no address says so.
+   *
+   * @default false
+   */
+  onlink?: boolean;
+  /**
+   * Who made it.
+   *
+   * @default "static"
+   */
+  protocol?: string | number;
+  /**
+   * Whether a route to the same network is replaced instead of refused.
+   *
+   * @default false
+   */
+  replace?: boolean;
+}
+
+/** Which routes a list shall have; the kernel selects them. */
+export interface RouteFilter extends DumpOptions {
+  /** Only those of this IP version. */
+  family?: 4 | 6;
+  /** Only those of this table. */
+  table?: number;
+  /** Only those that go out by this link. */
+  link?: LinkRef;
+  /** Only those of this type. */
+  type?: RouteType;
+  /** Only those made by this. */
+  protocol?: string | number;
+}
+
+/** What a look-up takes into account besides the destination. */
+export interface RouteLookup extends RequestOptions {
+  /** Source address. */
+  from?: string;
+  /** The link to go out by. */
+  link?: LinkRef;
+  /** The link that the packet comes in by, as if it were forwarded; needs `from`. */
+  incoming?: LinkRef;
+  /** Firewall mark. */
+  mark?: number;
+  /** Number of the user. */
+  user?: number;
+  /** IP protocol number: 6 for TCP. */
+  ipProtocol?: number;
+  /** Source port. */
+  sourcePort?: number;
+  /** Destination port. */
+  destinationPort?: number;
+  /**
+   * Whether the route as it stands in its table is wanted, not what comes of it.
+   *
+   * @default false
+   */
+  match?: boolean;
+}
