@@ -188,10 +188,14 @@ async function measure(target: string, work: string, count: number, repetitions:
 /** In the child: streams every route, and says how timers, a socket and memory fared meanwhile. */
 async function stream(netns: string) {
   await using nl = await RouteConnection.open({ netns });
-  const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const socket = createConnection((server.address() as { port: number }).port, "127.0.0.1");
   let echoes = 0;
+  socket.on("error", () => {});
   socket.on("data", () => {
     echoes++;
     socket.write("x");
@@ -348,7 +352,7 @@ async function compare() {
         .addresses.add({ link: "eth0", address: "10.0.0.2/24" })
         .routes.add({ destination: "default", gateway: "10.0.0.1" }).commit();
     }
-    row("scrape 200 namespaces", `${path}-`, "scrape", 200);
+    row("scrape 200 namespaces", `${path}-`, "scrape", 200, "scrape", 60);
 
     execFileSync(plain, [path, "fill", "1000000", "1"]);
     const rounds = JSON.parse(child(namespace, "stream"));

@@ -69,14 +69,34 @@ static int connection(const char *name) {
   return s;
 }
 
-static void read_address(struct nlmsghdr *n) {
+static size_t shown;
+static char texts[1 << 16][INET6_ADDRSTRLEN];
+
+/* As text, which is what an exporter prints. */
+static void show(struct rtattr *a) {
+  inet_ntop(RTA_PAYLOAD(a) == 4 ? AF_INET : AF_INET6, RTA_DATA(a), texts[shown++ & 0xffff],
+            INET6_ADDRSTRLEN);
+}
+
+static void show_address(struct nlmsghdr *n) {
   struct item *t = item();
   int left = IFA_PAYLOAD(n);
   t->a = ((struct ifaddrmsg *)NLMSG_DATA(n))->ifa_index;
   for (struct rtattr *a = IFA_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
     switch (a->rta_type) {
-      case IFA_LOCAL: t->b = *(uint32_t *)RTA_DATA(a); break;
+      case IFA_ADDRESS: show(a); break;
       case IFA_LABEL: strncpy(t->name, RTA_DATA(a), 15); break;
+    }
+}
+
+static void show_route(struct nlmsghdr *n) {
+  struct item *t = item();
+  int left = RTM_PAYLOAD(n);
+  for (struct rtattr *a = RTM_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+    switch (a->rta_type) {
+      case RTA_DST: case RTA_GATEWAY: show(a); break;
+      case RTA_OIF: t->c = *(uint32_t *)RTA_DATA(a); break;
+      case RTA_PRIORITY: t->d = *(uint32_t *)RTA_DATA(a); break;
     }
 }
 
@@ -110,8 +130,8 @@ int main(int argc, char **argv) {
         if (!sockets[i]) sockets[i] = connection(name);
         fd = sockets[i];
         dump_links();
-        dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), read_address);
-        dump(RTM_GETROUTE, AF_UNSPEC, sizeof(struct rtmsg), read_route);
+        dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), show_address);
+        dump(RTM_GETROUTE, AF_UNSPEC, sizeof(struct rtmsg), show_route);
       }
     } else if (listener >= 0) {
       int requests = fd;
