@@ -113,7 +113,7 @@ static void get(int link) {
 
 struct item {
   uint32_t a, b, c, d;
-  char name[16], kind[16];
+  char name[20], kind[16];
 };
 static struct item *items;
 static size_t count, room;
@@ -133,6 +133,40 @@ static void read_route(struct nlmsghdr *n) {
     switch (a->rta_type) {
       case RTA_DST: t->a = *(uint32_t *)RTA_DATA(a); break;
       case RTA_GATEWAY: t->b = *(uint32_t *)RTA_DATA(a); break;
+      case RTA_OIF: t->c = *(uint32_t *)RTA_DATA(a); break;
+      case RTA_PRIORITY: t->d = *(uint32_t *)RTA_DATA(a); break;
+    }
+}
+
+/* inet_ntop is four times as slow. */
+static char *dotted(char *to, const unsigned char *ip) {
+  for (int i = 0; i < 4; i++) {
+    unsigned v = ip[i];
+    if (v > 99) *to++ = '0' + v / 100;
+    if (v > 9) *to++ = '0' + v / 10 % 10;
+    *to++ = '0' + v % 10;
+    *to++ = '.';
+  }
+  *--to = 0;
+  return to;
+}
+
+/* The same with addresses as text, which is what the objects give. */
+static void read_route_text(struct nlmsghdr *n) {
+  struct item *t = item();
+  int left = RTM_PAYLOAD(n);
+  for (struct rtattr *a = RTM_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+    switch (a->rta_type) {
+      case RTA_DST: {
+        unsigned length = ((struct rtmsg *)NLMSG_DATA(n))->rtm_dst_len;
+        char *end = dotted(t->name, RTA_DATA(a));
+        *end++ = '/';
+        if (length > 9) *end++ = '0' + length / 10;
+        *end++ = '0' + length % 10;
+        *end = 0;
+        break;
+      }
+      case RTA_GATEWAY: dotted(t->kind, RTA_DATA(a)); break;
       case RTA_OIF: t->c = *(uint32_t *)RTA_DATA(a); break;
       case RTA_PRIORITY: t->d = *(uint32_t *)RTA_DATA(a); break;
     }
@@ -158,7 +192,10 @@ static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)
   struct nlmsghdr *n = start(type, NLM_F_DUMP, body);
   *(unsigned char *)NLMSG_DATA(n) = family;
   send_out();
-  count = 0;
+  /* A new array each time, as every other program makes one. */
+  free(items);
+  items = NULL;
+  count = room = 0;
   for (;;) {
     int length = receive();
     for (n = (struct nlmsghdr *)in; NLMSG_OK(n, length); n = NLMSG_NEXT(n, length)) {
@@ -187,6 +224,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(work, "fill"))
       for (int i = 0; i < n; i++) route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, i, link);
     else if (!strcmp(work, "routes")) dump(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), read_route);
+    else if (!strcmp(work, "text")) dump(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), read_route_text);
     else if (!strcmp(work, "links")) dump(RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), read_link);
     else if (!strcmp(work, "churn")) {
       for (int i = 0; i < n; i++) route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, i, link);

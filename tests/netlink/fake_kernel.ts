@@ -66,6 +66,12 @@ export class FakeKernel implements KernelAccess {
     for (const wake of this.#readers.splice(0)) wake();
   }
 
+  /** Forgets what was not received yet. */
+  clear(): void {
+    this.#queue.length = 0;
+    this.#buffers.clear();
+  }
+
   /** Datagrams that were not received yet. */
   get unread(): number {
     return this.#queue.length;
