@@ -6,6 +6,7 @@ import { classOptions, classValues } from "../route/tc/classes.ts";
 import { ethertype, filterValues } from "../route/tc/filter_kinds.ts";
 import { handleText, handleValue, type Parent } from "../route/tc/handle.ts";
 import { qdiscOptions, qdiscValues } from "../route/tc/qdisc_kinds.ts";
+import { sameBurst } from "../route/tc/rate.ts";
 import type { NewClass } from "../route/tc/classes.ts";
 import type { NewFilter } from "../route/tc/filters.ts";
 import type { NewQdisc } from "../route/tc/qdiscs.ts";
@@ -29,8 +30,20 @@ function sameOptions(declared: Item, current: Item): boolean {
     ...Object.keys(wanted),
     ...declared.kind === "netem" ? Object.keys(is) : [],
   ]);
-  return [...names].every((name) => alike(wanted[name], is[name], name));
+  return [...names].every((name) => {
+    const rate = wanted[RATES[name]], a = wanted[name], b = is[name];
+    return typeof rate === "number" && typeof a === "number" && typeof b === "number"
+      ? sameBurst(a, b, rate)
+      : alike(a, b, name);
+  });
 }
+
+/** The rate that a burst is kept as a time at. */
+const RATES: { readonly [burst: string]: string } = {
+  burstBytes: "rateBytesPerSecond",
+  peakBurstBytes: "peakRateBytesPerSecond",
+  ceilBurstBytes: "ceilBytesPerSecond",
+};
 
 const ENTRY = ["ingress", "clsact"];
 // Kinds that cannot be changed while they are in use.

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { RouteConnection } from "../../src/netlink/mod.ts";
+import { encapsulationValues, readEncapsulation } from "../../src/netlink/route/encapsulation.ts";
+import { burstBytes, burstTicks, sameBurst } from "../../src/netlink/route/tc/rate.ts";
+import { qdiscOptions, qdiscValues } from "../../src/netlink/route/tc/qdisc_kinds.ts";
+import { handleText, handleValue } from "../../src/netlink/route/tc/handle.ts";
+import { FakeKernel } from "./fake_kernel.ts";
+
+const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, message: RegExp][] = [
+  [
+    "a prefix of 33 bits",
+    (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1/33" }),
+    /^Cannot use address: prefix length must be 0 to 32, current value is "10\.0\.0\.1\/33"$/,
+  ],
+  [
+    "an MTU of -1",
+    (nl) => nl.links.set(1, { mtu: -1 }),
+    /^Cannot use mtu: must be 0 to 2147483647, current value is -1$/,
+  ],
+  [
+    "a name of 20 characters",
+    (nl) => nl.links.add({ name: "x".repeat(20), kind: "dummy" }),
+    /^Cannot use name: must be 1 to 15 bytes/,
+  ],
+  [
+    "a VLAN number of 4095",
+    (nl) => nl.links.add({ name: "x", kind: "vlan", link: 1, id: 4095 }),
+    /^Cannot use id: must be 0 to 4094/,
+  ],
+  [
+    "a VLAN without a link",
+    (nl) => nl.links.add({ name: "x", kind: "vlan", id: 1 } as never),
+    /^Cannot use link: must be given for kind vlan/,
+  ],
+  [
+    "a bond of an unknown mode",
+    (nl) => nl.links.add({ name: "x", kind: "bond", mode: "best" as never }),
+    /^Cannot use mode: must be one of balance-rr, /,
+  ],
+  [
+    "a port's unknown option",
+    (nl) => nl.links.set(1, { bridgePort: { colour: 1 } as never }),
+    /^Cannot use colour: a port of a bridge has the options state, /,
+  ],
+  [
+    "a half MAC address",
+    (nl) => nl.neighbours.add({ link: 1, address: "10.0.0.1", mac: "02:00:00" }),
+    /^Cannot use mac: must be a MAC address/,
+  ],
+  [
+    "a rule from a host's bits",
+    (nl) => nl.rules.add({ from: "10.0.0.1/8" }),
+    /^Cannot use from: must be a network, with no bits set behind \/8/,
+  ],
+  [
+    "a rule from and to two versions",
+    (nl) => nl.rules.add({ from: "10.0.0.0/8", to: "fd00::/8" }),
+    /^Cannot use to: must be of the same IP version as from/,
+  ],
+  [
+    "ports the wrong way round",
+    (nl) => nl.rules.add({ sourcePorts: [2, 1] }),
+    /^Cannot use sourcePorts: must be \[first, last\] in order/,
+  ],
+  [
+    "a goto without a goal",
+    (nl) => nl.rules.add({ action: "goto" }),
+    /^Cannot use goto: must be the priority of a later rule/,
+  ],
+  [
+    "an empty group",
+    (nl) => nl.nexthops.add({ id: 1, group: [] }),
+    /^Cannot use group: must be one member or more/,
+  ],
+  [
+    "a weight of 0",
+    (nl) => nl.nexthops.add({ id: 1, group: [{ id: 2, weight: 0 }] }),
+    /^Cannot use group\[0\]\.weight: must be 1 to 256/,
+  ],
+  [
+    "an MPLS label of 21 bits",
+    (nl) =>
+      nl.routes.add({
+        destination: "10.0.0.0/8",
+        link: 1,
+        encapsulation: { type: "mpls", labels: [1 << 20] },
+      }),
+    /^Cannot use encapsulation\.labels\[0\]: must be 0 to 1048575/,
+  ],
+  [
+    "a metric out of range",
+    (nl) => nl.routes.add({ destination: "10.0.0.0/8", link: 1, metrics: { hopLimit: 256 } }),
+    /^Cannot use metrics\.hopLimit: must be 0 to 255/,
+  ],
+  [
+    "a rate of 0",
+    (nl) =>
+      nl.qdiscs.add({
+        link: 1,
+        kind: "tbf",
+        options: { rateBytesPerSecond: 0, burstBytes: 1, limitBytes: 1 },
+      }),
+    /^Cannot use rateBytesPerSecond: must be a whole number of bytes per second from 1/,
+  ],
+  [
+    "a limit told twice",
+    (nl) =>
+      nl.qdiscs.add({
+        link: 1,
+        kind: "tbf",
+        options: { rateBytesPerSecond: 9, burstBytes: 1, limitBytes: 1, latencyMs: 1 },
+      }),
+    /^Cannot use limitBytes: must be given, or latencyMs, and not both/,
+  ],
+  [
+    "101 percent",
+    (nl) => nl.qdiscs.add({ link: 1, kind: "netem", options: { lossPercent: 101 } }),
+    /^Cannot use lossPercent: must be 0 to 100 percent/,
+  ],
+  [
+    "an unknown option of a queue",
+    (nl) => nl.qdiscs.add({ link: 1, kind: "pfifo", options: { limit: 1 } as never }),
+    /^Cannot use limit: kind pfifo has the options limitPackets/,
+  ],
+  [
+    "a handle without a colon",
+    (nl) => nl.classes.add({ link: 1, handle: "10", kind: "htb" }),
+    /^Cannot use (handle|rateBytesPerSecond)/,
+  ],
+  [
+    "an offset that is no word",
+    (nl) =>
+      nl.filters.add({
+        link: 1,
+        parent: "1:",
+        kind: "u32",
+        options: { keys: [{ offset: 3, value: 0, mask: 0 }] },
+      }),
+    /^Cannot use keys\[0\]\.offset: must be a multiple of four/,
+  ],
+  [
+    "a port without a protocol",
+    (nl) =>
+      nl.filters.add({
+        link: 1,
+        parent: "1:",
+        protocol: "ip",
+        kind: "flower",
+        options: { destinationPort: 80 },
+      }),
+    /^Cannot use ipProtocol: must be 6, 17 or 132, with destinationPort/,
+  ],
+  [
+    "a VLAN range backwards",
+    (nl) => nl.bridgeVlans.add({ link: 1, vlan: 9, end: 8 }),
+    /^Cannot use end: must be above vlan/,
+  ],
+];
+
+describe("nothing is sent for", () => {
+  for (const [what, call, message] of bad) {
+    it(what, async () => {
+      const kernel = new FakeKernel();
+      await using nl = await RouteConnection.open({ adapter: kernel });
+      await assert.rejects(call(nl), (error: Error) => {
+        assert.ok(error instanceof TypeError || error instanceof RangeError, String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.equal(kernel.sent.length, 0);
+    });
+  }
+});
+
+describe("the units of traffic control", () => {
+  it("come back from scheduler ticks as they went in, to a tick", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1000, max: 2 ** 40 }),
+        fc.integer({ min: 0, max: 10_000_000 }),
+        (rate, bytes) => {
+          fc.pre(bytes / rate < 200);
+          assert.ok(sameBurst(burstBytes(burstTicks("burst", bytes, rate), rate), bytes, rate));
+        },
+      ),
+    );
+  });
+
+  it("are read as they were written, for every kind", () => {
+    const options: [kind: string, options: object][] = [
+      ["pfifo", { limitPackets: 9 }],
+      ["bfifo", { limitBytes: 9 }],
+      ["fq_codel", { limitPackets: 9, flows: 64, targetMs: 5, intervalMs: 100.5, ecn: true }],
+      ["codel", { limitPackets: 9, targetMs: 0.5, ecn: false }],
+      ["fq", { pacing: true, maxRateBytesPerSecond: 125_000, buckets: 1024, horizonMs: 10_000 }],
+      ["tbf", { rateBytesPerSecond: 5e9, burstBytes: 64_000, limitBytes: 5000 }],
+      ["htb", { defaultClass: 16, rateToQuantum: 10 }],
+      ["netem", {
+        delayMs: 100,
+        jitterMs: 0.5,
+        limitPackets: 1000,
+        lossPercent: 0.1,
+        rateBytesPerSecond: 9e9,
+      }],
+      ["prio", { bands: 4, priorityMap: [1, 2, 3, 3, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] }],
+    ];
+    for (const [kind, given] of options) {
+      assert.deepEqual(qdiscOptions(kind, qdiscValues(kind, given)), given, kind);
+    }
+  });
+
+  it("a latency becomes the bytes that drain in it", () => {
+    const values = qdiscValues("tbf", {
+      rateBytesPerSecond: 125_000,
+      burstBytes: 5000,
+      latencyMs: 50,
+    });
+    assert.equal((qdiscOptions("tbf", values) as { limitBytes: number }).limitBytes, 11_250);
+  });
+
+  it("handles are the same text and number", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 0xffff }),
+        fc.integer({ min: 0, max: 0xffff }),
+        (a, b) => {
+          const number = (a << 16 | b) >>> 0;
+          assert.equal(handleValue("handle", handleText(number)), number);
+        },
+      ),
+    );
+  });
+});
+
+it("encapsulations are read as they were written", () => {
+  const all = [
+    { type: "ip", source: "10.0.0.1", destination: "10.0.0.2", id: 2 ** 40 + 5, ttl: 9, tos: 4 },
+    { type: "ip6", destination: "fd00::2", id: 7 },
+    { type: "mpls", labels: [100, 1048575], ttl: 9 },
+    { type: "mpls", labels: [16] },
+    { type: "seg6", mode: "encap", segments: ["fd00::1", "fd00::2", "fd00::3"] },
+    { type: "seg6", mode: "inline", segments: ["fd00::1"] },
+  ] as const;
+  for (const encapsulation of all) {
+    const { 21: type, [22 | 0x8000]: content } = encapsulationValues(encapsulation, 21, 22);
+    assert.deepEqual(
+      readEncapsulation((type as Uint8Array)[0], content as Uint8Array),
+      encapsulation,
+    );
+  }
+});
