@@ -74,7 +74,7 @@ export class Mirror implements AsyncDisposable {
       ({ destination, table }) => [table === 254 ? destination : `${destination} table ${table}`],
       (a, b) => a.priority < b.priority,
     );
-    this.neighbours = new MirrorTable(table("neighbour"), ({ dst }) => [dst ?? ""]);
+    this.neighbours = new MirrorTable(table("neighbour"), ({ address }) => [address]);
     this.#views = new Map<WatchKind, unknown>([
       ["link", this.links],
       ["address", this.addresses],

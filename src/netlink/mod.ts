@@ -121,6 +121,5 @@ export {
 } from "./watch_family.ts";
 export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
-export type { NexthopObject } from "./watch_nexthop.ts";
 export type { WatchState } from "./watch_snapshot.ts";
 export type { TableChange } from "./watch_table.ts";

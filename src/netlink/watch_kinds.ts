@@ -4,10 +4,12 @@ import type { Make } from "./dump.ts";
 import type { Words } from "./codec/words.ts";
 import type { Address } from "./route/address.ts";
 import type { Link } from "./route/link.ts";
+import type { Neighbour } from "./route/neighbour.ts";
+import type { Nexthop } from "./route/nexthops.ts";
 import type { Route } from "./route/route.ts";
-import type { Families } from "./spec/mod.ts";
+import type { Rule } from "./route/rule.ts";
+import type { Qdisc } from "./route/tc/qdiscs.ts";
 import type { NamespaceId } from "./watch_namespace_id.ts";
-import type { NexthopObject } from "./watch_nexthop.ts";
 
 /** What each kind of event is about. */
 export interface WatchItems {
@@ -18,13 +20,13 @@ export interface WatchItems {
   /** Routes of both IP versions. */
   route: Route;
   /** Neighbours, the entries of the ARP and ND tables. */
-  neighbour: Families["rt-neigh"]["getneigh"]["dump"]["reply"];
+  neighbour: Neighbour;
   /** Policy rules of both IP versions. */
-  rule: Families["rt-rule"]["getrule"]["dump"]["reply"];
+  rule: Rule;
   /** Nexthop objects. */
-  nexthop: NexthopObject;
+  nexthop: Nexthop;
   /** Queueing disciplines. */
-  qdisc: Families["tc"]["getqdisc"]["dump"]["reply"];
+  qdisc: Qdisc;
   /** Numbers of other network namespaces. */
   namespace: NamespaceId;
 }
@@ -53,13 +55,6 @@ export interface KindSpec<T> {
 const AF_INET = 2, AF_INET6 = 10;
 
 const family = (w: Words, at: number) => w[at + 4] & 0xff;
-
-async function view<T>(spec: Promise<unknown>, operation: string): Promise<Make<T>> {
-  const [{ Codec }, loaded] = await Promise.all([import("./codec/codec.ts"), spec]);
-  const View = new Codec((loaded as { spec: ConstructorParameters<typeof Codec>[0] }).spec)
-    .message(operation);
-  return (w, at) => new View(w, at) as unknown as T;
-}
 
 /** Loads the specification of a kind. */
 export const kinds: { readonly [K in WatchKind]: () => Promise<KindSpec<WatchItems[K]>> } = {
@@ -99,42 +94,45 @@ export const kinds: { readonly [K in WatchKind]: () => Promise<KindSpec<WatchIte
     };
   },
   async neighbour() {
+    const { Neighbour } = await import("./route/neighbour.ts");
     return {
       groups: [3],
       type: 28,
       header: 3,
-      make: await view(import("./spec/rt-neigh.ts"), "getneigh"),
-      key: ({ dst, header: { ndmIfindex, ndmFlags } }) =>
-        `${ndmIfindex} ${dst} ${ndmFlags.includes("proxy")}`,
+      make: (w, at) => new Neighbour(w, at),
+      key: ({ link, address, proxy }) => `${link} ${address} ${proxy}`,
       accepts: (w, at) => family(w, at) === AF_INET || family(w, at) === AF_INET6,
     };
   },
   async rule() {
+    const { Rule } = await import("./route/rule.ts");
     return {
       groups: [8, 19],
       type: 32,
       header: 3,
-      make: await view(import("./spec/rt-rule.ts"), "getrule"),
-      key: (rule) => JSON.stringify(rule),
+      make: (w, at) => new Rule(w, at),
+      key: ({ attributes }) => JSON.stringify(attributes),
+      accepts: (w, at) => family(w, at) === AF_INET || family(w, at) === AF_INET6,
     };
   },
   async nexthop() {
-    const { NexthopObject } = await import("./watch_nexthop.ts");
+    const { Nexthop } = await import("./route/nexthops.ts");
     return {
       groups: [32],
       type: 104,
       header: 2,
-      make: (w, at) => new NexthopObject(w, at),
+      make: (w, at) => new Nexthop(w, at),
       key: ({ id }) => id,
     };
   },
   async qdisc() {
+    const { Qdisc } = await import("./route/tc/qdiscs.ts");
     return {
       groups: [4],
       type: 36,
       header: 5,
-      make: await view(import("./spec/tc.ts"), "getqdisc"),
-      key: ({ header: { ifindex, handle, parent } }) => `${ifindex} ${handle} ${parent}`,
+      make: (w, at) => new Qdisc(w, at),
+      key: ({ link, handle, parent }) => `${link} ${handle} ${parent}`,
     };
   },
   async namespace() {

@@ -36,7 +36,7 @@ it("a read sees what was changed before it, whoever changed it", { skip }, async
   assert.equal(kernel.routes.get("10.1.0.0/16")?.gateway, "10.0.0.9");
   assert.equal(kernel.routes.filter((r) => r.destination === "10.1.0.0/16").length, 2);
   run(ns.name, "neighbour add 10.0.0.2 lladdr 02:00:00:00:00:02 dev b1");
-  assert.equal(kernel.neighbours.get("10.0.0.2")?.lladdr, "02:00:00:00:00:02");
+  assert.equal(kernel.neighbours.get("10.0.0.2")?.mac, "02:00:00:00:00:02");
   assert.equal(kernel.links.find((link) => link.kind === "bridge")?.name, "b1");
   run(ns.name, "link delete b1");
   assert.equal(kernel.links.size, 1);

@@ -99,9 +99,9 @@ it("tells of links, addresses, routes, neighbours, rules, nexthops, qdiscs and n
       case "route":
         return event.item.destination;
       case "neighbour":
-        return event.item.dst;
+        return event.item.address;
       case "rule":
-        return event.item.table ?? event.item.header.table;
+        return event.item.table;
       case "nexthop":
         return `${event.item.id} ${event.item.gateway}`;
       case "qdisc":
