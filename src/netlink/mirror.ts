@@ -62,7 +62,7 @@ export class Mirror implements AsyncDisposable {
   #broken?: unknown;
 
   /** @internal Use {@linkcode mirror}. */
-  constructor(source: Subscription, tables: Tables) {
+  constructor(source: Subscription, tables: Tables, signal?: AbortSignal) {
     this.#source = source;
     this.#tables = tables;
     const table = <K extends MirrorKind>(kind: K) => () =>
@@ -83,6 +83,8 @@ export class Mirror implements AsyncDisposable {
     ]) as Map<WatchKind, MirrorTable<object>>;
     this.#timer = setInterval(() => this.#look(), INTERVAL);
     this.#timer.unref();
+    const ended = { once: true, signal: this.#stop.signal };
+    signal?.addEventListener("abort", () => this.close(), ended);
   }
 
   #table(kind: MirrorKind): Table<object> {
@@ -294,9 +296,7 @@ export async function mirror(options: MirrorOptions = {}): Promise<Mirror> {
   try {
     const stop = signal ?? new AbortController().signal;
     const tables = await snapshot(source.feed, source.connection, source.specs, stop);
-    const made = new Mirror(source, tables);
-    signal?.addEventListener("abort", () => made.close(), { once: true });
-    return made;
+    return new Mirror(source, tables, signal);
   } catch (error) {
     source.feed.close();
     source.connection.close();

@@ -108,6 +108,7 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
     this.#events = this.#run(options.initial ?? false);
+    if (this.#signal?.aborted) this.#abort();
   }
 
   async *#run(initial: boolean): AsyncGenerator<E, undefined> {

@@ -158,6 +158,21 @@ it("listeners hear of every change, until() waits for one, both end on demand", 
   assert.ok(openDescriptors() <= before + 4);
 });
 
+it("a signal ends a mirror, also while it is made", { skip }, async () => {
+  await using ns = await testNamespace();
+  const control = new AbortController();
+  const kernel = await mirror({ netns: ns.name, kinds: ["link"], signal: control.signal });
+  const never = kernel.until(() => kernel.links.get("nope"));
+  control.abort(new Error("enough"));
+  await assert.rejects(never, /closed/);
+  await assert.rejects(mirror({ netns: ns.name, signal: control.signal }), /enough/);
+  const during = new AbortController();
+  const making = mirror({ netns: ns.name, signal: during.signal });
+  during.abort(new Error("stop"));
+  await assert.rejects(making, /stop/);
+  await assert.rejects(mirror({ netns: "xpool-none" }), /xpool-none/);
+});
+
 it("a mirror that nobody listens to holds no process", { skip }, async () => {
   const { code, output } = await runModule(
     `
