@@ -1,19 +1,16 @@
 /**
  * Bytes for each waiter and each idle resource, in a process of its own:
  *
- *     deno run -A --v8-flags=--expose-gc bench/pool_memory.ts ours | bun bench/pool_memory.ts ours
+ *     deno run -A bench/pool_memory.ts ours | bun bench/pool_memory.ts ours
  */
 import { Pool } from "../src/pool/mod.ts";
 import { MinimalPool } from "./minimal_pool.ts";
+import { collect } from "./pool_measure.ts";
 
 const N = 100_000;
-const runtime = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } };
 
 function used(): number {
-  for (let i = 0; i < 4; i++) {
-    runtime.gc?.();
-    runtime.Bun?.gc(true);
-  }
+  for (let i = 0; i < 4; i++) collect();
   return process.memoryUsage().heapUsed;
 }
 
