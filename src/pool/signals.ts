@@ -23,7 +23,10 @@ export class SignalGroup<T> {
   }
 
   handleEvent(): void {
-    this.#abort([...this.#waiters], this.#signal.reason);
+    const waiters = [...this.#waiters];
+    for (const waiter of waiters) waiter.group = null; // all at once, not one by one
+    this.#leave();
+    this.#abort(waiters, this.#signal.reason);
   }
 
   add(waiter: Waiter<T>): void {
@@ -34,7 +37,11 @@ export class SignalGroup<T> {
   remove(waiter: Waiter<T>): void {
     this.#waiters.delete(waiter);
     waiter.group = null;
-    if (this.#waiters.size > 0) return;
+    if (this.#waiters.size === 0) this.#leave();
+  }
+
+  #leave(): void {
+    this.#waiters.clear();
     this.#signal.removeEventListener("abort", this);
     this.#groups.delete(this.#signal);
   }
