@@ -5,9 +5,7 @@ export type PoolErrorCode =
   | "CHECK_TIMEOUT"
   | "DESTROY_TIMEOUT"
   | "CREATE_FAILED"
-  | "CHECK_FAILED"
   | "QUEUE_FULL"
-  | "LEAKED"
   | "CLOSED";
 
 /**
