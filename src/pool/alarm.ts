@@ -10,6 +10,7 @@ export class Alarm {
   readonly #ring: (now: number) => number;
   #timer: unknown;
   #due = Infinity;
+  #held = false;
 
   constructor(time: Time, ring: (now: number) => number) {
     this.#time = time;
@@ -22,11 +23,12 @@ export class Alarm {
     this.#time.cancel(this.#timer);
     this.#due = due;
     this.#timer = this.#time.after(due - now, this.#fire);
-    this.hold(true);
+    if (this.#held) this.#time.hold(this.#timer, true);
   }
 
-  /** Whether the timer, if there is one, keeps the process alive. */
+  /** Whether the timer, this one and those to come, keeps the process alive. */
   hold(on: boolean): void {
+    this.#held = on;
     if (this.#timer !== undefined) this.#time.hold(this.#timer, on);
   }
 
