@@ -140,13 +140,7 @@ it("begins with the state, if asked, and every later event comes after it", { sk
   assert.equal(second.item.mtu, 1400);
 });
 
-/** Keeps this thread from reading. */
-function busy(ms: number): true {
-  for (const end = performance.now() + ms; performance.now() < end;);
-  return true;
-}
-
-for (const receiveBuffer of [212_992, undefined]) {
+for (const receiveBuffer of [4096, 212_992, undefined]) {
   const size = receiveBuffer ?? "the default number of";
   it(`a flood of 10,000 routes through ${size} bytes of buffer ends in the kernel's own state`, {
     skip,
@@ -167,7 +161,9 @@ for (const receiveBuffer of [212_992, undefined]) {
     assert.ok(first.kind === "resync");
     for (const route of first.state.route) known.set(`${route.destination} ${route.table}`, true);
     const flooded = flood(ns.name, lines);
-    let resyncs = 0, changes = 0, rested = false;
+    // Nobody reads meanwhile: 13,335 events of some 830 bytes overrun all but the default buffer.
+    if (receiveBuffer !== undefined) await flooded;
+    let resyncs = 0, changes = 0;
     for await (const event of events) {
       if (event.kind === "resync") {
         resyncs++;
@@ -176,9 +172,7 @@ for (const receiveBuffer of [212_992, undefined]) {
           known.set(`${route.destination} ${route.table}`, true);
         }
       } else {
-        // A moment without reading is what may overrun a buffer.
         changes++;
-        if (!rested && event.item.destination.endsWith("/24")) rested = busy(50);
         const key = `${event.item.destination} ${event.item.table}`;
         if (event.action === "set") known.set(key, true);
         // Nothing that is deleted may have been unknown: that would be an event from before.
@@ -192,6 +186,7 @@ for (const receiveBuffer of [212_992, undefined]) {
     const ours = [...known.keys()].filter((key) => !key.includes(":")).toSorted();
     assert.deepEqual(ours, kernel.filter((key) => !key.includes(":")));
     assert.equal(kernel.filter((key) => key.endsWith("/24 254")).length, 10_000 - 3334);
+    if (receiveBuffer !== undefined) assert.ok(resyncs > 0, "nothing overran");
     if (receiveBuffer === undefined) assert.deepEqual([resyncs, changes], [0, 13_335]);
   });
 }
