@@ -22,9 +22,6 @@ const has = (code: string) => (error: unknown) =>
 
 it("ip sees a namespace come and go", { skip }, async () => {
   const name = `xpool-test-${process.pid}-named`;
-  ip("-V"); // the first child process and the first listing leave the runtime's own descriptors
-  await listNamespaces();
-  const before = openDescriptors();
   await createNamespace(name);
   assert.ok((await listNamespaces()).includes(name));
   assert.match(ip("netns", "list"), new RegExp(`^${name}\\b`, "m"));
@@ -34,7 +31,21 @@ it("ip sees a namespace come and go", { skip }, async () => {
   assert.ok(!(await listNamespaces()).includes(name));
   assert.doesNotMatch(ip("netns", "list"), new RegExp(name));
   await assert.rejects(deleteNamespace(name), has("ENOENT"));
-  assert.equal(openDescriptors(), before);
+});
+
+it("making and deleting namespaces leaves no descriptor", { skip }, async () => {
+  const name = `xpool-test-${process.pid}-again`;
+  const round = async () => {
+    await createNamespace(name);
+    await assert.rejects(createNamespace(name), has("EEXIST"));
+    await deleteNamespace(name);
+    await assert.rejects(deleteNamespace(name), has("ENOENT"));
+  };
+  await round();
+  const before = openDescriptors();
+  for (let i = 0; i < 20; i++) await round();
+  // A runtime may close its own a turn later (Bun: those of a child process), so fewer is right too.
+  assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
 });
 
 it("a namespace that ip made can be used and deleted", { skip }, async () => {
@@ -70,7 +81,7 @@ it("a namespace is reached by name, path, process and descriptor", { skip }, asy
       await using nl = await RouteConnection.open({ netns: target });
       assert.equal((await nl.links.get("here")).kind, "bridge", JSON.stringify(target));
     }
-    assert.equal(openDescriptors(), before);
+    assert.ok(openDescriptors() <= before);
   } finally {
     closeSync(fd);
     inside.kill();
@@ -93,7 +104,7 @@ it("whatever happens inside, this thread is back where it was", { skip }, async 
   assert.throws(() => inNamespace(libc, { pid: 2 ** 22 + 1 }, () => {}), has("ENOENT"));
   assert.throws(() => inNamespace(libc, { fd: 9999 }, () => {}), has("EBADF"));
   assert.equal(current(), home);
-  assert.equal(openDescriptors(), before);
+  assert.ok(openDescriptors() <= before);
 });
 
 it("a name that could reach another path is refused", { skip }, async () => {
