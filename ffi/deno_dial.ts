@@ -1,3 +1,4 @@
+import { nextTick } from "node:process";
 import {
   abandonable,
   type Dialer,
@@ -49,8 +50,13 @@ class DenoSocket implements RawSocket {
     const size = buffer.length;
     if (n === size && size < largeRead) this.#buffer = new Uint8Array(size * 4);
     else if (size > smallRead && n * 16 < size) this.#buffer = new Uint8Array(smallRead);
-    if (taken) this.#read();
+    // After whoever waited for these bytes: what they write next is then on its way first.
+    if (taken) nextTick(this.#again);
     else this.#held = true;
+  };
+
+  readonly #again = (): void => {
+    if (!this.#closed) this.#read();
   };
 
   readonly #failed = (error: Error): void => {
@@ -60,7 +66,7 @@ class DenoSocket implements RawSocket {
   resume(): void {
     if (!this.#held) return;
     this.#held = false;
-    if (!this.#closed) this.#read();
+    this.#again();
   }
 
   write(bytes: Uint8Array): Promise<number> {
