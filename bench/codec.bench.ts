@@ -11,6 +11,7 @@ import { find, type Words } from "../src/netlink/codec/words.ts";
 import { Route } from "../src/netlink/route/route.ts";
 import { spec as linkSpec } from "../src/netlink/spec/rt-link.ts";
 import { spec as routeSpec } from "../src/netlink/spec/rt-route.ts";
+import { collect } from "../tests/collect.ts";
 
 const ROUTES = 100_000, PART = 32 * 1024, ROUNDS = 15;
 let sink: unknown;
@@ -241,10 +242,6 @@ row("find the last of 38 attributes", N, repeat(() => find(message, 8, message[0
 
 /** Bytes that a kept list of 100k routes holds, its datagrams included. */
 function kept(): number {
-  const gc = (globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } }).gc;
-  const collect = gc ??
-    (globalThis as { Bun?: { gc(sync: boolean): void } }).Bun?.gc.bind(null, true);
-  if (collect === undefined) return NaN;
   const used = () => {
     for (let i = 0; i < 3; i++) collect();
     const { heapUsed, external } = process.memoryUsage();
@@ -256,10 +253,5 @@ function kept(): number {
   sink = each(datagrams, makeRoute);
   return (used() - before) / ROUTES;
 }
-const bytes = kept();
-console.log(
-  Number.isNaN(bytes)
-    ? "bytes kept a route: run Deno with --v8-flags=--expose-gc to see"
-    : `bytes kept a route, its datagram included${bytes.toFixed(0).padStart(8)}`,
-);
+console.log(`bytes kept a route, its datagram included${kept().toFixed(0).padStart(8)}`);
 if (sink === null) console.log();

@@ -1,8 +1,5 @@
 /** Paired measurements: what is compared runs in turns, so that a busy machine hurts all alike. */
 
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
 /** Some work; `ops` says how many operations one run is. */
 export interface Work {
   readonly name: string;
@@ -15,14 +12,6 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1];
 }
-
-/** Collects garbage now, on either runtime and without flags. */
-export const collect: () => void = ((): () => void => {
-  const { Bun } = globalThis as { Bun?: { gc(sync: boolean): void } };
-  if (Bun !== undefined) return () => Bun.gc(true);
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc");
-})();
 
 /** Nanoseconds per operation of each work in each round, the first rounds left out. */
 export async function interleave(works: readonly Work[], rounds: number): Promise<number[][]> {

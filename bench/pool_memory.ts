@@ -5,7 +5,7 @@
  */
 import { Pool } from "../src/pool/mod.ts";
 import { MinimalPool } from "./minimal_pool.ts";
-import { collect } from "./pool_measure.ts";
+import { collect } from "../tests/collect.ts";
 
 const N = 100_000;
 
