@@ -1,19 +1,26 @@
 /**
  * What the README claims about the pool: ratios to a minimal pool, which is the limit, and to the
- * npm pools, from interleaved runs. `--check` fails when a bar is missed.
+ * npm pools, from interleaved runs. `--check` fails when a bar is missed; a letter in parentheses
+ * runs the parts that have it in their title, alone.
  *
- *     deno run -A bench/pool.bench.ts | bun bench/pool.bench.ts
+ *     deno run -A bench/pool.bench.ts [(a)] | bun bench/pool.bench.ts [(a)]
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Lease, Pool } from "../src/pool/mod.ts";
 import { MinimalPool } from "./minimal_pool.ts";
-import { best, claim, finish, interleave, ratio, type Work } from "./pool_measure.ts";
+import { claim, finish, interleave, ratio, type Work } from "./pool_measure.ts";
 import { type Maker, minimal, ours, peers, type Subject } from "./pool_subjects.ts";
 
 const deno = "Deno" in globalThis;
 const bar = (onDeno: number, onBun: number): number => deno ? onDeno : onBun;
 const factory = { create: () => Promise.resolve({ id: 1 }), destroy: () => {} };
+
+const chosen = process.argv.slice(2).find((word) => word.startsWith("("));
+/** Runs a part of the bench, unless another was asked for. */
+async function part(letters: string, run: () => unknown): Promise<void> {
+  if (chosen === undefined || letters.includes(chosen)) await run();
+}
 
 console.log(`${deno ? "Deno" : "Bun"}: ratios, 1 is as fast as what is compared with`);
 
@@ -57,8 +64,14 @@ async function race(
 const tasks = (count: number) => (subject: Subject, n: number): Promise<unknown> =>
   Promise.all(Array.from({ length: count }, () => subject.turns(n / count)));
 
-await race("(a) uncontended", 1, 50_000, (s, n) => s.pairs(n), bar(0.55, 0.75), 4);
-await race("(b) 1,000 tasks on 10", 10, 100_000, tasks(1_000), bar(0.8, 0.85), 1.6);
+await part(
+  "(a)",
+  () => race("(a) uncontended", 1, 50_000, (s, n) => s.pairs(n), bar(0.55, 0.75), 4),
+);
+await part(
+  "(b)",
+  () => race("(b) 1,000 tasks on 10", 10, 100_000, tasks(1_000), bar(0.8, 0.85), 1.6),
+);
 
 async function synchronous(): Promise<void> {
   const pool = new Pool(factory, { maxSize: 1 });
@@ -90,7 +103,7 @@ async function synchronous(): Promise<void> {
   claim("tryAcquire: of the minimal pool's synchronous form", ratio(a, b), 0.25);
 }
 
-await synchronous();
+await part("(a)", synchronous);
 
 async function withOptions(): Promise<void> {
   const one = new Pool(factory, { maxSize: 1 });
@@ -144,7 +157,7 @@ async function withOptions(): Promise<void> {
   claim("(d) uncontended with a signal: of the same without", ratio(times[0], times[1]), 0.9);
 }
 
-await withOptions();
+await part("(d)", withOptions);
 
 /** Queues `n`, then lets all through one resource. */
 async function drain(subject: Subject, n: number): Promise<void> {
@@ -155,8 +168,8 @@ async function drain(subject: Subject, n: number): Promise<void> {
 }
 
 /** Queues `n` behind a resource that does not come back, until all have timed out. */
-async function expire(make: Maker, n: number): Promise<void> {
-  const subject = await make(1, 50);
+async function expire(make: Maker, n: number, timeout = 50): Promise<void> {
+  const subject = await make(1, timeout);
   const end = await subject.take();
   let failed = 0;
   await Promise.all(Array.from({ length: n }, () => subject.take().catch(() => failed++)));
@@ -181,43 +194,65 @@ async function abort(n: number, signals: number): Promise<void> {
   (await pool.acquire()).release();
 }
 
-/** Over two doublings, because a single one may just meet or miss a garbage collection. */
-async function doubled(title: string, n: number, run: (n: number) => Promise<void>): Promise<void> {
-  const [once, fourfold] = await interleave([
-    { name: "once", ops: 1, run: () => run(n) },
-    { name: "fourfold", ops: 1, run: () => run(4 * n) },
-  ], 9);
-  const each = Math.sqrt(best(fourfold) / best(once));
-  claim(`${title}: twice as many take … times as long`, each, undefined, 2.3);
+/**
+ * How the time grows with each doubling, from a quarter of `n` to four times `n`. Both ends do the
+ * same work in all, so garbage collection weighs the same; one doubling alone may just meet a cache.
+ */
+async function doubled(
+  title: string,
+  n: number,
+  rounds: number,
+  run: (n: number) => Promise<void>,
+): Promise<void> {
+  const [few, many] = await interleave([
+    {
+      name: "few at a time",
+      ops: 1,
+      async run() {
+        for (let i = 0; i < 16; i++) await run(n / 4);
+      },
+    },
+    { name: "many at a time", ops: 1, run: () => run(4 * n) },
+  ], rounds);
+  const each = 2 * ratio(many, few) ** (1 / 4);
+  const range = `${(n / 4).toLocaleString("en")} to ${(4 * n).toLocaleString("en")}`;
+  claim(`${title}, ${range}: time of twice as many`, each, undefined, 2.3);
 }
 
-const queueOfOne = await ours()(1);
-await doubled("(c) 100,000 drained", 100_000, (n) => drain(queueOfOne, n));
-for (const [name, make] of Object.entries(peers)) {
-  // Fewer for the peers: some need time in proportion to the square.
-  const n = 20_000;
-  const peer = await make(1);
-  const [theirs, own] = await interleave([
-    { name, ops: n, run: () => drain(peer, n) },
-    { name: "ours", ops: n, run: () => drain(queueOfOne, n) },
-  ], 3);
-  claim(`(c) 20,000 drained: times ${name}`, ratio(theirs, own), 1);
-}
-await doubled("(e) 50,000 aborted, a signal each", 50_000, (n) => abort(n, n));
-await doubled("(d) 10,000 aborted by one signal", 10_000, (n) => abort(n, 1));
-await doubled("(e) 50,000 timed out at once, 50 ms included", 50_000, (n) => expire(ours(), n));
-for (const [name, make] of Object.entries(peers)) {
-  const n = name === "tarn" ? 5_000 : 20_000;
-  try {
+await part("(c)", async () => {
+  const queueOfOne = await ours()(1);
+  await doubled("(c) drained", 50_000, 9, (n) => drain(queueOfOne, n));
+  for (const [name, make] of Object.entries(peers)) {
+    // Fewer for the peers: some need time in proportion to the square.
+    const n = 20_000;
+    const peer = await make(1);
     const [theirs, own] = await interleave([
-      { name, ops: n, run: () => expire(make, n) },
-      { name: "ours", ops: n, run: () => expire(ours(), n) },
+      { name, ops: n, run: () => drain(peer, n) },
+      { name: "ours", ops: n, run: () => drain(queueOfOne, n) },
     ], 3);
-    claim(`(e) ${n.toLocaleString("en")} timed out: times ${name}`, ratio(theirs, own), 1);
-  } catch (error) {
-    console.log(`  (e) ${name} did not survive its timeouts: ${(error as Error).message}`);
+    claim(`(c) 20,000 drained: times ${name}`, ratio(theirs, own), 1);
   }
-}
+});
+await part(
+  "(d)",
+  () => doubled("(d) aborted by one signal", 10_000, 60, (n) => abort(n, 1)),
+);
+await part("(e)", async () => {
+  await doubled("(e) aborted, a signal each", 25_000, 9, (n) => abort(n, n));
+  await doubled("(e) timed out at once", 25_000, 9, (n) => expire(ours(), n, 1));
+  for (const [name, make] of Object.entries(peers)) {
+    const n = name === "tarn" ? 5_000 : 20_000;
+    try {
+      const [theirs, own] = await interleave([
+        { name, ops: n, run: () => expire(make, n) },
+        { name: "ours", ops: n, run: () => expire(ours(), n) },
+      ], 3);
+      claim(`(e) ${n.toLocaleString("en")} timed out: times ${name}`, ratio(theirs, own), 1);
+    } catch (error) {
+      console.log(`  (e) ${name} did not survive its timeouts: ${(error as Error).message}`);
+    }
+  }
+});
 
 async function atRandom(): Promise<void> {
   const make = async (size: number): Promise<() => Promise<void>> => {
@@ -225,7 +260,8 @@ async function atRandom(): Promise<void> {
     await pool.warm(size);
     let random = 1;
     return async () => {
-      for (let borrowed = 0; borrowed < 10_000; borrowed += size) {
+      // Many times in a row, so that each size is seen in its own steady state.
+      for (let borrowed = 0; borrowed < 100_000; borrowed += size) {
         const leases: Lease<unknown>[] = [];
         for (let i = 0; i < size; i++) leases.push(await pool.acquire());
         while (leases.length > 0) {
@@ -241,20 +277,20 @@ async function atRandom(): Promise<void> {
   const [many, few] = [await make(10_000), await make(10)];
   const [a, b] = await interleave(
     [
-      { name: "10,000", ops: 10_000, run: many },
-      { name: "10", ops: 10_000, run: few },
+      { name: "10,000", ops: 100_000, run: many },
+      { name: "10", ops: 100_000, run: few },
     ],
-    60,
+    20,
   );
   claim(
-    "10,000 released at random: time of each to that with 10",
-    best(a) / best(b),
+    "(r) 10,000 released at random: time of each to that with 10",
+    ratio(a, b),
     undefined,
     1.5,
   );
 }
 
-await atRandom();
+await part("(r)", atRandom);
 
 /** Last, because code that has seen both kinds of pool is slower for both. */
 async function judged(): Promise<void> {
@@ -272,17 +308,19 @@ async function judged(): Promise<void> {
   }
 }
 
-await judged();
+await part("(a) (b)", judged);
 
-for (const name of ["ours", "minimal"]) {
-  const file = fileURLToPath(new URL("./pool_memory.ts", import.meta.url));
-  const flags = deno ? ["run", "-A"] : [];
-  const { stdout, stderr } = spawnSync(process.execPath, [...flags, file, name]);
-  if (stdout.length === 0) throw new Error(String(stderr));
-  const { waiter, resource } = JSON.parse(String(stdout));
-  const most = (bytes: number): number | undefined => name === "ours" && deno ? bytes : undefined;
-  claim(`(f) bytes for each waiter, ${name}`, waiter, undefined, most(350));
-  claim(`(f) bytes for each idle resource, ${name}`, resource, undefined, most(180));
-}
+await part("(f)", () => {
+  for (const name of ["ours", "minimal"]) {
+    const file = fileURLToPath(new URL("./pool_memory.ts", import.meta.url));
+    const flags = deno ? ["run", "-A"] : [];
+    const { stdout, stderr } = spawnSync(process.execPath, [...flags, file, name]);
+    if (stdout.length === 0) throw new Error(String(stderr));
+    const { waiter, resource } = JSON.parse(String(stdout));
+    const most = (bytes: number): number | undefined => name === "ours" && deno ? bytes : undefined;
+    claim(`(f) bytes for each waiter, ${name}`, waiter, undefined, most(350));
+    claim(`(f) bytes for each idle resource, ${name}`, resource, undefined, most(180));
+  }
+});
 
 finish();

@@ -32,9 +32,6 @@ export async function interleave(works: readonly Work[], rounds: number): Promis
 export const ratio = (a: readonly number[], b: readonly number[]): number =>
   median(a.map((ns, i) => ns / b[i]));
 
-/** The least: for ratios whose two sides a busy machine does not hurt alike. */
-export const best = (values: readonly number[]): number => Math.min(...values);
-
 let missed = 0;
 
 /** Prints one claim, and remembers whether it held. */
