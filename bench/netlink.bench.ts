@@ -7,7 +7,9 @@
  * else the machine did.
  *
  * Lists of routes are compared with a C program that leaves addresses as numbers, and with one that
- * writes them as text, which is what the objects give.
+ * writes them as text, which is what the objects give. "bare JavaScript" is a loop over libc calls that
+ * finds the same fields as numbers and knows neither errors nor other tasks (netlink_bare.ts): what the
+ * runtime itself costs.
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -17,6 +19,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createNamespace, deleteNamespace, RouteConnection } from "../src/netlink/mod.ts";
 import { need } from "../tests/support.ts";
+import { bareWorks } from "./netlink_bare.ts";
 
 const DEVICE = 2;
 const PAIRS = 5, REPETITIONS = 8;
@@ -70,9 +73,11 @@ function network(i: number): string {
 /** In the child: runs one work and prints the nanoseconds of each repetition. */
 async function measure(netns: string, work: string, count: number, repetitions: number) {
   await using nl = await RouteConnection.open({ netns });
+  const bare = await bareWorks(netns, DEVICE);
+  const run = works[work] ?? bare[work];
   for (let i = 0; i < repetitions; i++) {
     const start = process.hrtime.bigint();
-    const result = await works[work](nl, count);
+    const result = await run(nl, count);
     console.log(String(process.hrtime.bigint() - start));
     if (result === null) throw new Error("nothing");
   }
@@ -109,9 +114,9 @@ async function compare() {
     name: string,
     work: string,
     count: number,
-    { c: theirWork = work, repetitions = REPETITIONS } = {},
+    { c: theirWork = work, repetitions = REPETITIONS, pairs = PAIRS } = {},
   ) => {
-    const rounds = Array.from({ length: PAIRS }, () => {
+    const rounds = Array.from({ length: pairs }, () => {
       const theirs = c(theirWork, count, repetitions), ours = own(work, count, repetitions);
       const warm = (times: number[]) => median(times.slice(repetitions / 2));
       return { first: [ours[0], theirs[0]], warm: [warm(ours), warm(theirs)] };
@@ -135,16 +140,20 @@ async function compare() {
         `${availableParallelism()} cores, load ${load}`,
     );
     row("get one link", "get", 20_000);
+    row("  bare JavaScript", "bareGet", 20_000, { c: "get" });
     row("add and delete 10,000 routes", "churn", 10_000);
     row("add and delete 1,000 addresses", "addresses", 1_000, { repetitions: MANY });
     c("fill", 10_000, 1);
     row("dump 10,000 routes, read 4 fields", "routes", 0, { repetitions: MANY });
     row("  where C writes addresses as text", "routes", 0, { c: "text", repetitions: MANY });
+    row("  bare JavaScript", "bareRoutes", 0, { c: "routes", repetitions: MANY });
     await nl.links.set("b0", { up: false });
     await nl.links.set("b0", { up: true });
     c("fill", 100_000, 1);
-    row("dump 100,000 routes, read 4 fields", "routes", 0);
-    row("  where C writes addresses as text", "routes", 0, { c: "text" });
+    const large = { repetitions: 24, pairs: 3 };
+    row("dump 100,000 routes, read 4 fields", "routes", 0, large);
+    row("  where C writes addresses as text", "routes", 0, { c: "text", ...large });
+    row("  bare JavaScript", "bareRoutes", 0, { c: "routes", ...large });
     for (let i = 0; i < 1000; i++) {
       await nl.links.add({ name: `m${i}`, kind: "macvlan", link: "b0" });
     }
