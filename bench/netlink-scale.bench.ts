@@ -61,7 +61,7 @@ function network(i: number): string {
 /** Adds and deletes routes in chunks of 100, as the program in C does. */
 async function churn(nl: RouteConnection, count: number, acknowledge: "all" | "errors") {
   for (const verb of ["add", "delete"] as const) {
-    const changes = batch(nl);
+    const changes = nl.batch();
     for (let i = 0; i < count; i++) {
       changes.routes[verb]({
         destination: network(i),
@@ -94,7 +94,7 @@ async function drain(netns: string, count: number): Promise<Work> {
     return read;
   };
   const change = async (verb: "add" | "delete") => {
-    const changes = batch(nl);
+    const changes = nl.batch();
     for (let i = 0; i < count; i++) {
       changes.routes[verb]({ destination: network(i), gateway: "192.168.0.2", priority: i % 7 });
     }
@@ -346,7 +346,7 @@ async function compare() {
 
     for (const name of others) {
       await using inside = await RouteConnection.open({ netns: name });
-      await batch(inside).links.set("lo", { up: true })
+      await inside.batch().links.set("lo", { up: true })
         .links.add({ name: "eth0", kind: "veth", peer: { name: "peer" } })
         .links.set("eth0", { up: true }).links.set("peer", { up: true })
         .addresses.add({ link: "eth0", address: "10.0.0.2/24" })
@@ -403,7 +403,7 @@ async function flood(netns: string, nl: RouteConnection) {
       `watch while ip adds ${COUNT} routes, buffer ${receiveBuffer ?? "as by default"}: ` +
         `${told} events, ${resyncs} resyncs, ${missing.length} missing in the end, ${time} ms`,
     );
-    const changes = batch(nl);
+    const changes = nl.batch();
     for (const { destination } of kernel) {
       if (!destination.startsWith("192.168")) changes.routes.delete({ destination, link: DEVICE });
     }

@@ -70,7 +70,10 @@ export interface Operation {
   readonly args: readonly unknown[];
 }
 
-/** Collects changes, which are made when it is committed: in their order, each on its own. */
+/**
+ * Collects changes, which are made when it is committed: in their order, each on its own. Made by
+ * {@linkcode RouteConnection.batch}.
+ */
 export class Batch {
   /** Network links. */
   readonly links: BatchOf<RouteConnection["links"]> = this.#recorder("links");
@@ -98,7 +101,7 @@ export class Batch {
   readonly #connection: RouteConnection;
   #operations: Operation[] = [];
 
-  /** @internal Use {@linkcode batch}. */
+  /** @internal Use {@linkcode RouteConnection.batch}. */
   constructor(connection: RouteConnection) {
     this.#connection = connection;
   }
@@ -136,24 +139,4 @@ export class Batch {
     this.#operations = [];
     return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);
   }
-}
-
-/**
- * Collects changes, to be made by few system calls.
- *
- * @example
- * ```ts
- * import { batch, RouteConnection } from "@x/pool/netlink";
- *
- * await using nl = await RouteConnection.open();
- * const results = await batch(nl)
- *   .addresses.add({ link: "lo", address: "10.7.0.1/32" })
- *   .addresses.add({ link: "lo", address: "10.7.0.2/32" })
- *   .routes.delete({ destination: "10.9.0.0/16" })
- *   .commit();
- * console.log(results.map((result) => result.status)); // [ "done", "done", "failed" ]
- * ```
- */
-export function batch(connection: RouteConnection): Batch {
-  return new Batch(connection);
 }

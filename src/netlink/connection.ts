@@ -170,27 +170,6 @@ export class Connection implements AsyncDisposable {
     return new Dump(this.channel, ask, make, { timeout: this.timeout, ...options });
   }
 
-  /**
-   * Sends the requests that `requests` makes at once in as few system calls as can be. Every request
-   * is carried out on its own and in order: a failed one stops none of the others. A request that
-   * first looks something up, such as a link's name, is sent by itself.
-   *
-   * @returns the results, in order
-   *
-   * @example
-   * ```ts
-   * import { RouteConnection } from "@x/pool/netlink";
-   *
-   * await using nl = await RouteConnection.open();
-   * const links = [1, 2, 3];
-   * const found = await nl.batch(() => links.map((index) => nl.links.get(index)));
-   * console.log(found.filter((result) => result.status === "fulfilled").length);
-   * ```
-   */
-  batch<T>(requests: () => readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
-    return Promise.allSettled(this.channel.gather(requests));
-  }
-
   /** Most answers are there when sending returns: then no time goes into waiting for them. */
   #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
     try {
@@ -200,8 +179,6 @@ export class Connection implements AsyncDisposable {
         return this.#settle(exchange, options).then(() => exchange.value!);
       }
       this.channel.send(exchange);
-      // The answers to gathered requests come once all are sent, later in this turn.
-      if (this.channel.gathering) return this.#later(exchange, options).then(() => exchange.value!);
       this.channel.read(exchange);
     } catch (error) {
       return Promise.reject(error);
@@ -210,11 +187,6 @@ export class Connection implements AsyncDisposable {
     return exchange.error === undefined
       ? Promise.resolve(exchange.value!)
       : Promise.reject(exchange.error);
-  }
-
-  async #later(exchange: Exchange, options?: RequestOptions): Promise<void> {
-    await undefined;
-    return this.#settle(exchange, options);
   }
 
   #settle(exchange: Exchange, options?: RequestOptions): Promise<void> {

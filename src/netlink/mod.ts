@@ -5,14 +5,7 @@
  */
 
 export { type Libc, PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
-export {
-  type Batch,
-  batch,
-  type BatchKind,
-  type BatchOf,
-  type BatchOptions,
-  type BatchResult,
-} from "./batch.ts";
+export type { Batch, BatchKind, BatchOf, BatchOptions, BatchResult } from "./batch.ts";
 export type { RequestOptions } from "./exchange.ts";
 export { MalformedError } from "./codec/malformed.ts";
 export type { Values } from "./codec/encode.ts";

@@ -1,5 +1,6 @@
 /** Links, addresses and routes. */
 
+import { Batch } from "./batch.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { Protocol } from "./protocol.ts";
@@ -79,6 +80,26 @@ export class RouteConnection extends Connection {
     const [adapter, objects] = await Promise.all([this.prepare(options), load()]);
     options.signal?.throwIfAborted();
     return new RouteConnection(adapter, options, objects);
+  }
+
+  /**
+   * Collects changes, to be made by few system calls when it is committed.
+   *
+   * @example
+   * ```ts
+   * import { RouteConnection } from "@x/pool/netlink";
+   *
+   * await using nl = await RouteConnection.open();
+   * const results = await nl.batch()
+   *   .addresses.add({ link: "lo", address: "10.7.0.1/32" })
+   *   .addresses.add({ link: "lo", address: "10.7.0.2/32" })
+   *   .routes.delete({ destination: "10.9.0.0/16" })
+   *   .commit();
+   * console.log(results.map((result) => result.status)); // [ "done", "done", "failed" ]
+   * ```
+   */
+  batch(): Batch {
+    return new Batch(this);
   }
 }
 

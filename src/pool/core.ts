@@ -7,7 +7,7 @@ import { LEVELS, WaitQueue } from "./queue.ts";
 import { leasesOf, MARK, mark, reasonOf, type SharedSlot, type Slot, unmark } from "./slot.ts";
 import { type Common, Stock } from "./stock.ts";
 import { Sweeper } from "./sweeper.ts";
-import type { AcquireOptions, Factory, PoolStats } from "./types.ts";
+import type { AcquireOptions, Factory } from "./types.ts";
 import type { Waiter } from "./waiter.ts";
 
 const MOST_LEASES = MARK - 1;
@@ -34,9 +34,6 @@ export class Core<T> extends Stock<T> {
   #maxSize = 0;
   #queueLimit = 0;
   #acquireTimeout = 0;
-  #leases = 0;
-  #peakLeases = 0;
-  #peakWaiting = 0;
   #pumping = false;
   #closing: PromiseWithResolvers<void> | undefined;
   #drained = false;
@@ -74,7 +71,7 @@ export class Core<T> extends Stock<T> {
     // As in #lend, written out because engines inline calls only so deep.
     slot.state = 1;
     slot.uses++;
-    if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
+    if (++this.leases > this.peakLeases) this.peakLeases = this.leases;
     return Promise.resolve(slot.lease = new Lease<T>(slot));
   }
 
@@ -107,7 +104,7 @@ export class Core<T> extends Stock<T> {
       if (refusal !== undefined) return Promise.reject(refusal);
     }
     const lease = queue.wait(o?.timeout ?? this.#acquireTimeout, o);
-    if (queue.size > this.#peakWaiting) this.#peakWaiting = queue.size;
+    if (queue.size > this.peakWaiting) this.peakWaiting = queue.size;
     if (this.#observed) this.report.tell("waiting", queue.size);
     if (this.size < this.#maxSize) this.pump();
     return lease;
@@ -169,7 +166,7 @@ export class Core<T> extends Stock<T> {
   #lend(slot: Slot<T>, waiter?: Waiter<T>): Lease<T> {
     slot.state++;
     slot.uses++;
-    if (++this.#leases > this.#peakLeases) this.#peakLeases = this.#leases;
+    if (++this.leases > this.peakLeases) this.peakLeases = this.leases;
     if (this.#tracked) return this.loans.lend(slot, waiter);
     return slot.lease = new Lease<T>(slot);
   }
@@ -217,7 +214,7 @@ export class Core<T> extends Stock<T> {
   giveBack(slot: Slot<T>): void {
     if (this.#simple && slot.state === 1 && this.#queue.size === 0) {
       slot.state = 0;
-      this.#leases--;
+      this.leases--;
       this.idle.push(slot);
     } else this.takeBack(slot);
   }
@@ -231,7 +228,7 @@ export class Core<T> extends Stock<T> {
       return;
     }
     slot.state--;
-    this.#leases--;
+    this.leases--;
     if (this.timed) slot.since = this.time.now();
     if (fit) this.#offer(slot);
     else this.settle(slot);
@@ -239,7 +236,7 @@ export class Core<T> extends Stock<T> {
 
   giveUp(slot: Slot<T>, reason: DestroyReason): void {
     slot.state--;
-    this.#leases--;
+    this.leases--;
     mark(slot, reason);
     this.settle(slot);
   }
@@ -249,7 +246,7 @@ export class Core<T> extends Stock<T> {
       throw new TypeError(`Cannot detach: the resource has ${leasesOf(slot)} leases`);
     }
     if (slot.index < 0) throw new TypeError("Cannot detach: the resource was destroyed");
-    this.#leases--;
+    this.leases--;
     this.forget(slot);
     this.report.detached++;
     this.vacated();
@@ -296,22 +293,6 @@ export class Core<T> extends Stock<T> {
 
   protected desert(error: PoolError): void {
     this.#queue.rejectAll(error);
-  }
-
-  warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
-    if (!Number.isSafeInteger(n) || n < 0) {
-      return Promise.reject(
-        new RangeError(`Cannot warm: it must be a whole number, current value is ${n}`),
-      );
-    }
-    if (this.closed) {
-      return Promise.reject(this.error("CLOSED", "Cannot warm: the pool is closed"));
-    }
-    const target = Math.min(n, this.options.maxSize);
-    if (this.slots.length >= target) return Promise.resolve();
-    const warm = this.warming.wait(target);
-    this.pump();
-    return warm;
   }
 
   reconfigure(options: PoolOptions): void {
@@ -362,31 +343,6 @@ export class Core<T> extends Stock<T> {
     if (on) this.sweeper.start();
     else this.sweeper.stop();
     this.#adopt();
-  }
-
-  get stats(): PoolStats {
-    const report = this.report;
-    let leased = 0;
-    let acquired = this.pastUses;
-    let used = this.pastUsed;
-    for (const slot of this.slots) {
-      if (leasesOf(slot) > 0) leased++;
-      if (slot.uses > 0) used++;
-      acquired += slot.uses;
-    }
-    return {
-      size: this.size,
-      idle: this.slots.length - leased - this.checking,
-      leased,
-      leases: this.#leases,
-      creating: this.creating,
-      checking: this.checking,
-      closing: this.closing,
-      waiting: this.#queue.size,
-      totals: { ...report.totals, acquired, reused: acquired - used },
-      peak: { size: this.peakSize, leases: this.#peakLeases, waiting: this.#peakWaiting },
-      createTime: report.createTime,
-    };
   }
 
   close(signal?: AbortSignal): Promise<void> {

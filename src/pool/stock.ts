@@ -49,7 +49,10 @@ export abstract class Stock<T> implements Home<T> {
   protected checking = 0;
   protected closing = 0;
   protected closed = false;
+  protected leases = 0;
   protected peakSize = 0;
+  protected peakLeases = 0;
+  protected peakWaiting = 0;
   protected pastUses = 0; // of slots that are gone
   protected pastUsed = 0; // slots that are gone and had been lent
   #generation = 0;
@@ -71,7 +74,6 @@ export abstract class Stock<T> implements Home<T> {
     this.#endings = new Attempts(this.time, error);
   }
 
-  abstract get stats(): PoolStats;
   abstract get waiting(): number;
   abstract giveBack(slot: Slot<T>): void;
   abstract giveUp(slot: Slot<T>, reason: DestroyReason): void;
@@ -86,6 +88,31 @@ export abstract class Stock<T> implements Home<T> {
   protected abstract drained(): void;
   /** There is one resource more. */
   protected abstract grown(): void;
+
+  get stats(): PoolStats {
+    const report = this.report;
+    let leased = 0;
+    let acquired = this.pastUses;
+    let used = this.pastUsed;
+    for (const slot of this.slots) {
+      if (leasesOf(slot) > 0) leased++;
+      if (slot.uses > 0) used++;
+      acquired += slot.uses;
+    }
+    return {
+      size: this.size,
+      idle: this.slots.length - leased - this.checking,
+      leased,
+      leases: this.leases,
+      creating: this.creating,
+      checking: this.checking,
+      closing: this.closing,
+      waiting: this.waiting,
+      totals: { ...report.totals, acquired, reused: acquired - used },
+      peak: { size: this.peakSize, leases: this.peakLeases, waiting: this.peakWaiting },
+      createTime: report.createTime,
+    };
+  }
 
   protected error(code: PoolErrorCode, what: string): PoolError {
     const s = this.stats;
@@ -142,6 +169,22 @@ export abstract class Stock<T> implements Home<T> {
       },
       (signal) => this.factory.check!(slot.resource, { signal }),
     );
+  }
+
+  warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
+    if (!Number.isSafeInteger(n) || n < 0) {
+      return Promise.reject(
+        new RangeError(`Cannot warm: it must be a whole number, current value is ${n}`),
+      );
+    }
+    if (this.closed) {
+      return Promise.reject(this.error("CLOSED", "Cannot warm: the pool is closed"));
+    }
+    const target = Math.min(n, this.options.maxSize);
+    if (this.slots.length >= target) return Promise.resolve();
+    const warm = this.warming.wait(target);
+    this.pump();
+    return warm;
   }
 
   /** Starts a creation if there is room for one, and the last failure is long enough ago. */

@@ -29,7 +29,7 @@ const codes = (results: Awaited<ReturnType<ReturnType<typeof batch>["commit"]>>)
 
 it("a batch makes links, addresses and routes that build on each other", { skip }, async () => {
   await using t = await open();
-  const results = await batch(t.nl)
+  const results = await t.nl.batch()
     .links.add({ name: "b0", kind: "bridge" })
     .links.add({ name: "v0", kind: "veth", peer: { name: "v1" } })
     .links.set("v0", { master: "b0", up: true })
@@ -51,7 +51,7 @@ for (const acknowledge of ["all", "errors"] as const) {
   }, async () => {
     await using t = await open();
     await t.nl.links.set("lo", { up: true });
-    const changes = batch(t.nl);
+    const changes = t.nl.batch();
     const expected = [];
     for (let i = 0; i < 10_000; i++) {
       // Every seventh repeats the one before it.
@@ -74,7 +74,7 @@ for (const acknowledge of ["all", "errors"] as const) {
 
 it("a batch that stops does nothing behind the failure", { skip }, async () => {
   await using t = await open();
-  const results = await batch(t.nl)
+  const results = await t.nl.batch()
     .links.add({ name: "b0", kind: "bridge" })
     .links.add({ name: "b0", kind: "bridge" })
     .links.add({ name: "b1", kind: "bridge" })
@@ -82,7 +82,7 @@ it("a batch that stops does nothing behind the failure", { skip }, async () => {
   assert.deepEqual(codes(results), ["done", "EEXIST", "skipped"]);
   assert.equal(ip(t.netns, "link").length, 2);
   // In chunks, what the same call carried has been done: the results say so.
-  const chunked = batch(t.nl);
+  const chunked = t.nl.batch();
   for (let i = 0; i < 8; i++) {
     chunked.links.add({ name: i === 1 ? "b0" : `c${i}`, kind: "bridge" });
   }
@@ -98,7 +98,7 @@ it("a batch that stops does nothing behind the failure", { skip }, async () => {
   ]);
   // A name that cannot be looked up, and a value that no kernel would take, are failures as well.
   for (const onError of ["stop", "continue"] as const) {
-    const mixed = await batch(t.nl)
+    const mixed = await t.nl.batch()
       .addresses.add({ link: "b0", address: `10.0.${onError.length}.1/24` })
       .addresses.add({ link: "nope", address: "10.0.1.1/24" })
       .addresses.add({ link: "b0", address: "ten" })
@@ -111,7 +111,7 @@ it("a batch that stops does nothing behind the failure", { skip }, async () => {
 
 it("errors name the attribute of the operation that is meant", { skip }, async () => {
   await using t = await open();
-  const results = await batch(t.nl)
+  const results = await t.nl.batch()
     .links.add({ name: "b0", kind: "bridge" })
     .links.add({ name: "b1", kind: "bridge", mtu: 5 })
     .routes.add({ destination: "10.0.0.0/8", link: 4711 })
@@ -127,7 +127,7 @@ it("a signal ends a batch between two calls, and other requests share the socket
 }, async () => {
   await using t = await open();
   const control = new AbortController();
-  const changes = batch(t.nl);
+  const changes = t.nl.batch();
   for (let i = 0; i < 50_000; i++) {
     changes.routes.add({ destination: `10.${i >> 8}.${i & 255}.0/24`, type: "blackhole" });
   }
@@ -144,6 +144,6 @@ it("a signal ends a batch between two calls, and other requests share the socket
   assert.ok(t.nl.usable);
   const routes = await t.nl.routes.list({ type: "blackhole" }).toArray();
   assert.ok(routes.length > 0 && routes.length < 50_000, `${routes.length}`);
-  assert.deepEqual(await batch(t.nl).commit(), []);
-  await assert.rejects(batch(t.nl).commit({ chunk: 1000 }), /chunk must be 1 to 200.* 1000/);
+  assert.deepEqual(await t.nl.batch().commit(), []);
+  await assert.rejects(t.nl.batch().commit({ chunk: 1000 }), /chunk must be 1 to 200.* 1000/);
 });

@@ -67,7 +67,7 @@ it("the event loop turns while an offloaded change waits for the rtnl lock", { s
 it("a batch can be offloaded, its results are as always", { skip }, async () => {
   await using ns = await testNamespace();
   await using nl = await RouteConnection.open({ netns: ns.name });
-  const changes = batch(nl);
+  const changes = nl.batch();
   for (let i = 0; i < 300; i++) changes.addresses.add({ link: 1, address: `10.0.0.${i % 250}/32` });
   await using _lock = await hold(150);
   let results: Awaited<ReturnType<typeof changes.commit>> = [];
