@@ -11,7 +11,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  batch,
   createNamespace,
   deleteNamespace,
   netlinkPool,

@@ -487,33 +487,6 @@ describe("a connection", { skip }, () => {
     await Promise.all(tasks);
   });
 
-  it("carries out a batch of 10,000 requests in order, each with a result of its own", async () => {
-    await using t = await open();
-    await t.nl.links.add({ name: "br0", kind: "bridge", up: true });
-    const { index: link } = await t.nl.links.get("br0");
-    const destinations = Array.from({ length: 10_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
-    destinations[5000] = destinations[4999];
-    const add = () => destinations.map((destination) => t.nl.routes.add({ destination, link }));
-    const results = await t.nl.batch(add);
-    const failed = results.flatMap((r, i) => r.status === "rejected" ? [[i, r.reason.code]] : []);
-    assert.deepEqual(failed, [[5000, "EEXIST"]]);
-    assert.ok(t.nl.usable);
-    assert.equal((await t.nl.routes.list({ family: 4, table: 254 }).toArray()).length, 9_999);
-    const mixed = await t.nl.batch((): Promise<unknown>[] => [
-      t.nl.links.get(link),
-      t.nl.links.get("nope"),
-      t.nl.addresses.add({ link, address: "192.168.0.1/24" }),
-      t.nl.routes.add({ destination: "10.0.0.1/24" }),
-      t.nl.addresses.add({ link: 4711, address: "192.168.1.1/24" }),
-      t.nl.links.set("br0", { mtu: 1400 }),
-    ]);
-    assert.deepEqual(
-      mixed.map((r) => r.status === "fulfilled" ? "" : r.reason.code ?? r.reason.name),
-      ["", "ENODEV", "", "TypeError", "ENODEV", ""],
-    );
-    assert.equal((await t.nl.links.get(link)).mtu, 1400);
-  });
-
   it("is opened in a namespace by name, path, pid and descriptor, and leaks nothing", async () => {
     await using ns = await testNamespace();
     execFileSync("ip", ["-n", ns.name, "link", "add", "marker", "type", "bridge"]);

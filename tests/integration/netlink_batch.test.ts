@@ -1,4 +1,4 @@
-import { batch, NetlinkError, RouteConnection } from "@x/pool/netlink";
+import { type BatchResult, NetlinkError, RouteConnection } from "@x/pool/netlink";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { it } from "node:test";
@@ -22,7 +22,7 @@ async function open() {
   };
 }
 
-const codes = (results: Awaited<ReturnType<ReturnType<typeof batch>["commit"]>>) =>
+const codes = (results: readonly BatchResult[]) =>
   results.map((r) =>
     r.status === "failed" ? (r.error as NetlinkError).code ?? r.error.name : r.status
   );
@@ -117,6 +117,14 @@ it("errors name the attribute of the operation that is meant", { skip }, async (
     .routes.add({ destination: "10.0.0.0/8", link: 4711 })
     .commit();
   assert.deepEqual(codes(results).slice(0, 1), ["done"]);
+  // A destination that no kernel is asked for, and a link that is not there.
+  const more = await t.nl.batch()
+    .routes.add({ destination: "10.0.0.1/24" })
+    .addresses.add({ link: 4711, address: "192.168.1.1/24" })
+    .links.set("b0", { mtu: 1400 })
+    .commit();
+  assert.deepEqual(codes(more), ["TypeError", "ENODEV", "done"]);
+  assert.equal(ip(t.netns, "link", "show", "b0")[0].mtu, 1400);
   const failed = results[2];
   assert.ok(failed.status === "failed" && failed.error instanceof NetlinkError);
   assert.match(failed.error.message, /add route 10\.0\.0\.0\/8/);

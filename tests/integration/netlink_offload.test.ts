@@ -1,4 +1,4 @@
-import { batch, type NetlinkError, RouteConnection } from "@x/pool/netlink";
+import { type NetlinkError, RouteConnection } from "@x/pool/netlink";
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -285,30 +285,31 @@ describe("a batch", () => {
         );
       }
     });
-    const results = await t.nl.batch(() =>
-      Array.from({ length: 250 }, (_, i) => t.nl.links.set(i + 1, { mtu: 1000 + i }))
-    );
+    const changes = t.nl.batch();
+    for (let i = 0; i < 250; i++) changes.links.set(i + 1, { mtu: 1000 + i });
+    const results = await changes.commit();
     assert.equal(calls, 3);
     assert.equal(results.length, 250);
     const failed = results.flatMap((r, i) =>
-      r.status === "rejected" ? [[i, r.reason.attribute]] : []
+      r.status === "failed" ? [[i, (r.error as NetlinkError).attribute]] : []
     );
     assert.deepEqual(failed, [[6, "mtu"]]);
     assert.ok(t.nl.usable);
   });
 
-  it("waits for answers that come later", async () => {
+  it("waits for answers that come later, no longer than the connection does", async () => {
     await using t = await open(() => {});
-    const all = t.nl.batch(() => [t.nl.links.get(1), t.nl.links.get(2)]);
+    const change = () => t.nl.batch().links.set(1, { mtu: 1400 }).links.set(2, { mtu: 5 }).commit();
+    const all = change();
     await new Promise((resolve) => setTimeout(resolve, 5));
-    const [{ bytes, ...one }] = t.kernel.sent;
-    t.kernel.queue(link({ ...one, sequence: one.sequence + 1 }, 2));
-    t.kernel.queue(link(one, 1));
-    assert.deepEqual(
-      (await all).map((r) => r.status === "fulfilled" && r.value.index),
-      [1, 2],
-    );
-    assert.equal(bytes.length, 64);
+    const [first] = t.kernel.sent;
+    assert.equal(first.bytes.length, 2 * 40);
+    const second = { ...first, sequence: first.sequence + 1, bytes: first.bytes.slice(40) };
+    t.kernel.queue(message(ERROR, second, [...int32(-22), ...second.bytes.slice(0, 16)], 0x100));
+    t.kernel.queue(ack(first));
+    assert.deepEqual((await all).map((r) => r.status), ["done", "failed"]);
+    t.nl.timeout = 20;
+    await assert.rejects(change(), /no answer within 20 ms/);
   });
 });
 
