@@ -54,8 +54,9 @@ export function binaryRead(spec: AttributeSpec): Read {
   if (spec.sub !== undefined && spec.sub !== "nest" && spec.sub !== "binary") {
     const size = sizeOf(spec.sub), load = loader(spec.sub, spec.big);
     return (w, i) => {
-      const count = Math.floor(payloadLength(w, i) / size);
-      return Array.from({ length: count }, (_, k) => load(w, ((i + 1) << 2) + k * size));
+      const out: number[] = [], first = (i + 1) << 2, end = first + payloadLength(w, i);
+      for (let at = first; at + size <= end; at += size) out.push(load(w, at));
+      return out;
     };
   }
   const show = textOf(spec) ?? bytes;

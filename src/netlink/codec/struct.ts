@@ -15,6 +15,12 @@ export interface Member {
   readonly layout?: StructLayout;
 }
 
+/** How one member is read; a call costs less than a getter that is looked up by name. */
+interface Reading {
+  readonly name: string;
+  read(view: StructView): unknown;
+}
+
 const SIZES: Record<string, number> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s32: 4 };
 
 /** Where each member of a struct stands, by C's rules of alignment. */
@@ -61,7 +67,7 @@ export class StructView {
   /** @internal */
   readonly _length: number;
   /** @internal */
-  declare readonly _members: ReadonlyMap<string, Member>;
+  declare readonly _reads: readonly Reading[];
 
   constructor(w: Words, at: number, length: number) {
     this._w = w;
@@ -72,7 +78,7 @@ export class StructView {
   /** A plain copy, bytes as hexadecimal text. */
   toJSON(): Record<string, unknown> {
     const out: Record<string, unknown> = {};
-    for (const name of this._members.keys()) out[name] = plain(this[name as keyof this]);
+    for (const { name, read } of this._reads) out[name] = plain(read(this));
     return out;
   }
 }
@@ -131,42 +137,45 @@ export function sizeOf(type: string): number {
 
 function viewClass(members: ReadonlyMap<string, Member>): StructLayout["View"] {
   const View = class extends StructView {};
-  Object.defineProperty(View.prototype, "_members", { value: members });
-  for (const { name, offset, size, spec, names, layout } of members.values()) {
-    let get: (this: StructView) => unknown;
-    if (layout !== undefined) {
-      get = function () {
-        const left = Math.max(0, Math.min(layout.size, this._length - offset));
-        return new layout.View(this._w, this._at + offset, left);
-      };
-    } else if (spec.type === "binary") {
-      const show = textOf(spec, size);
-      get = function () {
-        if (offset + size > this._length) return show ? "" : new Uint8Array(size);
-        return (show ?? bytes)(this._w, this._at + offset, size);
-      };
-    } else {
-      const load = loader(spec.type, spec.big);
-      const finish = spec.hint === "ipv4"
-        ? undefined
-        : names && (spec.flags ? (v: number) => names.list(v) : (v: number) => names.name(v));
-      if (spec.hint === "ipv4") {
-        get = function () {
-          return offset + size > this._length ? "0.0.0.0" : ipv4Text(this._w, this._at + offset);
-        };
-      } else if (finish !== undefined) {
-        get = function () {
-          return finish(offset + size > this._length ? 0 : load(this._w, this._at + offset));
-        };
-      } else {
-        get = function () {
-          return offset + size > this._length ? 0 : load(this._w, this._at + offset);
-        };
-      }
-    }
-    Object.defineProperty(View.prototype, name, { get, enumerable: true });
+  const reads = [...members.values()].map((member) => ({
+    name: member.name,
+    read: reading(member),
+  }));
+  Object.defineProperty(View.prototype, "_reads", { value: reads });
+  for (const { name, read } of reads) {
+    Object.defineProperty(View.prototype, name, {
+      get(this: StructView) {
+        return read(this);
+      },
+      enumerable: true,
+    });
   }
   return View;
+}
+
+function reading({ offset, size, spec, names, layout }: Member): Reading["read"] {
+  if (layout !== undefined) {
+    return (view) => {
+      const left = Math.max(0, Math.min(layout.size, view._length - offset));
+      return new layout.View(view._w, view._at + offset, left);
+    };
+  }
+  if (spec.type === "binary") {
+    const show = textOf(spec, size);
+    return (view) => {
+      if (offset + size > view._length) return show ? "" : new Uint8Array(size);
+      return (show ?? bytes)(view._w, view._at + offset, size);
+    };
+  }
+  if (spec.hint === "ipv4") {
+    return (view) =>
+      offset + size > view._length ? "0.0.0.0" : ipv4Text(view._w, view._at + offset);
+  }
+  const load = loader(spec.type, spec.big);
+  const number = (view: StructView) =>
+    offset + size > view._length ? 0 : load(view._w, view._at + offset);
+  if (names === undefined) return number;
+  return spec.flags ? (view) => names.list(number(view)) : (view) => names.name(number(view));
 }
 
 /** How bytes with a display hint are shown; undefined if as bytes. */
