@@ -48,7 +48,7 @@ export interface WatchOptions {
   /**
    * Bytes of events that the kernel keeps for a slow reader; what comes beyond them is lost, and told
    * as a resync. A route's event takes about 830. Without CAP_NET_ADMIN it is `net.core.rmem_max` at
-   * most.
+   * most. A smaller one than the default grows up to it where a resync overran as well.
    *
    * @default 8_388_608
    */
@@ -249,7 +249,8 @@ export async function subscribe(
 /**
  * Listens to changes, whoever makes them. Events come one by one, in the kernel's order. When more
  * come than the receive buffer holds, a resync with the fresh state takes the place of what was
- * lost, and no event from before it follows.
+ * lost, and no event from before it follows. A flood does not end a watch, however long it lasts: the
+ * resync is tried again after pauses of 1 ms to 1 s until it gets through.
  *
  * The kernel says nothing about IPv4 routes that go because their link goes down or away; a
  * {@linkcode mirror} knows.

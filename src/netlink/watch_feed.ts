@@ -42,11 +42,12 @@ export type Found = "messages" | "nothing" | "overrun";
 export class Feed {
   readonly #adapter: KernelAccess;
   readonly #socket: NetlinkSocket;
+  #size: number;
 
   /** @throws {NetlinkError} when the kernel refuses the socket, the namespace or a group */
   constructor(adapter: KernelAccess, options: FeedOptions) {
     this.#adapter = adapter;
-    const size = receiveBuffer(options.receiveBuffer);
+    const size = this.#size = receiveBuffer(options.receiveBuffer);
     this.#socket = new NetlinkSocket(adapter.libc, options.protocol, options.netns);
     try {
       this.#socket.receiveBuffer(size);
@@ -96,6 +97,13 @@ export class Feed {
   /** Throws away what has queued up, of which an overrun has left only a part. */
   drain(): void {
     while (this.read(() => {}) !== "nothing");
+  }
+
+  /** Makes the receive buffer four times as large, up to the default size. */
+  grow(): void {
+    if (this.#size >= RECEIVE_BUFFER) return;
+    this.#size = Math.min(4 * this.#size, RECEIVE_BUFFER);
+    this.#socket.receiveBuffer(this.#size);
   }
 
   /** Waits until there is something to read; this alone holds the process open. */

@@ -6,6 +6,7 @@ import { NetlinkError } from "./error.ts";
 import { NLM_F_DUMP } from "./protocol.ts";
 import type { Feed } from "./watch_feed.ts";
 import type { KindSpec, WatchItems, WatchKind } from "./watch_kinds.ts";
+import { Pauses } from "./watch_pause.ts";
 import { concerns, Table } from "./watch_table.ts";
 
 /** The kinds that are watched. */
@@ -15,8 +16,6 @@ export type Tables = Map<WatchKind, Table<object>>;
 /** What is known of each kind, as plain lists. */
 export type WatchState<K extends WatchKind> = { readonly [P in K]: readonly WatchItems[P][] };
 
-const ENOBUFS = 105;
-const ATTEMPTS = 20;
 /** Items of a dump between two looks at the feed, whose buffer must not overflow meanwhile. */
 const STRIDE = 512;
 
@@ -27,9 +26,11 @@ export function copied(w: Words, at: number): Words {
 
 /**
  * Forgets what the feed has queued up, lists everything, and applies what happened meanwhile: events
- * that the feed gives from then on come after the state, never from before it.
+ * that the feed gives from then on come after the state, never from before it. While events overrun
+ * the receive buffer, or interrupt the lists, it tries again: with a larger buffer, and after longer
+ * and longer pauses of up to a second, until it gets through or the signal ends it.
  *
- * @throws {NetlinkError} `ENOBUFS` when events overran the receive buffer each of 20 times
+ * @throws {NetlinkError} when listing fails otherwise
  */
 export async function snapshot(
   feed: Feed,
@@ -37,31 +38,32 @@ export async function snapshot(
   specs: Specs,
   signal: AbortSignal,
 ): Promise<Tables> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  const pauses = new Pauses(signal);
+  for (;;) {
     feed.drain();
     const events: Words[] = [];
     let overrun = false;
+    const keep = (w: Words, at: number) => void events.push(copied(w, at));
     const collect = () => {
-      for (let found; !overrun && (found = feed.read((w, at) => events.push(copied(w, at))));) {
-        if (found === "nothing") return;
+      for (let found; !overrun && (found = feed.read(keep)) !== "nothing";) {
         overrun = found === "overrun";
       }
+      return !overrun;
     };
     const tables: Tables = new Map();
     for (const [name, spec] of specs) {
-      if (overrun) break;
-      tables.set(name, await list(connection, name, spec, collect, signal));
+      const table = await list(connection, name, spec, { collect, pauses, signal });
+      if (table === undefined) break;
+      tables.set(name, table);
     }
-    collect();
     signal.throwIfAborted();
-    if (overrun) continue;
-    for (const w of events) apply(tables, specs, w);
-    return tables;
+    if (collect()) {
+      for (const w of events) apply(tables, specs, w);
+      return tables;
+    }
+    feed.grow();
+    await pauses.pause();
   }
-  throw new NetlinkError(`events came faster than they were read, ${ATTEMPTS} times in a row`, {
-    errno: ENOBUFS,
-    operation: "watch",
-  });
 }
 
 /** Does to the tables what a message says. */
@@ -71,13 +73,20 @@ function apply(tables: Tables, specs: Specs, w: Words): void {
   }
 }
 
+/** How a list is read while events come: `collect` takes them in and tells whether all were there. */
+interface Listing {
+  readonly collect: () => boolean;
+  readonly pauses: Pauses;
+  readonly signal: AbortSignal;
+}
+
+/** Everything of one kind, or nothing if events were lost meanwhile. */
 async function list(
   connection: Connection,
   name: WatchKind,
   spec: KindSpec<object>,
-  collect: () => void,
-  signal: AbortSignal,
-): Promise<Table<object>> {
+  { collect, pauses, signal }: Listing,
+): Promise<Table<object> | undefined> {
   const ask = () => ({
     type: spec.type + 2,
     flags: NLM_F_DUMP,
@@ -86,7 +95,7 @@ async function list(
       for (let i = 0; i < spec.header; i++) writer.word(0);
     },
   });
-  for (let attempt = 1;; attempt++) {
+  while (collect()) {
     const table = new Table(spec);
     const add = (w: Words, at: number) => {
       if (concerns(spec, w, at)) table.add(w, at);
@@ -98,13 +107,12 @@ async function list(
       }
       return table;
     } catch (error) {
-      // What changed while it was listed: all of it is listed again.
-      const again = error instanceof NetlinkError && error.isInterrupted && attempt < ATTEMPTS;
-      if (!again) throw error;
+      if (!(error instanceof NetlinkError && error.isInterrupted)) throw error;
     }
-    collect();
-    await connection.channel.adapter.breathe();
+    // What changed while it was listed: all of it is listed again.
+    await pauses.pause();
   }
+  return undefined;
 }
 
 /** Plain lists. */
