@@ -30,6 +30,13 @@ export {
   listNamespaces,
   type NamespaceTarget,
 } from "./namespace.ts";
+export {
+  type NamespaceEvent,
+  type NamespaceWatch,
+  type NamespaceWatchOptions,
+  watchNamespaces,
+} from "./namespace_watch.ts";
+export { type NamedNamespace, namespaces } from "./namespaces.ts";
 export type * from "../pool/mod.ts";
 export { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 export {
@@ -97,6 +104,7 @@ export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
 export * from "./plan/mod.ts";
 export { RouteConnection } from "./route_connection.ts";
+export { runInNamespace } from "./run_in_namespace.ts";
 export type { Families } from "./spec/mod.ts";
 export {
   type Watch,

@@ -16,7 +16,8 @@ export type NamespaceTarget =
   | { pid: number }
   | { fd: number };
 
-const DIRECTORY = "/run/netns";
+/** Where names are kept. @internal */
+export const DIRECTORY = "/run/netns";
 const SELF = "/proc/thread-self/ns/net";
 const CLONE_NEWNET = 0x40000000; // linux/sched.h
 const O_CLOEXEC = 0o2000000, O_CREAT = 0o100, O_EXCL = 0o200; // asm-generic/fcntl.h
@@ -81,7 +82,10 @@ export async function deleteNamespace(name: string): Promise<void> {
   check(libc.unlink(path), operation, "unlink");
 }
 
-/** The names under /run/netns, sorted; none when no namespace was ever named. */
+/**
+ * The names under /run/netns, sorted; none when no namespace was ever named. Stale markers are among
+ * them, see `namespaces`.
+ */
 export async function listNamespaces(): Promise<string[]> {
   try {
     return (await readdir(DIRECTORY)).sort();

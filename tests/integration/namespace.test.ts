@@ -2,18 +2,26 @@ import {
   createNamespace,
   deleteNamespace,
   listNamespaces,
+  type NamespaceEvent,
+  namespaces,
   NetlinkError,
   RouteConnection,
+  runInNamespace,
+  watchNamespaces,
 } from "@x/pool/netlink";
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { closeSync, openSync, readlinkSync, writeFileSync } from "node:fs";
-import { it } from "node:test";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { closeSync, openSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { inNamespace } from "../../src/netlink/namespace.ts";
+import { runModule } from "../child.ts";
 import { need, openDescriptors, testNamespace } from "../support.ts";
 
-const skip = need("net-admin", "ip");
+const skip = need("net-admin", "ip", "ss", "mount");
 
 const ip = (...args: string[]) => execFileSync("ip", args, { encoding: "utf8" });
 const current = () => readlinkSync("/proc/thread-self/ns/net");
@@ -127,4 +135,254 @@ it("namespaces made at the same time do not get in each other's way", { skip }, 
   }));
   for (const netns of all) await netns[Symbol.asyncDispose]();
   assert.equal(current(), home);
+});
+
+it("a live namespace is told from a stale marker and has its inode", { skip }, async () => {
+  await using netns = await testNamespace();
+  const stale = `xpool-test-${process.pid}-marker`;
+  writeFileSync(`/run/netns/${stale}`, "");
+  try {
+    const all = await namespaces();
+    assert.deepEqual(all.map(({ name }) => name), await listNamespaces());
+    const inode = statSync(`/run/netns/${netns.name}`).ino;
+    const of = (name: string) => all.find((n) => n.name === name);
+    assert.deepEqual(of(netns.name), { name: netns.name, live: true, inode });
+    assert.deepEqual(of(stale), { name: stale, live: false });
+    assert.equal(await runInNamespace(netns.name, current), `net:[${inode}]`);
+  } finally {
+    await deleteNamespace(stale);
+  }
+});
+
+it("a name with odd characters, and what another kind is mounted on", { skip }, async () => {
+  await using _ = await testNamespace();
+  const odd = `xpool-test-${process.pid}- b\\c#\u00e9`, uts = `xpool-test-${process.pid}-uts`;
+  await createNamespace(odd);
+  writeFileSync(`/run/netns/${uts}`, "");
+  execFileSync("mount", ["--bind", "/proc/self/ns/uts", `/run/netns/${uts}`]);
+  try {
+    const live = (await namespaces()).filter((n) => n.live).map((n) => n.name);
+    assert.ok(live.includes(odd), JSON.stringify(live));
+    assert.ok(!live.includes(uts));
+    await assert.rejects(RouteConnection.open({ netns: uts }), has("EINVAL"));
+  } finally {
+    await deleteNamespace(odd);
+    await deleteNamespace(uts);
+  }
+});
+
+describe("a watch of namespaces", { skip }, () => {
+  /** The next event about a namespace of this test: others may make their own meanwhile. */
+  const own = async (events: AsyncIterator<NamespaceEvent, undefined>, prefix: string) => {
+    for (;;) {
+      const { done, value } = await events.next();
+      if (done) throw new Error("the watch has ended");
+      if (value.name.startsWith(prefix)) return value;
+    }
+  };
+
+  it("tells of what we and ip make and delete, once it can be entered", async () => {
+    const prefix = `xpool-test-${process.pid}-w`;
+    await using events = await watchNamespaces();
+    for (let i = 0; i < 10; i++) {
+      const name = `${prefix}${i % 3}`;
+      const next = own(events, prefix);
+      if (i % 2) await createNamespace(name);
+      else ip("netns", "add", name);
+      const { action, inode } = await next;
+      assert.deepEqual([action, inode], ["set", statSync(`/run/netns/${name}`).ino]);
+      assert.equal(await runInNamespace(name, current), `net:[${inode}]`);
+      if (i % 2) ip("netns", "delete", name);
+      else await deleteNamespace(name);
+      assert.deepEqual(await own(events, prefix), { action: "delete", name, inode });
+    }
+  });
+
+  it("loses nothing that stays, however much happens at once", async () => {
+    const prefix = `xpool-test-${process.pid}-many`;
+    await using events = await watchNamespaces({ initial: true });
+    const names = Array.from({ length: 60 }, (_, i) => `${prefix}${String(i).padStart(2, "0")}`);
+    await Promise.all(names.map((name) => createNamespace(name)));
+    const known = new Set<string>();
+    while (known.size < 60) known.add((await own(events, prefix)).name);
+    for (const name of names.slice(10)) await deleteNamespace(name);
+    while (known.size > 10) {
+      const { action, name } = await own(events, prefix);
+      assert.equal(action, "delete");
+      known.delete(name);
+    }
+    assert.deepEqual([...known].sort(), names.slice(0, 10));
+    for (const name of names.slice(0, 10)) await deleteNamespace(name);
+  });
+
+  it("tells that a name was given to another namespace", async () => {
+    const name = `xpool-test-${process.pid}-again`;
+    await createNamespace(name);
+    const first = statSync(`/run/netns/${name}`).ino;
+    await using events = await watchNamespaces();
+    // Entered by a descriptor, so that the first one stays and its inode is not free.
+    const fd = openSync(`/run/netns/${name}`, "r");
+    try {
+      await deleteNamespace(name);
+      await createNamespace(name);
+      const second = statSync(`/run/netns/${name}`).ino;
+      assert.notEqual(first, second);
+      assert.deepEqual(await own(events, name), { action: "delete", name, inode: first });
+      assert.deepEqual(await own(events, name), { action: "set", name, inode: second });
+    } finally {
+      closeSync(fd);
+      await deleteNamespace(name);
+    }
+  });
+
+  it("begins with what is there when asked to", async () => {
+    await using netns = await testNamespace();
+    await using events = await watchNamespaces({ initial: true });
+    assert.equal((await own(events, netns.name)).action, "set");
+  });
+
+  it("ends by break, close, a signal, and leaves no descriptor", async () => {
+    await using netns = await testNamespace();
+    const round = async () => {
+      for await (const { action } of await watchNamespaces({ initial: true })) {
+        assert.equal(action, "set");
+        break;
+      }
+      const closed = await watchNamespaces();
+      const nothing = closed.next();
+      closed.close();
+      closed.close();
+      assert.deepEqual(await nothing, { done: true, value: undefined });
+      const returned = await watchNamespaces();
+      const waiting = returned.next();
+      await returned.return();
+      assert.equal((await waiting).done, true);
+      const stop = new AbortController();
+      const aborted = await watchNamespaces({ signal: stop.signal });
+      const failing = assert.rejects(aborted.next(), /mine/);
+      stop.abort(new Error("mine"));
+      await failing;
+      assert.equal((await aborted.next()).done, true);
+      await assert.rejects(watchNamespaces({ signal: stop.signal }), /mine/);
+    };
+    await round();
+    const before = openDescriptors();
+    for (let i = 0; i < 20; i++) await round();
+    assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
+    assert.ok((await listNamespaces()).includes(netns.name));
+  });
+
+  it("holds no process once nobody listens", async () => {
+    const { code, output } = await runModule(`
+      import { watchNamespaces } from "@x/pool/netlink";
+      const events = await watchNamespaces();
+      const waiting = (await watchNamespaces({ signal: AbortSignal.timeout(50) })).next();
+      await waiting.catch((error) => console.log(error.name));
+      globalThis.kept = events;
+    `);
+    assert.deepEqual([code, output.trim()], [0, "TimeoutError"]);
+  });
+});
+
+describe("a function run in a namespace", { skip }, () => {
+  const inodeOf = (text: string) => /net:\[\d+\]/.exec(text)?.[0];
+
+  it("gives its namespace to child processes, and this thread is back", async () => {
+    await using netns = await testNamespace();
+    const home = current();
+    const inside = await runInNamespace(netns.name, current);
+    assert.notEqual(inside, home);
+    const synchronous = await runInNamespace(
+      netns.name,
+      () => spawnSync("readlink", ["/proc/self/ns/net"], { encoding: "utf8" }).stdout,
+    );
+    assert.equal(inodeOf(synchronous), inside);
+    const child = await runInNamespace(netns.name, () => spawn("sleep", ["30"]));
+    try {
+      assert.equal(ip("netns", "identify", String(child.pid)).trim(), netns.name);
+    } finally {
+      child.kill();
+    }
+    assert.equal(current(), home);
+  });
+
+  it("gives it to the runtime's own listeners", async () => {
+    await using netns = await testNamespace();
+    // deno-lint-ignore no-explicit-any -- whichever of the two there is
+    const { Deno, Bun } = globalThis as any;
+    const listeners = await runInNamespace(netns.name, () => {
+      if (Bun === undefined) {
+        const server = Deno.serve({ port: 4002, onListen() {} }, () => new Response());
+        const listener = Deno.listen({ port: 4001, hostname: "127.0.0.1" });
+        return { close: () => (listener.close(), server.shutdown()) };
+      }
+      const server = Bun.serve({ port: 4002, fetch: () => new Response() });
+      const listener = Bun.listen({ port: 4001, hostname: "127.0.0.1", socket: { data() {} } });
+      return { close: () => (listener.stop(), server.stop()) };
+    });
+    try {
+      const table = (namespace: string) => ip("netns", "exec", namespace, "ss", "-Htln");
+      assert.match(table(netns.name), /:4001\b/);
+      assert.match(table(netns.name), /:4002\b/);
+      await using other = await testNamespace();
+      assert.equal(table(other.name), "");
+      assert.doesNotMatch(execFileSync("ss", ["-Htln"], { encoding: "utf8" }), /:400[12]\b/);
+    } finally {
+      await listeners.close();
+    }
+  });
+
+  it("gives it to a Worker and to all sockets that it opens later", async () => {
+    await using netns = await testNamespace();
+    ip("-n", netns.name, "link", "set", "lo", "up");
+    const worker = await runInNamespace(
+      netns.name,
+      () => new Worker(new URL("./namespace_worker.ts", import.meta.url)),
+    );
+    try {
+      const port = await new Promise<number>((resolve, reject) => {
+        worker.on("message", resolve);
+        worker.on("error", reject);
+      });
+      // The worker has connected to its own listener; there is none of that number outside.
+      assert.match(ip("netns", "exec", netns.name, "ss", "-Htln"), new RegExp(`:${port}\\b`));
+      const outside: Server = createServer().listen(port, "127.0.0.1");
+      await once(outside, "listening");
+      outside.close();
+    } finally {
+      await worker.terminate();
+    }
+  });
+
+  it("may throw, and the thread is back", async () => {
+    await using netns = await testNamespace();
+    const home = current();
+    const failing = (): never => {
+      throw new Error("mine");
+    };
+    await assert.rejects(runInNamespace(netns.name, failing), /^Error: mine$/);
+    await assert.rejects(runInNamespace("xpool-none", () => 1), has("ENOENT"));
+    assert.equal(current(), home);
+  });
+
+  it("is refused when it is asynchronous, in words that say why", async () => {
+    await using netns = await testNamespace();
+    let called = 0;
+    // deno-lint-ignore require-await -- asynchronous is the point
+    const declared = async () => {
+      called++;
+    };
+    const message = /must be synchronous, because the thread is back when it returns/;
+    await assert.rejects(runInNamespace(netns.name, declared as never), {
+      name: "TypeError",
+      message,
+    });
+    assert.equal(called, 0);
+    for (const promise of [Promise.resolve(1), Promise.reject(new Error("never told"))]) {
+      await assert.rejects(runInNamespace(netns.name, (() => promise) as never), {
+        name: "TypeError",
+        message,
+      });
+    }
+  });
 });
