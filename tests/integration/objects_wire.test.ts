@@ -1,57 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, it } from "node:test";
-import {
-  type NewFilter,
-  type NewLink,
-  type NewQdisc,
-  RouteConnection,
-} from "../../src/netlink/mod.ts";
+import type { NewFilter, NewLink, NewQdisc } from "../../src/netlink/mod.ts";
 import { linkCodec } from "../../src/netlink/route/link.ts";
 import { tcCodec } from "../../src/netlink/route/tc/tc_object.ts";
-import { FakeKernel, int32, message } from "../netlink/fake_kernel.ts";
 import { need, testNamespace } from "../support.ts";
+import { ours, theirs } from "./wire.ts";
 
 // deno-lint-ignore no-explicit-any -- whatever a message holds
 type Json = any;
-
-/** The request that we would send, without a kernel. Links are given by index. */
-async function ours(call: (nl: RouteConnection) => Promise<void>): Promise<Uint8Array> {
-  const kernel = new FakeKernel();
-  kernel.answer = ({ sequence, bytes }) =>
-    kernel.queue(message(2, { sequence }, [...int32(0), ...bytes.slice(0, 16)], 0x100));
-  await using nl = await RouteConnection.open({ adapter: kernel });
-  await call(nl);
-  return kernel.sent[0].bytes;
-}
-
-/** The last request that a tool sends, whatever the kernel says to it. */
-function theirs(netns: string, tool: string, words: string): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), "xpool-")), path = join(folder, "trace");
-  try {
-    const trace = ["-e", "trace=sendmsg", "-e", "write=all", "-o", path];
-    spawnSync("ip", [
-      "netns",
-      "exec",
-      netns,
-      "strace",
-      ...trace,
-      tool,
-      ...words.split(" ").filter(Boolean),
-    ]);
-    const blocks = readFileSync(path, "utf8").split(/ \* \d+ bytes in buffer \d+\n/).slice(1);
-    const dump = blocks.at(-1) ?? "";
-    const bytes = [...dump.matchAll(/^ \| [0-9a-f]+ {2}([0-9a-f ]{49})/gm)].flatMap(([, hex]) =>
-      hex.trim().split(/ +/).map((digits) => parseInt(digits, 16))
-    );
-    return Uint8Array.from(bytes);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 /** A message's attributes by name. */
 function decoded(bytes: Uint8Array, kind: "link" | "tc"): Json {

@@ -25,7 +25,11 @@ export type Action =
     rateBytesPerSecond: number;
     /** Bytes that may pass at once. */
     burstBytes: number;
-    /** Largest packet in bytes. */
+    /**
+     * Largest packet in bytes; a larger one exceeds the rate, also one that was merged of several.
+     *
+     * @default 2040, as with tc
+     */
     mtuBytes?: number;
     /** What becomes of packets beyond the rate. */
     exceed?: Verdict;
@@ -97,16 +101,18 @@ async function optionsOf(
     }
     case "police": {
       const bps = rate(`${path}rateBytesPerSecond`, action.rateBytesPerSecond);
+      const mtu = action.mtuBytes === undefined
+        ? 0
+        : integer(`${path}mtuBytes`, action.mtuBytes, 0, 0xffffffff);
       return {
         tbf: {
           action: verdict(`${path}exceed`, action.exceed ?? "drop"),
           burst: burstTicks(`${path}burstBytes`, action.burstBytes, bps),
-          mtu: action.mtuBytes === undefined
-            ? 0
-            : integer(`${path}mtuBytes`, action.mtuBytes, 0, 0xffffffff),
-          rate: rateSpec(bps),
+          mtu,
+          rate: { ...rateSpec(bps), cellLog: cellLog(mtu || MTU) },
         },
-        // The kernel wants a table of transmission times though it does not use it for Ethernet.
+        // The kernel wants a table of transmission times for cells of some size, and uses no more of it
+        // than that size.
         rate: new Uint8Array(1024),
         rate64: rate64(bps),
       };
@@ -141,6 +147,13 @@ async function optionsOf(
         (action as { kind: unknown }).kind,
       );
   }
+}
+
+const MTU = 2047; // what tc lays its tables out for
+
+/** How far to shift sizes so that a table of 256 cells holds one of `mtu`. */
+function cellLog(mtu: number): number {
+  return Math.max(1, 24 - Math.clz32(mtu));
 }
 
 const optional = (name: string, value: number | undefined, high: number) =>
