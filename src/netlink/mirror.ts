@@ -2,9 +2,11 @@
 
 import { setInterval } from "node:timers";
 import type { Words } from "./codec/words.ts";
+import { Listeners } from "./mirror_listeners.ts";
 import { MirrorTable } from "./mirror_table.ts";
 import { subscribe, type Subscription, type WatchOptions } from "./watch.ts";
 import type { WatchItems, WatchKind } from "./watch_kinds.ts";
+import { difference } from "./watch_difference.ts";
 import { copied, snapshot, type Tables } from "./watch_snapshot.ts";
 import { concerns, type Table, type TableChange } from "./watch_table.ts";
 
@@ -16,7 +18,10 @@ export type MirrorChange =
   | {
     [K in MirrorKind]: { readonly kind: K } & TableChange<WatchItems[K]>;
   }[MirrorKind]
-  /** Everything was listed anew: what changed is not told one by one. */
+  /**
+   * Everything was listed anew, as events were lost. What that has shown to be gone, changed or new was
+   * told before this, one by one.
+   */
   | { readonly kind: "resync" };
 
 /** How {@linkcode mirror} works. */
@@ -53,7 +58,7 @@ export class Mirror implements AsyncDisposable {
   readonly #source: Subscription;
   #tables: Tables;
   readonly #views: Map<WatchKind, MirrorTable<object>>;
-  readonly #listeners = new Set<(change: MirrorChange) => void>();
+  readonly #listeners = new Listeners<MirrorChange>();
   readonly #stop = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   #wait?: AbortController;
@@ -104,7 +109,7 @@ export class Mirror implements AsyncDisposable {
     let found = feed.read(take);
     while (found === "messages") found = feed.read(take);
     if (found === "overrun" || this.#unsure) this.#resync();
-    for (const change of changes) this.#tell(change);
+    this.#listeners.tell(changes);
   }
 
   #take(w: Words, at: number, changes: MirrorChange[]): void {
@@ -123,32 +128,29 @@ export class Mirror implements AsyncDisposable {
   }
 
   #resync(): void {
-    const { feed, connection, specs } = this.#source;
     this.#unsure = false;
-    const listing = snapshot(feed, connection, specs, this.#stop.signal);
-    this.#syncing = listing.then((tables) => {
-      this.#tables = tables;
+    this.#syncing = this.#relist().then((changes) => {
       this.#syncing = undefined;
-      for (const view of this.#views.values()) view.update();
-      this.#tell({ kind: "resync" });
+      this.#listeners.tell([...changes, { kind: "resync" }]);
     }, (error) => {
       this.#syncing = undefined;
-      this.#broken ??= error;
+      if (!this.#source.feed.closed) this.#broken ??= error;
       this.#wait?.abort();
     });
   }
 
-  #tell(change: MirrorChange): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(change);
-      } catch (error) {
-        // A listener's failure is its own: it must not cost the others their news.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+  /** Lists everything. Only listeners need to know what that has changed. */
+  async #relist(): Promise<MirrorChange[]> {
+    const { feed, connection, specs, adapter } = this.#source;
+    const tables = await snapshot(feed, connection, specs, this.#stop.signal);
+    const changes: MirrorChange[] = [];
+    for (const [kind, table] of this.#listeners.size > 0 ? tables : []) {
+      const found = await difference(this.#tables.get(kind)!, table, () => adapter.breathe());
+      for (const change of found) changes.push({ kind, ...change } as MirrorChange);
     }
+    this.#tables = tables;
+    for (const view of this.#views.values()) view.update();
+    return changes;
   }
 
   /** Resolves once everything is in that the kernel had told before the call. */
@@ -163,11 +165,10 @@ export class Mirror implements AsyncDisposable {
 
   /** Calls `listener` for every change from now on, until the function that it returns is called. */
   onChange(listener: (change: MirrorChange) => void): () => void {
-    const own = (change: MirrorChange) => listener(change);
-    this.#listeners.add(own);
+    const remove = this.#listeners.add(listener);
     if (this.#listeners.size === 1 && this.#wait === undefined) this.#listen();
     return () => {
-      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#wait?.abort();
+      if (remove() && this.#listeners.size === 0) this.#wait?.abort();
     };
   }
 

@@ -60,7 +60,7 @@ export class Table<T extends object> {
     }
     const all = list(old);
     const replace = (w[at + 1] >>> 16) & NLM_F_REPLACE;
-    const index = replace ? 0 : all.findIndex((other) => this.#alike(other, item));
+    const index = replace ? 0 : all.findIndex((other) => this.alike(other, item));
     if (index < 0) {
       this.#items.set(key, [...all, item]);
       return { action: "add", item };
@@ -79,7 +79,7 @@ export class Table<T extends object> {
     const all = list(old);
     const index = this.#kind.detail === undefined
       ? 0
-      : all.findIndex((other) => this.#alike(other, item));
+      : all.findIndex((other) => this.alike(other, item));
     // One hop of several has gone, or something changed unseen before it went.
     if (index < 0) {
       this.unsure = true;
@@ -90,8 +90,20 @@ export class Table<T extends object> {
     return { action: "delete", item: all[index] };
   }
 
-  #alike(a: T, b: T): boolean {
-    return this.#kind.detail!(a) === this.#kind.detail!(b);
+  /** Whether two items of one key are the same one. */
+  alike(a: T, b: T): boolean {
+    return this.#kind.detail?.(a) === this.#kind.detail?.(b);
+  }
+
+  /** The keys of all items. */
+  keys(): Iterable<string | number> {
+    return this.#items.keys();
+  }
+
+  /** The items of a key. */
+  at(key: string | number): readonly T[] {
+    const found = this.#items.get(key);
+    return found === undefined ? [] : list(found);
   }
 
   /** How many items there are. */
