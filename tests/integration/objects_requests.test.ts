@@ -60,8 +60,8 @@ const cases: Case[] = [
     { "18.1 = 6272696467655f736c617665": "18.4 = 62726964676500" },
   ],
   [
-    "ip link set d0 type bond_slave queue_id 3",
-    (nl) => nl.links.set(D0, { bondPort: { queueId: 3 } }),
+    "ip link set d0 type bond_slave queue_id 3 prio 9",
+    (nl) => nl.links.set(D0, { bondPort: { queueId: 3, priority: 9 } }),
     { "18.1 = 626f6e645f736c617665": "18.4 = 626f6e6400" },
   ],
   ["ip link property add dev d0 altname other", (nl) => nl.links.addAltNames(D0, ["other"]), {

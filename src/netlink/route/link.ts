@@ -158,7 +158,10 @@ export class Link {
     return this.attributes.propList?.altIfname ?? [];
   }
 
-  /** The options of its kind, as {@linkcode KindOptions} has them; links by index. */
+  /**
+   * The options of its kind, as {@linkcode KindOptions} has them, or {@linkcode TunOptions}; links by
+   * index.
+   */
   get options(): Record<string, unknown> {
     const { kind, attributes: { linkinfo } } = this;
     return kind === undefined ? {} : kindOptions(kind, bytesOrValues(linkinfo?.data));

@@ -10,6 +10,7 @@ import {
   macText,
   named,
   nth,
+  oneOf,
   refuseUnknown,
   whole,
   yesNo,
@@ -26,6 +27,7 @@ import type {
   KindOptions,
   MacvlanOptions,
   NetkitOptions,
+  TunOptions,
   VlanOptions,
   VrfOptions,
 } from "./link_options.ts";
@@ -149,6 +151,19 @@ const hsr: Fields<HsrOptions> = {
   protocol: nth("protocol", ["hsr", "prp"]),
 };
 
+// IFF_TUN and IFF_TAP of linux/if_tun.h.
+const tun: Fields<TunOptions> = {
+  type: oneOf("type", { tun: 1, tap: 2 }),
+  owner: whole("owner"),
+  group: whole("group"),
+  packetInfo: yesNo("pi"),
+  vnetHeader: yesNo("vnetHdr"),
+  persistent: yesNo("persist"),
+  multiQueue: yesNo("multiQueue"),
+  queues: whole("numQueues"),
+  disabledQueues: whole("numDisabledQueues"),
+};
+
 const bridgePort: Fields<BridgePortOptions> = {
   state: nth("state", PORT_STATES),
   priority: whole("priority", 63),
@@ -262,7 +277,7 @@ export function kindData(kind: string, options: object, fresh: boolean): KindDat
 
 /** The options that IFLA_INFO_DATA carries; links by index. */
 export function kindOptions(kind: string, data: Values | undefined): Draft {
-  const fields = known(kind)?.fields as AnyFields | undefined;
+  const fields = (kind === "tun" ? tun : known(kind)?.fields) as AnyFields | undefined;
   return fields === undefined || data === undefined ? {} : decodeFields(fields, data);
 }
 

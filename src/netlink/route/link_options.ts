@@ -218,6 +218,31 @@ export interface HsrOptions {
   protocol?: "hsr" | "prp";
 }
 
+/**
+ * What a tun or tap link, of kind "tun", was made with (IFLA_TUN_*). For reading alone: such a link is
+ * made by a program that opens /dev/net/tun, or by `ip tuntap`.
+ */
+export interface TunOptions {
+  /** Whether it carries IP packets or Ethernet frames. */
+  type?: "tun" | "tap";
+  /** The user that may attach to it, by number. */
+  owner?: number;
+  /** The group that may attach to it, by number. */
+  group?: number;
+  /** Whether a header with the protocol precedes each packet. */
+  packetInfo?: boolean;
+  /** Whether a header with offloads precedes each packet. */
+  vnetHeader?: boolean;
+  /** Whether it stays when nobody is attached. */
+  persistent?: boolean;
+  /** Whether it may have several queues. */
+  multiQueue?: boolean;
+  /** Of several queues: how many are attached. */
+  queues?: number;
+  /** Of several queues: how many are attached and switched off. */
+  disabledQueues?: number;
+}
+
 /** What the kinds that have options of their own need. */
 export interface KindOptions {
   /** Software bridge. */
