@@ -70,34 +70,51 @@ static int connection(const char *name) {
 }
 
 static size_t shown;
-static char texts[1 << 16][INET6_ADDRSTRLEN];
+static char texts[1 << 16][INET6_ADDRSTRLEN + 4];
 
 /* As text, which is what an exporter prints. */
-static void show(struct rtattr *a) {
-  inet_ntop(RTA_PAYLOAD(a) == 4 ? AF_INET : AF_INET6, RTA_DATA(a), texts[shown++ & 0xffff],
-            INET6_ADDRSTRLEN);
+static char *show(struct rtattr *a) {
+  char *to = texts[shown++ & 0xffff];
+  if (RTA_PAYLOAD(a) == 4) return dotted(to, RTA_DATA(a));
+  inet_ntop(AF_INET6, RTA_DATA(a), to, INET6_ADDRSTRLEN);
+  return to + strlen(to);
 }
 
 static void show_address(struct nlmsghdr *n) {
   struct item *t = item();
   int left = IFA_PAYLOAD(n);
+  struct rtattr *ip = NULL;
   t->a = ((struct ifaddrmsg *)NLMSG_DATA(n))->ifa_index;
   for (struct rtattr *a = IFA_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
     switch (a->rta_type) {
-      case IFA_ADDRESS: show(a); break;
+      case IFA_ADDRESS: if (!ip) ip = a; break;
+      case IFA_LOCAL: ip = a; break;
       case IFA_LABEL: strncpy(t->name, RTA_DATA(a), 15); break;
     }
+  if (ip) show(ip);
 }
 
 static void show_route(struct nlmsghdr *n) {
   struct item *t = item();
-  int left = RTM_PAYLOAD(n);
+  int left = RTM_PAYLOAD(n), to = 0;
   for (struct rtattr *a = RTM_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
     switch (a->rta_type) {
-      case RTA_DST: case RTA_GATEWAY: show(a); break;
+      case RTA_DST: {
+        unsigned length = ((struct rtmsg *)NLMSG_DATA(n))->rtm_dst_len;
+        char *end = show(a);
+        to = 1;
+        *end++ = '/';
+        if (length > 99) *end++ = '1';
+        if (length > 9) *end++ = '0' + length / 10 % 10;
+        *end++ = '0' + length % 10;
+        *end = 0;
+        break;
+      }
+      case RTA_GATEWAY: show(a); break;
       case RTA_OIF: t->c = *(uint32_t *)RTA_DATA(a); break;
       case RTA_PRIORITY: t->d = *(uint32_t *)RTA_DATA(a); break;
     }
+  if (!to) strcpy(texts[shown++ & 0xffff], "default");
 }
 
 static void dump_links(void) {
