@@ -6,7 +6,7 @@ import type { Exchange, ExchangeRange, RequestOptions } from "./exchange.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Ledger } from "./ledger.ts";
-import { NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
+import { NLM_F_REQUEST, NLMSG_HEADER, Protocol } from "./protocol.ts";
 import { sendOffThread } from "./offload.ts";
 import { NetlinkSocket } from "./socket.ts";
 
@@ -36,7 +36,8 @@ export class Channel {
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
-    this.#ledger = new Ledger(this.#socket.portId, this.#writer);
+    const unaddressed = protocol === Protocol.audit;
+    this.#ledger = new Ledger(this.#socket.portId, this.#writer, unaddressed);
   }
 
   /** The socket's port id. */

@@ -24,13 +24,18 @@ export class Ledger {
   /** The request whose bytes are still in the writer. */
   current?: Exchange;
   readonly #portId: number;
+  readonly #unaddressed: boolean;
   readonly #writer: Writer;
   readonly #waiting = new Map<number, Exchange>();
   #ranges: ExchangeRange[] = [];
 
-  /** @param writer where requests are written */
-  constructor(portId: number, writer: Writer) {
+  /**
+   * @param writer where requests are written
+   * @param unaddressed whether answers may lack the port id, as those of the audit system do
+   */
+  constructor(portId: number, writer: Writer, unaddressed = false) {
     this.#portId = portId;
+    this.#unaddressed = unaddressed;
     this.#writer = writer;
   }
 
@@ -67,8 +72,10 @@ export class Ledger {
   /** Enters the answers of a datagram; returns what makes all that follows untrustworthy. */
   enter({ words: w, offset, length, received }: Datagram): MalformedError | undefined {
     const end = (offset << 2) + received;
+    let exchange: Exchange | undefined;
     for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
-      const size = w[at], exchange = this.#find(w, at);
+      const size = w[at];
+      exchange = this.#find(w, at);
       if (size < NLMSG_HEADER || (at << 2) + size > end) {
         if (length > received) return void this.#cut(exchange, length, received);
         return new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2);
@@ -88,11 +95,14 @@ export class Ledger {
       }
       at += (size + 3) >>> 2;
     }
+    // Between two messages of one list.
+    if (length > received) this.#cut(exchange, length, received);
     return undefined;
   }
 
   #find(w: Words, at: number): Exchange | undefined {
-    if (w[at + 3] >>> 0 !== this.#portId) return undefined;
+    const portId = w[at + 3] >>> 0;
+    if (portId !== this.#portId && (portId !== 0 || !this.#unaddressed)) return undefined;
     const sequence = w[at + 2] >>> 0;
     if (this.current?.sequence === sequence) return this.current;
     const found = this.#waiting.get(sequence);
@@ -144,7 +154,7 @@ export class Ledger {
 
   /** A datagram was longer than the buffer; what did not fit is gone. */
   #cut(exchange: Exchange | undefined, length: number, received: number): void {
-    if (exchange === undefined) return;
+    if (exchange === undefined || exchange.done) return;
     exchange.error ??= new NetlinkError(
       `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
       { errno: EMSGSIZE, operation: exchange.ask.operation },

@@ -45,6 +45,8 @@ export class NetlinkSocket {
   #slab = new Uint8Array(new ArrayBuffer(4 * ROOM));
   #words: Words = new Int32Array(this.#slab.buffer);
   #at = 0;
+  /** What a receive must have room for; grows with what came. */
+  #room = ROOM;
   #in: MessageHeader;
   #out?: MessageHeader;
   readonly #found: Datagram = {
@@ -141,7 +143,7 @@ export class NetlinkSocket {
    */
   receive(): Datagram | number | undefined {
     for (;;) {
-      if (this.#slab.length - this.#at < ROOM) this.#renew(this.#slab.length);
+      if (this.#slab.length - this.#at < this.#room) this.#renew();
       const room = this.#slab.length - this.#at;
       this.#in.window(this.#at, room);
       const length = this.#libc.recvmsg(this.fd, this.#in.bytes, MSG_DONTWAIT | MSG_TRUNC);
@@ -166,14 +168,17 @@ export class NetlinkSocket {
     } else {
       found.words = new Int32Array(this.#slab.buffer.slice(this.#at, this.#at + padded));
       found.offset = 0;
-      // What was too long for this buffer shall fit the next time.
-      if (length > received) this.#renew(2 ** Math.ceil(Math.log2(length * 2)));
+      // What was too long shall fit from now on, however much of the slab is used by then.
+      if (length > received) {
+        this.#room = 2 ** Math.ceil(Math.log2(length));
+        this.#renew();
+      }
     }
     return found;
   }
 
-  #renew(size: number): void {
-    this.#slab = new Uint8Array(new ArrayBuffer(size));
+  #renew(): void {
+    this.#slab = new Uint8Array(new ArrayBuffer(this.#room + 3 * ROOM));
     this.#words = new Int32Array(this.#slab.buffer);
     this.#in = new MessageHeader(this.#libc, this.#slab);
     this.#at = 0;

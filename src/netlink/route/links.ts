@@ -26,6 +26,11 @@ const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
 const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
 const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINKPROP
 const ETIMEDOUT = 110;
+/**
+ * With any RTEXT_FILTER bit the kernel makes room for the largest link; without, it ends the list in
+ * front of one beyond 32 KiB as if that were all. This bit adds nothing but to bridges' own lists.
+ */
+const MEASURE = ["mrp"] as const;
 const O_CLOEXEC = 0o2000000;
 
 /** Asks for, or of, one link and nothing else; the most frequent of all requests. */
@@ -84,6 +89,7 @@ export class Links {
     return this.#nl.list(
       async () => {
         const values = {
+          extMask: MEASURE,
           linkinfo: kind === undefined ? undefined : { kind },
           master: master === undefined ? undefined : await this.index(master, "master"),
         };
