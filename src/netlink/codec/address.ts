@@ -9,8 +9,7 @@ const TAILS: string[] = new Array(65536).fill("");
 // Whole addresses that were met last, as gateways are over and over, and ends with a prefix length.
 const KNOWN = 1024;
 const known = new Int32Array(KNOWN), knownText: string[] = new Array(KNOWN).fill("");
-const ENDS = 8192; // 2 ** (32 - 19)
-const GOLDEN = 0x9e3779b1; // 2 ** 32 / golden ratio: spreads neighbours
+const ENDS = 8192;
 const ends = new Int32Array(ENDS), endText: string[] = new Array(ENDS).fill("");
 
 /** The IPv4 address at byte offset `at`. */
@@ -26,7 +25,8 @@ export function ipv4Text(w: Words, at: number): string {
 /** The IPv4 address at byte offset `at` with a prefix length. */
 export function ipv4Network(w: Words, at: number, length: number): string {
   const v = w[at >> 2], end = (v >>> 16) | (length << 16);
-  const slot = Math.imul(end, GOLDEN) >>> 19;
+  // Neighbouring networks are listed one after the other: so do their texts stand.
+  const slot = ((swap16(end) >>> (32 - length)) + (length << 8)) & (ENDS - 1);
   const text = endText[slot];
   return (HEADS[v & 0xffff] || head(v & 0xffff)) +
     (ends[slot] === end && text !== "" ? text : ending(slot, end));
