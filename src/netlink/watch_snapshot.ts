@@ -19,6 +19,8 @@ export type WatchState<K extends WatchKind> = { readonly [P in K]: readonly Watc
 /** Items of a dump between two looks at the feed, whose buffer must not overflow meanwhile. */
 const STRIDE = 512;
 
+const RTM_NEWLINK = 16, IFLA_EXT_MASK = 29, RTEXT_FILTER_MRP = 16; // linux/rtnetlink.h
+
 /** A message that was copied out of the receive buffer. */
 export function copied(w: Words, at: number): Words {
   return w.slice(at, at + ((w[at] + 3) >>> 2));
@@ -93,6 +95,11 @@ async function list(
     operation: `list every ${name}`,
     write: (writer: { word(value: number): void }) => {
       for (let i = 0; i < spec.header; i++) writer.word(0);
+      // Else the kernel ends the list of links in front of one beyond 32 KiB, as if that were all.
+      if (spec.type === RTM_NEWLINK) {
+        writer.word((IFLA_EXT_MASK << 16) | 8);
+        writer.word(RTEXT_FILTER_MRP);
+      }
     },
   });
   while (collect()) {
