@@ -10,6 +10,17 @@ import { FakeKernel } from "./fake_kernel.ts";
 
 const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, message: RegExp][] = [
   [
+    "a name that the kernel would not keep",
+    (nl) =>
+      nl.filters.add({
+        link: 1,
+        parent: "ingress",
+        kind: "bpf",
+        options: { bytecode: [[6, 0, 0, 0]], name: "x" },
+      }),
+    /^Cannot use name: must be given with fd/,
+  ],
+  [
     "a prefix of 33 bits",
     (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1/33" }),
     /^Cannot use address: prefix length must be 0 to 32, current value is "10\.0\.0\.1\/33"$/,

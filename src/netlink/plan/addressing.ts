@@ -181,6 +181,15 @@ export const neighbours: Section = {
   rank: () => 2,
 };
 
+/** Whether a tunnel sends what is for a MAC address to all remotes; to others it sends to one. */
+function floods(item: Item): boolean {
+  return item.mac === NO_MAC || parseInt(String(item.mac).slice(0, 2), 16) % 2 === 1;
+}
+
+const NO_MAC = "00:00:00:00:00:00";
+// What `replace` changes; the rest identifies an entry or cannot be changed.
+const IN_PLACE = ["lifetime", "sticky", "remote", "port", "vni", "via"];
+
 /** Entries of forwarding tables. */
 export const fdb: Section = {
   name: "fdb",
@@ -196,34 +205,52 @@ export const fdb: Section = {
       lifetime: item.lifetime ?? (table === "master" ? "static" : "permanent"),
     });
   },
-  key({ link, mac, vlan, table, remote }) {
+  key(item) {
+    const { link, mac, vlan, table, remote } = item;
     const place = `${link} ${mac}${vlan === undefined ? "" : ` vlan ${vlan}`}`;
-    return `${place}${table === "self" ? ` ${remote ?? "self"}` : ""}`;
+    if (table !== "self") return place;
+    return `${place} ${floods(item) && remote !== undefined ? remote : "self"}`;
   },
-  async read({ nl, nameOf, options }) {
+  async read({ nl, links, nameOf, options }) {
     const all = await nl.fdb.list(options).toArray();
+    const remotes = new Map(links.map((link) => [link.index, link]));
     return all.map((entry) => {
       const { bridge: _, via, link, flags, ...rest } = entry.toJSON() as Record<string, unknown>;
       return tidy({
         ...rest,
         link: nameOf(link as number),
         via: nameOf(via as number | undefined),
-        sticky: (flags as string[]).includes("sticky") || undefined,
-        externallyLearned: (flags as string[]).includes("ext-learned") || undefined,
+        sticky: (flags as string[]).includes("sticky"),
+        externallyLearned: (flags as string[]).includes("ext-learned"),
+        // The remote of a tunnel itself.
+        kernel: rest.mac === NO_MAC && rest.remote !== undefined &&
+            remotes.get(link as number)?.options.remote === rest.remote || undefined,
       });
     });
   },
   differs: (declared, current) =>
-    unlike(declared, current, ["lifetime", "port", "vni", "sourceVni", "via", "nexthop", "sticky"]),
-  inPlace: (_, differences) =>
-    differences.every((name) => name === "lifetime" || name === "sticky"),
-  create: ({ nl, options }, item) => nl.fdb.replace(item as unknown as DesiredFdbEntry, options),
+    unlike(declared, current, [
+      "lifetime",
+      "remote",
+      "port",
+      "vni",
+      "sourceVni",
+      "via",
+      "nexthop",
+      "sticky",
+      "externallyLearned",
+    ]),
+  inPlace: (declared, differences) =>
+    !(floods(declared) && declared.remote !== undefined) &&
+    differences.every((name) => IN_PLACE.includes(name)),
+  create: ({ nl, options }, item) =>
+    floods(item) && item.remote !== undefined
+      ? nl.fdb.append(item as unknown as DesiredFdbEntry, options)
+      : nl.fdb.replace(item as unknown as DesiredFdbEntry, options),
   set: ({ nl, options }, item) => nl.fdb.replace(item as unknown as DesiredFdbEntry, options),
   remove: ({ nl, options }, item) => nl.fdb.delete(item as unknown as DesiredFdbEntry, options),
   pruned: (item, prune) => fdb.own(item) && matches(prune.fdb, item.link),
-  // A permanent entry is a link's own address or group, or else it has a remote; the one of address
-  // zero is a VXLAN's own remote.
-  own: (item) =>
-    item.lifetime === "static" || (item.remote !== undefined && item.mac !== "00:00:00:00:00:00"),
+  // A permanent entry is a link's own address or group, or else it has a remote.
+  own: (item) => !item.kernel && (item.lifetime === "static" || item.remote !== undefined),
   rank: () => 2,
 };

@@ -3,7 +3,8 @@
 import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { type Change, contextOf, type Plan, plan, SECTIONS } from "./plan.ts";
-import type { Context, Item, Section } from "./section.ts";
+import { type Context, gone, type Item, type Section } from "./section.ts";
+import { classDepths, hangs } from "./traffic.ts";
 
 /** Rounds until everything must be there: a change may take along what a later round makes again. */
 const ROUNDS = 4;
@@ -66,15 +67,6 @@ async function execute(context: Context, change: Change): Promise<void> {
   }
 }
 
-/** What is deleted may have gone with something that was deleted before. */
-async function gone(removal: Promise<void>): Promise<void> {
-  try {
-    await removal;
-  } catch (error) {
-    if (!(error as { isNotFound?: boolean }).isNotFound) throw error;
-  }
-}
-
 /** What stood beside what a plan deletes. */
 class Bystanders {
   readonly #items: readonly { section: Section; item: Item }[];
@@ -101,11 +93,14 @@ class Bystanders {
       const mine = this.#items.filter((entry) => entry.section === section);
       if (mine.length === 0) continue;
       const there = new Set((await section.read(context)).map((item) => section.key(item)));
-      for (const { item } of mine.sort((a, b) => section.rank(a.item) - section.rank(b.item))) {
+      const depth = classDepths(mine.map(({ item }) => item));
+      const order = (item: Item) => section.rank(item) + depth(item) / 1e3;
+      for (const { item } of mine.sort((a, b) => order(a.item) - order(b.item))) {
         const key = section.key(item);
         const { link } = item;
         if (there.has(key) || meant.has(`${section.object} ${key}`)) continue;
         if (typeof link === "string" && !names.has(link)) continue;
+        if (!await hangs(context, section, item)) continue;
         await section.create(context, item);
       }
     }

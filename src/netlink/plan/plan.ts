@@ -8,7 +8,7 @@ import type { Desired } from "./desired.ts";
 import { linkNeeds, links } from "./links.ts";
 import { nexthops, routes, rules } from "./routing.ts";
 import type { Context, Item, Section } from "./section.ts";
-import { classes, filters, qdiscs } from "./traffic.ts";
+import { classDepths, classes, filters, qdiscs } from "./traffic.ts";
 
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
@@ -159,6 +159,7 @@ function declared(section: Section, desired: Desired): Map<string, Item> {
     }
     out.set(key, item);
   }
+  section.check?.([...out.values()]);
   return out;
 }
 
@@ -238,12 +239,22 @@ function none(name: string): TypeError {
 /** Deletes first and from the top down, then what is made, from the bottom up. */
 function inOrder(changes: { section: Section; change: Change; order: number }[]): Change[] {
   const linkOrder = sortedLinks(changes.map(({ change }) => change));
+  const depth = classDepths(
+    changes.flatMap(({ section, change }) =>
+      section === classes ? [(change.after ?? change.before)!] : []
+    ),
+  );
   const weight = ({ section, change, order }: typeof changes[number]): number => {
     if (section === links) {
       return change.action === "delete" ? -1 : linkOrder.indexOf(change) / 1e6;
     }
     // An address goes after its successor came: the last one of a link takes routes along.
     if (section === addresses) return change.action === "delete" ? order + 0.5 : order;
+    // A class goes when no filter points to it and no class hangs under it any more.
+    if (section === classes) {
+      const below = depth((change.after ?? change.before)!) / 1e3;
+      return change.action === "delete" ? filters.rank({}) + 1 - below : order + below;
+    }
     return change.action === "delete" ? -1 - order : order;
   };
   return changes.map((entry) => ({ entry, w: weight(entry) }))

@@ -32,6 +32,8 @@ export interface Section {
   readonly object: string;
   /** Checks a declared item, and gives it the form that the kernel's items have. */
   normal(item: Item): Item;
+  /** Checks all declared items together. */
+  check?(items: readonly Item[]): void;
   /** What identifies an item. */
   key(item: Item): string;
   /** What the kernel has. */
@@ -102,6 +104,15 @@ export function canonicalPrefix(parameter: string, text: unknown): string {
 /** A copy without what is undefined. */
 export function tidy(item: Item): Item {
   return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
+}
+
+/** Waits for a deletion; what is to go may have gone with something that was deleted before. */
+export async function gone(removal: Promise<void>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (!(error as { isNotFound?: boolean }).isNotFound) throw error;
+  }
 }
 
 /** Checks a link's name. */

@@ -14,6 +14,7 @@ import {
   alike,
   canonicalPrefix,
   type Context,
+  gone,
   type Item,
   linkText,
   matches,
@@ -164,14 +165,56 @@ export const classes: Section = {
     const { link, handle } = item as { link: string; handle: string };
     await nl.classes.delete({ link, handle }, options);
   },
+  async swap(context, item, current) {
+    // The kernel keeps a class while filters point to it: they go and come back.
+    const all = await filters.read(context);
+    const bound = new Set(
+      all.filter(({ link, options }) =>
+        link === item.link && (options as Item).class === item.handle
+      ).map((f) => filters.key(f)),
+    );
+    const moved = all.filter((f) => bound.has(filters.key(f)));
+    for (const key of bound) {
+      await gone(filters.remove(context, moved.find((f) => filters.key(f) === key)!));
+    }
+    await gone(classes.remove(context, current));
+    await classes.create(context, item);
+    for (const filter of moved) await filters.create(context, filter);
+  },
   pruned: (item, prune) => matches(prune.qdiscs, item.link),
   own: () => true,
-  rank: (item) => item.parent === "root" ? 9 : 9 + depthOf(item),
+  rank: () => 9,
 };
 
-/** Classes below classes come later; what is below a half is no other section's rank. */
-function depthOf(item: Item): number {
-  return 0.5 - 0.25 / (1 + parseInt(String(item.handle).split(":")[1] || "0", 16));
+/** How many of these classes are above one of them. */
+export function classDepths(items: readonly Item[]): (item: Item) => number {
+  const name = ({ link, handle }: Item) => `${link} ${handle}`;
+  const above = new Map(
+    items.filter((item) => item.handle !== undefined && item.parent !== undefined)
+      .map((item) => [name(item), `${item.link} ${item.parent}`]),
+  );
+  return (item) => {
+    let depth = 0, at = above.get(name(item));
+    // A declaration can put a class above itself.
+    for (; at !== undefined && depth < above.size; at = above.get(at)) depth++;
+    return depth;
+  };
+}
+
+/** Whether there still is what a class or a filter would hang on; of other sections, true. */
+export async function hangs(context: Context, section: Section, item: Item): Promise<boolean> {
+  if (section !== classes && section !== filters) return true;
+  const all = (await qdiscs.read(context)).filter(({ link }) => link === item.link);
+  const { parent } = item;
+  if (section === filters && (parent === "ingress" || parent === "egress")) {
+    return all.some(({ kind }) =>
+      kind === "clsact" || (kind === "ingress" && parent === "ingress")
+    );
+  }
+  const handle = String(section === classes ? item.handle : parent).split(":")[0];
+  return all.some((q) =>
+    q.handle === `${handle}:` && (section === filters || q.kind === item.kind)
+  );
 }
 
 function toClass(item: Item): NewClass {
@@ -205,11 +248,22 @@ export const filters: Section = {
       protocol: item.protocol ?? "all",
       chain: item.chain ?? 0,
       options: {
-        ...options,
+        // What is off is not told by the kernel.
+        ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== false)),
         ...kind === "flower" ? { ...network("source"), ...network("destination") } : {},
         ...options.class === undefined ? {} : { class: handle("class", options.class) },
       },
     });
+  },
+  check(items) {
+    // The kernel keeps those of both sides together, and lists each on either side.
+    const sides = new Map<string, unknown>();
+    for (const { kind, link, parent, priority, chain } of items) {
+      if (kind !== "u32" || (parent !== "ingress" && parent !== "egress")) continue;
+      const place = `${link} ${chain} ${priority}`, other = sides.get(place);
+      if (other === undefined) sides.set(place, parent);
+      else throw bad("priority", "different for u32 filters of ingress and egress", priority);
+    }
   },
   key: (item) => `${item.link} ${item.parent} chain ${item.chain} priority ${item.priority}`,
   async read(context) {

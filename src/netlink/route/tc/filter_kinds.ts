@@ -40,7 +40,7 @@ export interface U32Key {
 export interface BpfOptions extends CommonFilterOptions {
   /** A loaded program of the type sched_cls. */
   fd?: number;
-  /** A name to show for it. */
+  /** A name to show for the program of `fd`; the kernel keeps none of a classic one. */
   name?: string;
   /** A classic program, in place of `fd`: instructions of [code, jt, jf, k]. */
   bytecode?: readonly (readonly [code: number, jt: number, jf: number, k: number])[];
@@ -165,6 +165,7 @@ const bpf: FilterCodec<BpfOptions> = {
     if ((fd === undefined) === (bytecode === undefined)) {
       throw bad("fd", "given, or bytecode, and not both", fd);
     }
+    if (bytecode !== undefined && o.name !== undefined) throw bad("name", "given with fd", o.name);
     const ops = bytecode && new Uint8Array(bytecode.length * 8);
     bytecode?.forEach(([code, jt, jf, k], i) => {
       const view = new DataView(ops!.buffer, i * 8);
