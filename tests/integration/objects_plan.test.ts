@@ -411,7 +411,7 @@ async function seen(nl: RouteConnection) {
     classes: (await nl.classes.list({ link: "b1" }).toArray()).map((c) => [c.handle, c.options]),
     filters,
     fdb: (await nl.fdb.list().toArray())
-      .filter((e) => e.mac.endsWith(":99") || e.remote === "192.0.2.99")
+      .filter((e) => e.mac === "02:00:00:00:00:99" || e.remote === "192.0.2.99")
       .map((e) => `${e.mac} ${e.remote} ${e.lifetime}`).sort(),
   }));
 }
