@@ -250,7 +250,7 @@ export async function subscribe(
  * Listens to changes, whoever makes them. Events come one by one, in the kernel's order. When more
  * come than the receive buffer holds, a resync with the fresh state takes the place of what was
  * lost, and no event from before it follows. A flood does not end a watch, however long it lasts: the
- * resync is tried again after pauses of 1 ms to 1 s until it gets through.
+ * resync is tried again after pauses of 1 to 250 ms until it gets through.
  *
  * The kernel says nothing about IPv4 routes that go because their link goes down or away; a
  * {@linkcode mirror} knows.

@@ -1,9 +1,9 @@
 /** Pauses between attempts that a flood of events defeats. */
 
 /** Milliseconds of the longest pause. */
-const LONGEST = 1000;
+const LONGEST = 250;
 
-/** Waits 1 ms, and twice as long each further time, up to a second. */
+/** Waits 1 ms, and twice as long each further time, up to 250 ms. */
 export class Pauses {
   readonly #signal: AbortSignal;
   #next = 1;

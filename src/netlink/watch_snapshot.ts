@@ -30,7 +30,7 @@ export function copied(w: Words, at: number): Words {
  * Forgets what the feed has queued up, lists everything, and applies what happened meanwhile: events
  * that the feed gives from then on come after the state, never from before it. While events overrun
  * the receive buffer, or interrupt the lists, it tries again: with a larger buffer, and after longer
- * and longer pauses of up to a second, until it gets through or the signal ends it.
+ * and longer pauses of up to 250 ms, until it gets through or the signal ends it.
  *
  * @throws {NetlinkError} when listing fails otherwise
  */
