@@ -81,6 +81,34 @@ it("a netkit pair is encoded as linux/if_link.h has it", async () => {
   ]);
 });
 
+// Newer than the tools.
+it("a rule's masks are encoded as linux/fib_rules.h has them", async () => {
+  const bytes = await ours((nl) =>
+    nl.rules.add({
+      priority: 100,
+      table: 77,
+      dscp: 8,
+      dscpMask: 0x38,
+      ipProtocol: 6,
+      sourcePorts: [80, 80],
+      sourcePortMask: 0xfff0,
+      destinationPorts: [256, 256],
+      destinationPortMask: 0xff00,
+    })
+  );
+  assert.deepEqual(lines(bytes, new Set()).slice(2), [
+    "15 = 4d000000",
+    "22 = 06",
+    "23 = 50005000",
+    "24 = 00010001",
+    "25 = 08", // FRA_DSCP
+    "28 = f0ff", // FRA_SPORT_MASK
+    "29 = 00ff", // FRA_DPORT_MASK
+    "30 = 38", // FRA_DSCP_MASK
+    "6 = 64000000",
+  ]);
+});
+
 // Loads "return 0" as a program of the type sched_cls, and becomes the command with its descriptor.
 const LOADER = `
 import ctypes, os, platform, sys

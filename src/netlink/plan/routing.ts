@@ -244,11 +244,14 @@ const SELECTORS = [
   "markMask",
   "tos",
   "dscp",
+  "dscpMask",
   "flowLabel",
   "users",
   "ipProtocol",
   "sourcePorts",
+  "sourcePortMask",
   "destinationPorts",
+  "destinationPortMask",
   "tunnelId",
   "l3mdev",
 ];
@@ -287,6 +290,12 @@ export const rules: Section = {
       l3mdev: item.l3mdev || undefined,
       markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
       tos: item.tos || undefined,
+      // The kernel gives each rule a full one.
+      dscpMask: item.dscpMask === 0x3f ? undefined : item.dscpMask,
+      sourcePortMask: item.sourcePortMask === 0xffff ? undefined : item.sourcePortMask,
+      destinationPortMask: item.destinationPortMask === 0xffff
+        ? undefined
+        : item.destinationPortMask,
       protocol: protocol(item),
     });
   },

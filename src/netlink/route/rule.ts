@@ -120,6 +120,11 @@ export class Rule {
     return this.attributes.dscp;
   }
 
+  /** The bits of the code point that count, unless all do. */
+  get dscpMask(): number | undefined {
+    return partial(this.attributes.dscpMask, 0x3f);
+  }
+
   /** IPv6 flow label. */
   get flowLabel(): number | undefined {
     return this.attributes.flowlabel;
@@ -138,6 +143,16 @@ export class Rule {
   /** Source ports. */
   get sourcePorts(): Range | undefined {
     return range(this.attributes.sportRange);
+  }
+
+  /** The bits of the source port that count, unless all do. */
+  get sourcePortMask(): number | undefined {
+    return partial(this.attributes.sportMask, 0xffff);
+  }
+
+  /** The bits of the destination port that count, unless all do. */
+  get destinationPortMask(): number | undefined {
+    return partial(this.attributes.dportMask, 0xffff);
   }
 
   /** Destination ports. */
@@ -195,11 +210,14 @@ export class Rule {
         "markMask",
         "tos",
         "dscp",
+        "dscpMask",
         "flowLabel",
         "users",
         "ipProtocol",
         "sourcePorts",
+        "sourcePortMask",
         "destinationPorts",
+        "destinationPortMask",
         "tunnelId",
         "suppressPrefixLength",
         "suppressGroup",
@@ -226,4 +244,9 @@ export function swap64(value: number | bigint): bigint {
 
 function range(value: { start: number; end: number } | undefined): Range | undefined {
   return value === undefined ? undefined : [value.start, value.end];
+}
+
+/** A mask that does not let everything count. */
+function partial(mask: number | undefined, all: number): number | undefined {
+  return mask === all ? undefined : mask;
 }

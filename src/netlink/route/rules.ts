@@ -64,6 +64,12 @@ export interface NewRule {
   tos?: number;
   /** Differentiated services code point. */
   dscp?: number;
+  /**
+   * The bits of the code point that count; Linux 6.15.
+   *
+   * @default 0x3f
+   */
+  dscpMask?: number;
   /** IPv6 flow label. */
   flowLabel?: number;
   /** Users whose packets match, by number. */
@@ -72,8 +78,20 @@ export interface NewRule {
   ipProtocol?: number;
   /** Source ports. */
   sourcePorts?: Range;
+  /**
+   * The bits of a single source port that count; Linux 6.15.
+   *
+   * @default 0xffff
+   */
+  sourcePortMask?: number;
   /** Destination ports. */
   destinationPorts?: Range;
+  /**
+   * The bits of a single destination port that count; Linux 6.15.
+   *
+   * @default 0xffff
+   */
+  destinationPortMask?: number;
   /** Tunnel that packets came through. */
   tunnelId?: number;
   /**
@@ -228,12 +246,15 @@ function check(rule: NewRule, fresh: boolean): Values {
     fwmark: int("mark", 0xffffffff),
     fwmask: int("markMask", 0xffffffff) ?? (mark === undefined ? undefined : 0xffffffff),
     dscp: int("dscp", 63),
+    dscpMask: int("dscpMask", 63, 1),
     flowlabel: int("flowLabel", 0xfffff),
     flowlabelMask: rule.flowLabel === undefined ? undefined : 0xfffff,
     uidRange: span("users", rule.users, 0xfffffffe),
     ipProto: int("ipProtocol", 255),
     sportRange: span("sourcePorts", rule.sourcePorts, 65534, 1),
     dportRange: span("destinationPorts", rule.destinationPorts, 65534, 1),
+    sportMask: int("sourcePortMask", 0xffff, 1),
+    dportMask: int("destinationPortMask", 0xffff, 1),
     // Big-endian, which the kernel's specification does not say.
     tunId: rule.tunnelId === undefined ? undefined : swap64(int("tunnelId", MOST)!),
     l3mdev: l3mdev ? 1 : undefined,
