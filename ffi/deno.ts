@@ -7,6 +7,9 @@ import { MessageHeader } from "./message_header.ts";
 import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
+/** Microseconds off the thread: enough for the event loop to look at its sockets, also when it is late. */
+const NAP = 100;
+
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -108,7 +111,7 @@ class DenoAdapter implements Adapter {
     // A call off the thread lets both timers and sockets run, if it is not over before the event
     // loop looks; setImmediate starves sockets. Where libc was not loaded a timer does it, at the
     // cost of a millisecond.
-    if (this.#library) await this.#library.symbols.nap(1);
+    if (this.#library) await this.#library.symbols.nap(NAP);
     else await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }

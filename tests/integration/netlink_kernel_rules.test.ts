@@ -439,8 +439,7 @@ describe(`a dump of ${COUNT} routes`, { skip }, () => {
           if (process.env.NETLINK_ROUTES) console.log(told);
           assert.equal(routes, COUNT);
           assert.ok(ticks >= elapsed / 30, told);
-          // Deno serves the socket in far fewer turns in some rounds than in others.
-          assert.ok(echoes > 0, told);
+          assert.ok(echoes >= elapsed / 30, told);
           assert.ok(longest < 300, told);
           assert.ok(grown < 64, told);
         }
