@@ -12,9 +12,6 @@ import { NetlinkSocket } from "./socket.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
-/** 256 acknowledgements fill a receive buffer of the default size; each batch's fit well. */
-const BATCH = 100, BATCH_BYTES = 64 * 1024;
-
 const ETIMEDOUT = 110, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
 /** A loop may keep other work waiting for that long, in milliseconds. */
@@ -31,7 +28,6 @@ export class Channel {
   #reading = false;
   #stop?: AbortController;
   #broken?: unknown;
-  #batch?: Exchange[];
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
@@ -70,12 +66,6 @@ export class Channel {
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#batch !== undefined) {
-      this.#append(exchange);
-      this.#batch.push(exchange);
-      if (this.#batch.length === BATCH || this.#writer.length > BATCH_BYTES) this.#flush();
-      return;
-    }
     this.#ledger.keepCurrent();
     this.#writer.length = 0;
     this.#append(exchange);
@@ -151,39 +141,6 @@ export class Channel {
     words[at + 1] = ask.type | ((ask.flags | NLM_F_REQUEST) << 16);
     words[at + 2] = exchange.sequence;
     words[at + 3] = this.#socket.portId;
-  }
-
-  /** Whether requests are being gathered. */
-  get gathering(): boolean {
-    return this.#batch !== undefined;
-  }
-
-  /** Sends what `requests` sends in as few calls as can be. */
-  gather<T>(requests: () => T): T {
-    if (this.#batch !== undefined) return requests();
-    this.#ledger.keepCurrent();
-    this.#writer.length = 0;
-    this.#batch = [];
-    try {
-      return requests();
-    } finally {
-      this.#flush();
-      this.#batch = undefined;
-    }
-  }
-
-  #flush(): void {
-    const batch = this.#batch!, [first] = batch;
-    if (first === undefined) return;
-    this.#batch = [];
-    const result = this.#socket.send(this.#writer);
-    for (const exchange of batch) {
-      if (result >= 0) this.#ledger.add(exchange);
-      else exchange.finish(NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
-    }
-    for (const exchange of batch) if (!exchange.done && !this.read(exchange)) break;
-    for (const exchange of batch) if (!exchange.done) this.#ledger.keep(exchange);
-    this.#writer.length = 0;
   }
 
   /**

@@ -58,15 +58,11 @@ export class Ledger {
   keepCurrent(): void {
     const last = this.current;
     this.current = undefined;
-    if (last !== undefined && !last.done) this.keep(last);
-  }
-
-  /** Lets a request take its bytes along. */
-  keep(exchange: Exchange): void {
-    const { words } = this.#writer, { at } = exchange;
-    exchange.sent = words.slice(at, at + (words[at] >> 2));
-    exchange.at = 0;
-    this.#waiting.set(exchange.sequence, exchange);
+    if (last === undefined || last.done) return;
+    const { words } = this.#writer, { at } = last;
+    last.sent = words.slice(at, at + (words[at] >> 2));
+    last.at = 0;
+    this.add(last);
   }
 
   /** Enters the answers of a datagram; returns what makes all that follows untrustworthy. */
