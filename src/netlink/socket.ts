@@ -7,6 +7,7 @@ import type { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import { inNamespace, type NamespaceTarget } from "./namespace.ts";
 import { Protocol } from "./protocol.ts";
+import { type Slab, slabOf } from "./slab.ts";
 
 const AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000; // linux/socket.h
 const MSG_DONTWAIT = 0x40;
@@ -15,11 +16,7 @@ const SOL_SOCKET = 1, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_SNDBUFFORCE = 32, SO_RCVB
 const SO_NETNS_COOKIE = 71;
 const SOL_NETLINK = 270, ADD_MEMBERSHIP = 1, CAP_ACK = 10, EXT_ACK = 11, STRICT_CHECK = 12;
 const EAGAIN = 11, EINTR = 4;
-
-/** Dumps come in parts of up to 32 KiB; less room than that would cut them short. */
-const ROOM = 32 * 1024;
-/** Smaller datagrams stay in the slab that they were received into, larger ones are copied out. */
-const SMALL = 2048;
+const NOTHING: Words = new Int32Array(0);
 
 /** What {@linkcode NetlinkSocket.receive} found. */
 export interface Datagram {
@@ -42,15 +39,10 @@ export class NetlinkSocket {
   /** The kernel's name for this socket, unique in its namespace. */
   readonly portId: number;
   readonly #libc: Libc;
-  #slab = new Uint8Array(new ArrayBuffer(4 * ROOM));
-  #words: Words = new Int32Array(this.#slab.buffer);
-  #at = 0;
-  /** What a receive must have room for; grows with what came. */
-  #room = ROOM;
-  #in: MessageHeader;
+  readonly #slab: Slab;
   #out?: MessageHeader;
   readonly #found: Datagram = {
-    words: this.#words,
+    words: NOTHING,
     offset: 0,
     length: 0,
     received: 0,
@@ -64,6 +56,7 @@ export class NetlinkSocket {
     this.fd = netns === undefined ? open() : inNamespace(libc, netns, open);
     if (this.fd < 0) throw NetlinkError.fromCall(operation, "socket", this.fd);
     this.#libc = libc;
+    this.#slab = slabOf(libc);
     try {
       this.#check("bind", libc.bind(this.fd, address(0, 0)), operation);
       const own = address(0, 0);
@@ -73,7 +66,6 @@ export class NetlinkSocket {
       this.#option(SOL_NETLINK, EXT_ACK, 1);
       this.#option(SOL_NETLINK, CAP_ACK, 1);
       if (protocol === Protocol.route) this.#option(SOL_NETLINK, STRICT_CHECK, 1);
-      this.#in = new MessageHeader(libc, this.#slab);
     } catch (error) {
       this.close();
       throw error;
@@ -142,46 +134,21 @@ export class NetlinkSocket {
    * call, its words are not.
    */
   receive(): Datagram | number | undefined {
+    const slab = this.#slab;
     for (;;) {
-      if (this.#slab.length - this.#at < this.#room) this.#renew();
-      const room = this.#slab.length - this.#at;
-      this.#in.window(this.#at, room);
-      const length = this.#libc.recvmsg(this.fd, this.#in.bytes, MSG_DONTWAIT | MSG_TRUNC);
+      const room = slab.open(), { header } = slab;
+      const length = this.#libc.recvmsg(this.fd, header.bytes, MSG_DONTWAIT | MSG_TRUNC);
       if (length === -EAGAIN) return undefined;
       if (length === -EINTR) continue;
       if (length < 0) return length;
-      if (this.#in.portId !== 0) continue;
-      return this.#take(length, Math.min(length, room));
+      if (header.portId !== 0) continue;
+      const found = this.#found;
+      found.length = length;
+      found.received = Math.min(length, room);
+      found.multicast = header.groups !== 0;
+      slab.keep(length, found.received, found);
+      return found;
     }
-  }
-
-  #take(length: number, received: number): Datagram {
-    const found = this.#found;
-    found.length = length;
-    found.received = received;
-    found.multicast = this.#in.groups !== 0;
-    const padded = (received + 3) & ~3;
-    if (padded <= SMALL) {
-      found.words = this.#words;
-      found.offset = this.#at >> 2;
-      this.#at += padded;
-    } else {
-      found.words = new Int32Array(this.#slab.buffer.slice(this.#at, this.#at + padded));
-      found.offset = 0;
-      // What was too long shall fit from now on, however much of the slab is used by then.
-      if (length > received) {
-        this.#room = 2 ** Math.ceil(Math.log2(length));
-        this.#renew();
-      }
-    }
-    return found;
-  }
-
-  #renew(): void {
-    this.#slab = new Uint8Array(new ArrayBuffer(this.#room + 3 * ROOM));
-    this.#words = new Int32Array(this.#slab.buffer);
-    this.#in = new MessageHeader(this.#libc, this.#slab);
-    this.#at = 0;
   }
 
   /** Closes the descriptor. */

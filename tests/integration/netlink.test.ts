@@ -195,7 +195,7 @@ describe("links, against ip", { skip }, () => {
     assert.equal(t.ip("-d", "link", "show", "br0")[0].linkinfo.info_data.stp_state, 1);
     const before = openDescriptors();
     await nl.links.set("q0", { netns: other.name });
-    assert.equal(openDescriptors(), before);
+    assert.ok(openDescriptors() <= before); // fewer: Bun closes those of a child later
     assert.equal(ip(other.name, "link", "show", "q0")[0].ifname, "q0");
     await assert.rejects(nl.links.get("q0"), code("ENODEV"));
     await nl.links.add({

@@ -27,7 +27,7 @@ it("many tasks configure one namespace over a few sockets", { skip }, async () =
     assert.ok(pool.stats.peak.size <= 4, `${pool.stats.peak.size} sockets`);
     assert.equal(pool.stats.leased, 0);
   }
-  assert.equal(openDescriptors(), before);
+  assert.ok(openDescriptors() <= before); // fewer: Bun closes those of a child later
   const addresses = ip(netns.name, "-4", "address").flatMap(
     (link: { ifname: string; addr_info: { local: string }[] }) =>
       link.addr_info.map(({ local }) => `${link.ifname} ${local}`),

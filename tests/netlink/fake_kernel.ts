@@ -70,6 +70,7 @@ export class FakeKernel implements KernelAccess {
   clear(): void {
     this.#queue.length = 0;
     this.#buffers.clear();
+    this.libc = { ...this.libc }; // another one for what opens next: it knows none of those buffers
   }
 
   /** Datagrams that were not received yet. */
@@ -101,7 +102,7 @@ export class FakeKernel implements KernelAccess {
     throw new Error("a msghdr points nowhere");
   }
 
-  readonly libc: Libc = {
+  libc: Libc = {
     socket: () => 7,
     bind: () => 0,
     getsockname: (_: number, address: Uint8Array) => {
