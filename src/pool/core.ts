@@ -77,12 +77,21 @@ export class Core<T> extends Stock<T> {
 
   acquireJudged(o: AcquireOptions | undefined): Promise<Lease<T>> {
     const slot = this.#take();
-    return slot === undefined ? this.wait(o) : Promise.resolve(this.#lend(slot));
+    if (slot === undefined) return this.wait(o);
+    if (this.#queue.size === 0) return Promise.resolve(this.#lend(slot));
+    // Others wait for a check or a creation that is under way: whose turn it is gets this one.
+    const lease = this.#queue.wait(o?.timeout ?? this.#acquireTimeout, o);
+    this.#offer(slot);
+    return lease;
   }
 
   tryAcquire(): Lease<T> | undefined {
-    const slot = this.#take();
-    return slot === undefined ? undefined : this.#lend(slot);
+    for (;;) {
+      const slot = this.#take();
+      if (slot === undefined) return undefined;
+      if (this.#queue.size === 0) return this.#lend(slot);
+      this.#offer(slot);
+    }
   }
 
   #refuse({ timeout, priority, signal }: AcquireOptions): Promise<never> {
@@ -183,6 +192,7 @@ export class Core<T> extends Stock<T> {
       if (!this.shared) return;
     }
     this.#rest(slot);
+    if (queue.size > 0) this.pump(); // it carries fewer than was thought
   }
 
   /** Whether a shared slot can carry one more lease. */

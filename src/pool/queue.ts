@@ -127,7 +127,7 @@ export class WaitQueue<T> {
       if (head === undefined) return;
       const since = head.since || this.#time.now();
       const rank = i === 0 ? since : since + i * this.ageAfter;
-      if (best !== undefined && rank >= best) return;
+      if (best !== undefined && rank > best) return; // of two alike the later level has waited longer
       first = level;
       best = rank;
     });

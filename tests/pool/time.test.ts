@@ -327,6 +327,51 @@ describe("time in a pool:", () => {
     await pool.close();
   });
 
+  it("nobody overtakes who waits for a check of another shared resource", async () => {
+    const clock = new FakeClock(), served: string[] = [];
+    let answer = (_: boolean): void => {};
+    const pool = new Pool({
+      create: () => Promise.resolve({}),
+      destroy: () => {},
+      capacity: () => 2,
+      check: () => new Promise<boolean>((resolve) => answer = resolve),
+    }, { clock, maxSize: 2, checkAfter: 30 });
+    const leases = [await pool.acquire()]; // in use, so it needs no check; the other one will
+    await pool.warm(2);
+    await clock.advance(30);
+    const serve = (name: string, priority?: Priority): Promise<unknown> =>
+      pool.acquire({ priority }).then((lease) => leases.push(lease) && served.push(name));
+    const all = [serve("first")];
+    assert.equal(pool.stats.checking, 1);
+    all.push(serve("second"));
+    await settle();
+    assert.deepEqual(served, ["first"]);
+    answer(true);
+    await Promise.all(all);
+    assert.deepEqual(served, ["first", "second"]);
+    for (const lease of leases) lease.release();
+    await pool.close();
+  });
+
+  it("a checked resource that carries fewer than was thought has another one made", async () => {
+    const clock = new FakeClock();
+    let answer = (_: boolean): void => {}, made = 0;
+    const pool = new Pool({
+      create: () => Promise.resolve({ id: ++made }),
+      destroy: () => {},
+      capacity: () => 3,
+      check: () => new Promise<boolean>((resolve) => answer = resolve),
+    }, { clock, maxSize: 2, maxUses: 1, checkAfter: 30, maintenance: false });
+    await pool.warm(1);
+    await clock.advance(30);
+    const both = [pool.acquire(), pool.acquire()];
+    answer(true);
+    const leases = await Promise.all(both);
+    assert.deepEqual(leases.map((lease) => lease.value.id), [1, 2]);
+    for (const lease of leases) lease.release();
+    await pool.close();
+  });
+
   it("a clock that is set back neither hangs a waiter nor ages a resource", async () => {
     const plant = new Plant();
     const { pool, clock } = rig(plant, { maxSize: 1, idleTimeout: 10_000 });
