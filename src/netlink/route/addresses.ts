@@ -122,15 +122,15 @@ export class Addresses {
    * @throws {NetlinkError} `EEXIST` when the link has it, `ENODEV` when there is no such link
    * @throws {TypeError} for a value that no kernel would accept
    */
-  async add(entry: NewAddress, options?: RequestOptions): Promise<void> {
+  add(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (entry.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    return await this.#send(NEW, flags, "add", "to", entry, options);
+    return this.#send(NEW, flags, "add", "to", entry, options);
   }
 
   /** Adds an address, or changes lifetimes, flags and metric of the one that is there. */
-  async replace(entry: NewAddress, options?: RequestOptions): Promise<void> {
+  replace(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-    return await this.#send(NEW, flags, "replace", "of", entry, options);
+    return this.#send(NEW, flags, "replace", "of", entry, options);
   }
 
   /** Deletes all addresses that the filter selects; resolves with how many they were. */
@@ -157,8 +157,8 @@ export class Addresses {
    *
    * @throws {NetlinkError} `EADDRNOTAVAIL` when the link does not have it
    */
-  async delete(entry: AddressRef, options?: RequestOptions): Promise<void> {
-    return await this.#send(DELETE, NLM_F_ACK, "delete", "of", entry, options);
+  delete(entry: AddressRef, options?: RequestOptions): Promise<void> {
+    return this.#send(DELETE, NLM_F_ACK, "delete", "of", entry, options);
   }
 
   #send(
@@ -169,7 +169,12 @@ export class Addresses {
     entry: NewAddress,
     options?: RequestOptions,
   ): Promise<void> {
-    const plan = check(entry);
+    let plan: ReturnType<typeof check>;
+    try {
+      plan = check(entry);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const change = (index: number) =>
       this.#nl.change({
         type,

@@ -96,14 +96,14 @@ export class Routes {
    * @throws {NetlinkError} `EEXIST` when there is one, `ENETUNREACH` when the gateway is on no link
    * @throws {TypeError} for a value that no kernel would accept
    */
-  async add(route: NewRoute, options?: RequestOptions): Promise<void> {
+  add(route: NewRoute, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (route.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    return await this.#send(NEW, flags, "add", route, options);
+    return this.#send(NEW, flags, "add", route, options);
   }
 
   /** Adds a route, or changes the one to the same network, with the same priority. */
-  async replace(route: NewRoute, options?: RequestOptions): Promise<void> {
-    return await this.#send(
+  replace(route: NewRoute, options?: RequestOptions): Promise<void> {
+    return this.#send(
       NEW,
       NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
       "replace",
@@ -113,8 +113,8 @@ export class Routes {
   }
 
   /** Adds a route behind those to the same network; IPv6 makes next hops of one route of them. */
-  async append(route: NewRoute, options?: RequestOptions): Promise<void> {
-    return await this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, "append", route, options);
+  append(route: NewRoute, options?: RequestOptions): Promise<void> {
+    return this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, "append", route, options);
   }
 
   /**
@@ -174,8 +174,8 @@ export class Routes {
    *
    * @throws {NetlinkError} `ESRCH` when there is none
    */
-  async delete(route: RouteRef, options?: RequestOptions): Promise<void> {
-    await this.#send(DELETE, NLM_F_ACK, "delete", route, options);
+  delete(route: RouteRef, options?: RequestOptions): Promise<void> {
+    return this.#send(DELETE, NLM_F_ACK, "delete", route, options);
   }
 
   async #values(route: NewRoute, plan: Plan, options?: RequestOptions): Promise<Values> {
@@ -197,7 +197,13 @@ export class Routes {
     route: NewRoute,
     options?: RequestOptions,
   ): Promise<void> {
-    const plan = check(route, verb !== "delete");
+    // Not an async function: many changes at once then cost no promise each.
+    let plan: Plan;
+    try {
+      plan = check(route, verb !== "delete");
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const operation = `${verb} route ${route.destination}`;
     const change = (oif: number | undefined) =>
       this.#nl.change({
