@@ -2,14 +2,14 @@
  * The wire layer and the objects over it, against a program in C that uses raw sockets for the same
  * work on the same kernel (netlink.c): the same socket options, a new array for each list. Processes
  * of both take turns. "first" is the first thing that a fresh process does, start-up not counted;
- * "warm" is the median of the second half of its repetitions. Each figure is the best round of ours
- * by the best round of C's; in brackets stands the median of the rounds' ratios, which shows how much
+ * "warm" is the median of the second half of its repetitions. Each figure is the median of the
+ * rounds' ratios; in brackets stands the best round of ours by the best of C's, which shows how much
  * else the machine did.
  *
  * Lists of routes are compared with a C program that leaves addresses as numbers, and with one that
  * writes them as text, which is what the objects give. "bare JavaScript" is a loop over libc calls that
  * finds the same fields as numbers and knows neither errors nor other tasks (netlink_bare.ts): what the
- * runtime itself costs.
+ * runtime itself costs. Words of a row's title run that row alone.
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -85,7 +85,7 @@ async function measure(netns: string, work: string, count: number, repetitions: 
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 
-async function compare() {
+async function compare(wanted = "") {
   const reason = need("net-admin", "cc");
   if (reason) return;
   const folder = mkdtempSync(join(tmpdir(), "netlink-bench-"));
@@ -116,6 +116,7 @@ async function compare() {
     count: number,
     { c: theirWork = work, repetitions = REPETITIONS, pairs = PAIRS } = {},
   ) => {
+    if (!name.includes(wanted)) return;
     const rounds = Array.from({ length: pairs }, () => {
       const theirs = c(theirWork, count, repetitions), ours = own(work, count, repetitions);
       const warm = (times: number[]) => median(times.slice(repetitions / 2));
@@ -124,7 +125,7 @@ async function compare() {
     const figure = (which: "first" | "warm") => {
       const best = (i: number) => Math.min(...rounds.map((round) => round[which][i]));
       const ratio = median(rounds.map(({ [which]: [ours, theirs] }) => ours / theirs));
-      return `${which} ${(best(0) / best(1)).toFixed(2)} (${ratio.toFixed(2)})`;
+      return `${which} ${ratio.toFixed(2)} (${(best(0) / best(1)).toFixed(2)})`;
     };
     console.log(`${name.padEnd(38)} ${figure("first").padEnd(20)} ${figure("warm")}`);
   };
@@ -164,6 +165,6 @@ async function compare() {
   }
 }
 
-const [netns, work, count, repetitions] = process.argv.slice(2);
-if (work) await measure(netns, work, Number(count), Number(repetitions));
-else await compare();
+const [first, work, count, repetitions] = process.argv.slice(2);
+if (work) await measure(first, work, Number(count), Number(repetitions));
+else await compare(first);

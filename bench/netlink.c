@@ -191,6 +191,11 @@ static void read_link(struct nlmsghdr *n) {
 static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)) {
   struct nlmsghdr *n = start(type, NLM_F_DUMP, body);
   *(unsigned char *)NLMSG_DATA(n) = family;
+  if (type == RTM_GETLINK) {
+    /* Asked for details, the kernel makes room for the longest link; else such a one ends the list. */
+    unsigned mask = RTEXT_FILTER_MRP;
+    attribute(n, IFLA_EXT_MASK, &mask, sizeof mask);
+  }
   send_out();
   /* A new array each time, as every other program makes one. */
   free(items);
