@@ -64,3 +64,18 @@ async function removeStale(): Promise<void> {
 export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
+
+/**
+ * The same, once the runtime has closed its own: Bun closes those of a child process a turn later,
+ * and a count taken before that would hide a leak as large.
+ */
+export async function settledDescriptors(): Promise<number> {
+  let count = openDescriptors();
+  for (let same = 0; same < 3; same++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const now = openDescriptors();
+    if (now !== count) same = -1;
+    count = now;
+  }
+  return count;
+}

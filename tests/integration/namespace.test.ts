@@ -19,7 +19,7 @@ import { Worker } from "node:worker_threads";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { inNamespace } from "../../src/netlink/namespace.ts";
 import { runModule } from "../child.ts";
-import { need, openDescriptors, testNamespace } from "../support.ts";
+import { need, settledDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip", "ss", "mount");
 
@@ -50,10 +50,9 @@ it("making and deleting namespaces leaves no descriptor", { skip }, async () => 
     await assert.rejects(deleteNamespace(name), has("ENOENT"));
   };
   await round();
-  const before = openDescriptors();
+  const before = await settledDescriptors();
   for (let i = 0; i < 20; i++) await round();
-  // A runtime may close its own a turn later (Bun: those of a child process), so fewer is right too.
-  assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
+  assert.equal(await settledDescriptors(), before);
 });
 
 it("a namespace that ip made can be used and deleted", { skip }, async () => {
@@ -84,12 +83,12 @@ it("a namespace is reached by name, path, process and descriptor", { skip }, asy
     while (readlinkSync(`/proc/${pid}/ns/net`) === current()) {
       await new Promise((r) => setTimeout(r, 5));
     }
-    const before = openDescriptors();
+    const before = await settledDescriptors();
     for (const target of [netns.name, { name: netns.name }, path, { path }, { pid }, { fd }]) {
       await using nl = await RouteConnection.open({ netns: target });
       assert.equal((await nl.links.get("here")).kind, "bridge", JSON.stringify(target));
     }
-    assert.ok(openDescriptors() <= before);
+    assert.equal(await settledDescriptors(), before);
   } finally {
     closeSync(fd);
     inside.kill();
@@ -99,7 +98,7 @@ it("a namespace is reached by name, path, process and descriptor", { skip }, asy
 it("whatever happens inside, this thread is back where it was", { skip }, async () => {
   await using netns = await testNamespace();
   const { libc } = await loadAdapter();
-  const home = current(), before = openDescriptors();
+  const home = current(), before = await settledDescriptors();
   assert.notEqual(inNamespace(libc, netns.name, current), home);
   assert.throws(() => {
     inNamespace(libc, netns.name, () => {
@@ -112,7 +111,7 @@ it("whatever happens inside, this thread is back where it was", { skip }, async 
   assert.throws(() => inNamespace(libc, { pid: 2 ** 22 + 1 }, () => {}), has("ENOENT"));
   assert.throws(() => inNamespace(libc, { fd: 9999 }, () => {}), has("EBADF"));
   assert.equal(current(), home);
-  assert.ok(openDescriptors() <= before);
+  assert.equal(await settledDescriptors(), before);
 });
 
 it("a name that could reach another path is refused", { skip }, async () => {
@@ -266,9 +265,9 @@ describe("a watch of namespaces", { skip }, () => {
       await assert.rejects(watchNamespaces({ signal: stop.signal }), /mine/);
     };
     await round();
-    const before = openDescriptors();
+    const before = await settledDescriptors();
     for (let i = 0; i < 20; i++) await round();
-    assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
+    assert.equal(await settledDescriptors(), before);
     assert.ok((await listNamespaces()).includes(netns.name));
   });
 

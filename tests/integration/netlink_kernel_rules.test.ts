@@ -4,7 +4,7 @@ import { createConnection, createServer } from "node:net";
 import { after, describe, it } from "node:test";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { NetlinkConnection, NetlinkError, RouteConnection, watch } from "../../src/netlink/mod.ts";
-import { need, openDescriptors, testNamespace } from "../support.ts";
+import { need, settledDescriptors, testNamespace } from "../support.ts";
 import {
   ACK,
   attribute,
@@ -515,7 +515,7 @@ it("none of that leaves a descriptor behind", { skip, ...SLOW }, async () => {
     for await (const _ of t.nl.links.list({ whole: false })) break;
   };
   await round();
-  const before = openDescriptors();
+  const before = await settledDescriptors();
   for (let i = 0; i < 5; i++) await round();
-  assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
+  assert.equal(await settledDescriptors(), before);
 });

@@ -9,7 +9,7 @@ import {
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { it } from "node:test";
-import { need, openDescriptors, testNamespace } from "../support.ts";
+import { need, settledDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip");
 
@@ -127,7 +127,7 @@ it("sixteen tasks share one socket: answers find their way, dumps wait for each 
 it("pools over 100 namespaces keep to their total, and close everything", { skip }, async () => {
   const names = Array.from({ length: 100 }, (_, i) => `xpool-many-${process.pid}-${i}`);
   await Promise.all(names.map(createNamespace));
-  const before = openDescriptors();
+  const before = await settledDescriptors();
   try {
     await using pools = netlinkPools({ size: 2, maxTotal: 20 });
     for (let round = 0; round < 2; round++) {
@@ -149,5 +149,5 @@ it("pools over 100 namespaces keep to their total, and close everything", { skip
   } finally {
     await Promise.all(names.map(deleteNamespace));
   }
-  assert.ok(openDescriptors() <= before, `${openDescriptors()} descriptors, ${before} before`);
+  assert.equal(await settledDescriptors(), before);
 });
