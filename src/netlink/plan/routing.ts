@@ -15,6 +15,7 @@ import {
   tidy,
   unlike,
 } from "./section.ts";
+import { RULE_RESULTS as RESULTS, RULE_SELECTORS as SELECTORS } from "../route/rule_fields.ts";
 
 const KERNEL = ["kernel", "ra", "redirect"];
 const protocol = (item: Item) =>
@@ -233,29 +234,6 @@ function inScope(item: Item, { table = 254, family, link, protocol }: RouteScope
       ? !KERNEL.includes(item.protocol as string)
       : item.protocol === protocolName(protocolValue("prune.routes.protocol", protocol)));
 }
-
-const SELECTORS = [
-  "from",
-  "to",
-  "not",
-  "incoming",
-  "outgoing",
-  "mark",
-  "markMask",
-  "tos",
-  "dscp",
-  "dscpMask",
-  "flowLabel",
-  "users",
-  "ipProtocol",
-  "sourcePorts",
-  "sourcePortMask",
-  "destinationPorts",
-  "destinationPortMask",
-  "tunnelId",
-  "l3mdev",
-];
-const RESULTS = ["action", "table", "goto", "suppressPrefixLength", "suppressGroup", "realms"];
 
 /** Whether asking for `item` means `rule` as well. */
 function covers(item: Item, rule: Item): boolean {

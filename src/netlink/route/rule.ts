@@ -7,6 +7,7 @@ import { spec } from "../spec/rt-rule.ts";
 import { AF_INET } from "./item.ts";
 import { protocolName } from "./names.ts";
 import { pick } from "./requests.ts";
+import { RULE_RESULTS, RULE_SELECTORS } from "./rule_fields.ts";
 
 /** The codec of rules. */
 export const ruleCodec: Codec = new Codec(spec);
@@ -195,38 +196,8 @@ export class Rule {
 
   /** A plain copy, which holds no datagram in memory; {@linkcode NewRule} in shape. */
   toJSON(): Record<string, unknown> {
-    return {
-      ...pick(this, [
-        "family",
-        "priority",
-        "action",
-        "table",
-        "goto",
-        "from",
-        "to",
-        "incoming",
-        "outgoing",
-        "mark",
-        "markMask",
-        "tos",
-        "dscp",
-        "dscpMask",
-        "flowLabel",
-        "users",
-        "ipProtocol",
-        "sourcePorts",
-        "sourcePortMask",
-        "destinationPorts",
-        "destinationPortMask",
-        "tunnelId",
-        "suppressPrefixLength",
-        "suppressGroup",
-        "realms",
-        "protocol",
-      ]),
-      ...this.not ? { not: true } : {},
-      ...this.l3mdev ? { l3mdev: true } : {},
-    };
+    const names = ["family", "priority", ...RULE_RESULTS, ...RULE_SELECTORS, "protocol"] as const;
+    return pick(this, names.filter((name) => this[name] !== false));
   }
 
   /** @internal */
