@@ -73,20 +73,24 @@ static void acknowledged(void) {
   }
 }
 
-static void route(int type, int flags, uint32_t i, int link) {
-  struct nlmsghdr *n = start(type, flags | NLM_F_ACK, sizeof(struct rtmsg));
+/* What stands behind the header of the message that adds or deletes route `i`. */
+static void route_body(struct nlmsghdr *n, uint32_t i, int link) {
   struct rtmsg *r = NLMSG_DATA(n);
   uint32_t dst = htonl(0x0a000000u + (i << 4)), gateway = htonl(0xc0a80002u), priority = i % 7;
   r->rtm_family = AF_INET;
   r->rtm_dst_len = 28;
   r->rtm_table = RT_TABLE_MAIN;
   r->rtm_protocol = RTPROT_STATIC;
-  r->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
+  r->rtm_scope = n->nlmsg_type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
   r->rtm_type = RTN_UNICAST;
   attribute(n, RTA_DST, &dst, 4);
   attribute(n, RTA_GATEWAY, &gateway, 4);
   attribute(n, RTA_OIF, &link, 4);
   attribute(n, RTA_PRIORITY, &priority, 4);
+}
+
+static void route(int type, int flags, uint32_t i, int link) {
+  route_body(start(type, flags | NLM_F_ACK, sizeof(struct rtmsg)), i, link);
   acknowledged();
 }
 

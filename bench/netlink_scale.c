@@ -26,19 +26,7 @@ static void batch(int type, int flags, int n, int link, int all) {
       h->nlmsg_flags = NLM_F_REQUEST | flags | (all || last ? NLM_F_ACK : 0);
       h->nlmsg_seq = ++sequence;
       h->nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
-      struct rtmsg *r = NLMSG_DATA(h);
-      uint32_t dst = htonl(0x0a000000u + ((uint32_t)i << 4)), gateway = htonl(0xc0a80002u);
-      uint32_t priority = i % 7;
-      r->rtm_family = AF_INET;
-      r->rtm_dst_len = 28;
-      r->rtm_table = RT_TABLE_MAIN;
-      r->rtm_protocol = RTPROT_STATIC;
-      r->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
-      r->rtm_type = RTN_UNICAST;
-      attribute(h, RTA_DST, &dst, 4);
-      attribute(h, RTA_GATEWAY, &gateway, 4);
-      attribute(h, RTA_OIF, &link, 4);
-      attribute(h, RTA_PRIORITY, &priority, 4);
+      route_body(h, i, link);
       end += NLMSG_ALIGN(h->nlmsg_len);
     }
     struct iovec iov = {many, end - many};
