@@ -93,6 +93,21 @@ function countBun(output: string): Counts {
   return { passed: last("pass"), failed: last("fail"), skipped: last("skip") };
 }
 
+/** What is said of the tests that failed; each runtime says it somewhere in thousands of lines. */
+function failuresOfDeno(output: string): string {
+  return /^ ERRORS\s[\s\S]*?(?=^ FAILURES\s)/m.exec(output)?.[0] ?? "";
+}
+
+/** Bun tells of an error before it names the test: with the last lines since the test before. */
+function failuresOfBun(output: string): string {
+  const lines = output.split("\n");
+  return lines.flatMap((line, end) => {
+    if (!line.startsWith("(fail) ")) return [];
+    const start = lines.findLastIndex((line, i) => i < end && /^\((pass|fail|skip)\) /.test(line));
+    return lines.slice(Math.max(start + 1, end - 40), end + 1);
+  }).join("\n");
+}
+
 const RUNTIMES = [
   {
     name: "Deno",
@@ -100,6 +115,7 @@ const RUNTIMES = [
     run: ["run", "-A"],
     test: ["test", "-A", "--no-check"],
     count: countDeno,
+    failures: failuresOfDeno,
   },
   {
     name: "Bun",
@@ -107,6 +123,7 @@ const RUNTIMES = [
     run: [] as string[],
     test: ["test", "--timeout", "120000"],
     count: countBun,
+    failures: failuresOfBun,
   },
 ];
 
@@ -117,16 +134,23 @@ function heading(name: string): void {
 async function test(): Promise<number> {
   const tests = chosen("tests", ".test.ts").map((file) => `./${file}`);
   const total = { passed: 0, failed: 0, skipped: 0 };
+  let failures = "";
   for (const runtime of RUNTIMES) {
     heading(runtime.name);
-    const [code, output] = await run(runtime.command, [...runtime.test, ...tests], true);
+    const [code, coloured] = await run(runtime.command, [...runtime.test, ...tests], true);
     // deno-lint-ignore no-control-regex
-    const counts = runtime.count(output.replace(/\x1b\[[0-9;]*m/g, ""));
+    const output = coloured.replace(/\x1b\[[0-9;]*m/g, "");
+    const counts = runtime.count(output);
     total.passed += counts.passed;
     // A runtime that crashed, or that found nothing to run, has failed as well.
     total.failed += counts.failed || (code !== 0 || counts.passed === 0 ? 1 : 0);
     total.skipped += counts.skipped;
+    if (code !== 0) {
+      const said = runtime.failures(output) || output.slice(-4_000);
+      failures += `\n── failed on ${runtime.name}\n${said}`;
+    }
   }
+  process.stdout.write(failures);
   const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed === 0 ? 0 : 1;

@@ -56,9 +56,13 @@ export class Peer implements AsyncDisposable {
   }
 }
 
-/** Waits until `condition` holds; fails after two seconds. */
-export async function until(condition: () => boolean, what = "condition"): Promise<void> {
-  const deadline = performance.now() + 2_000;
+/** Waits until `condition` holds; fails after `within` milliseconds. */
+export async function until(
+  condition: () => boolean,
+  what = "condition",
+  within = 2_000,
+): Promise<void> {
+  const deadline = performance.now() + within;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`Gave up waiting for ${what}: ${condition}`);
     await sleep(2);
