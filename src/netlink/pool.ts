@@ -105,10 +105,10 @@ export function connectionFactory<P extends ProtocolName | number>(
   return {
     create: ({ signal }) => open(signal) as Promise<ConnectionOf<P>>,
     destroy: (connection) => connection.close(),
-    usable(connection) {
+    usable(connection, toIdle) {
       if (share > 1 ? !connection.intact : !connection.usable) return false;
       connection.timeout = timeout;
-      return netns === undefined || instance!.is(identities.get(connection));
+      return toIdle || netns === undefined || instance!.is(identities.get(connection));
     },
     capacity: share > 1 ? () => share : undefined,
   };

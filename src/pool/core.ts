@@ -230,8 +230,9 @@ export class Core<T> extends Stock<T> {
   }
 
   takeBack(slot: Slot<T>): void {
-    const fit = slot.state === 1 && slot.uses < this.#maxUses && this.isUsable(slot);
-    if (fit && this.#plain && this.#queue.size > 0) {
+    const wanted = this.#queue.size > 0;
+    const fit = slot.state === 1 && slot.uses < this.#maxUses && this.isUsable(slot, !wanted);
+    if (fit && this.#plain && wanted) {
       slot.uses++; // from hand to hand, it counts as lent all the time
       const waiter = this.#queue.next();
       this.#queue.settle(waiter, slot.lease = new Lease<T>(slot));

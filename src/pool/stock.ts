@@ -123,10 +123,10 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   /** Asks the factory; a slot that is not usable, or no longer to be lent, is marked afterwards. */
-  isUsable(slot: Slot<T>): boolean {
+  isUsable(slot: Slot<T>, toIdle = false): boolean {
     if (this.factory.usable === undefined) return slot.state < MARK;
     try {
-      if (!this.factory.usable(slot.resource)) mark(slot, "unusable");
+      if (!this.factory.usable(slot.resource, toIdle)) mark(slot, "unusable");
     } catch (error) {
       this.report.fail(error, "usable");
       mark(slot, "unusable");

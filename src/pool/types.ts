@@ -22,8 +22,12 @@ export interface Factory<T> {
   create(o: { signal: AbortSignal }): Promise<T>;
   /** Ends one resource. Called once for each resource that the pool owns. */
   destroy(resource: T): void | Promise<void>;
-  /** Whether the resource may be lent. Asked at acquire, at release and by maintenance. */
-  usable?(resource: T): boolean;
+  /**
+   * Whether the resource may be lent. Asked at acquire, at release and by maintenance.
+   *
+   * @param toIdle it comes back and nobody waits: what costs much may be left to its next acquire
+   */
+  usable?(resource: T, toIdle: boolean): boolean;
   /** Proves a resource that was idle longer than `checkAfter`; `false` or a throw destroys it. */
   check?(resource: T, o: { signal: AbortSignal }): Promise<boolean>;
   /** How many leases the resource can carry at once, at most 65,535; without it, one. */

@@ -19,6 +19,22 @@ const borrow = (pool: Pool<Thing>, n: number): Promise<Lease<Thing>[]> =>
   Promise.all(Array.from({ length: n }, () => pool.acquire()));
 
 describe("a live pool", () => {
+  it("tells usable() when a resource that comes back is asked about again before it is lent", async () => {
+    const asked: boolean[] = [];
+    const plant = new Plant();
+    plant.usable = (_, toIdle) => asked.push(toIdle) > 0;
+    const { pool } = rig(plant, { maxSize: 1 });
+    const first = await pool.acquire();
+    const waiting = pool.acquire();
+    asked.length = 0;
+    first.release(); // to the one that waits
+    assert.deepEqual(asked, [false]);
+    (await waiting).release(); // to nobody
+    (await pool.acquire()).release();
+    assert.deepEqual(asked, [false, true, false, true]);
+    await pool.close();
+  });
+
   it("serves its waiters when it is made larger", async () => {
     const { pool } = rig(new Plant(), { maxSize: 1 });
     const first = await pool.acquire();
