@@ -391,6 +391,21 @@ const cases: Case[] = [
     (nl) => nl.filters.list({ link: D0, parent: "ingress" }).toArray(),
   ],
   [
+    "tc filter get dev d0 ingress protocol ip prio 5 chain 3 handle 800::800 u32",
+    (nl) =>
+      nl.filters.get({
+        link: D0,
+        parent: "ingress",
+        protocol: "ip",
+        priority: 5,
+        chain: 3,
+        kind: "u32",
+        handle: 0x80000800,
+      }),
+    // NLM_F_ECHO, which asks for what is told anyway.
+    { "type 46 flags 9": "type 46 flags 1" },
+  ],
+  [
     "tc filter add dev d0 parent 1: protocol ip prio 5 u32 match ip dst 10.0.0.7/32 classid 1:10",
     (nl) =>
       nl.filters.add({

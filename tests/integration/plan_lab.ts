@@ -28,6 +28,8 @@ export async function lab() {
       execFileSync("ip", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
     bridge: (words: string) =>
       execFileSync("bridge", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
+    tc: (words: string) =>
+      execFileSync("tc", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
     async [Symbol.asyncDispose]() {
       nl.close();
       await ns[Symbol.asyncDispose]();

@@ -123,11 +123,17 @@ function whole(state: Desired): Desired {
   const ids = new Set((state.nexthops ?? []).map((n) => n.id));
   const inner = (state.classes ?? []).filter((c) => htb.has(c.link));
   const hooks = new Set((state.filters ?? []).filter((f) => f.link === "b2").map((f) => f.link));
+  // A class that a filter points to cannot be pruned.
+  const filters = (state.filters ?? []).filter((f) =>
+    f.link === "b2" ||
+    inner.some((c) => c.link === f.link && f.kind === "u32" && c.handle === f.options?.class)
+  );
+  const upper = [...inner, ...filters];
   return {
     ...state,
     // Above the leaves, where any wants it.
     classes: [
-      ...[...htb].filter((link) => inner.some((c) => c.link === link && c.parent === "1:1"))
+      ...[...htb].filter((link) => upper.some((c) => c.link === link && c.parent === "1:1"))
         .map((link) => ({
           link,
           handle: "1:1",
@@ -140,11 +146,7 @@ function whole(state: Desired): Desired {
       ...state.qdiscs ?? [],
       ...[...hooks].map((link) => ({ link, kind: "clsact" as const })),
     ],
-    // A class that a filter points to cannot be pruned.
-    filters: (state.filters ?? []).filter((f) =>
-      f.link === "b2" ||
-      inner.some((c) => c.link === f.link && f.kind === "u32" && c.handle === f.options?.class)
-    ),
+    filters,
     routes: (state.routes ?? []).filter((r) => r.nexthop === undefined || ids.has(r.nexthop)),
   };
 }

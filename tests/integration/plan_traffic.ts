@@ -23,7 +23,7 @@ export const classes = some(
 
 const keys = pick(
   [{ offset: 16, value: 0x0a000007, mask: 0xffffffff }],
-  [{ offset: 12, value: 0x0a000000, mask: 0xff000000 }, { offset: 16, value: 7, mask: 0xff }],
+  [{ offset: 12, value: 0x0a000001, mask: 0xff000000 }, { offset: 16, value: 7, mask: 0xff }],
 );
 const redirect = [
   { kind: "mirred" as const, link: "a2", mode: "redirect" as const, direction: "egress" as const },
@@ -31,29 +31,29 @@ const redirect = [
 /** Filters of a0, a1 and b2. */
 export const filters = some(
   fc.oneof(
+    // Of one priority, parents and chains share what u32 keeps.
     fc.record({
       link: pick("a0", "a1"),
-      parent: fc.constant("1:"),
+      parent: pick("1:", "1:1"),
       priority: pick(1, 2),
+      chain: pick(0, 3),
       protocol: pick("ip", "ipv6"),
       kind: fc.constant("u32" as const),
       options: fc.record({ keys, class: pick("1:10", "1:11") }),
     }, { requiredKeys: ["link", "parent", "priority", "kind", "options"] }),
-    // Not of one priority: the kernel shows those of both sides on either.
-    ...(["ingress", "egress"] as const).map((parent, i) =>
-      fc.record({
-        link: fc.constant("b2"),
-        parent: fc.constant(parent),
-        priority: pick(1 + 2 * i, 2 + 2 * i),
-        protocol: fc.constant("ip"),
-        kind: fc.constant("u32" as const),
-        options: fc.record({ keys, actions: fc.constant(redirect) }),
-      })
-    ),
     fc.record({
       link: fc.constant("b2"),
       parent: pick("ingress" as const, "egress" as const),
-      priority: pick(1, 2, 3, 4),
+      priority: pick(1, 2),
+      chain: pick(0, 3),
+      protocol: pick<string | number>("ip", 0x0800),
+      kind: fc.constant("u32" as const),
+      options: fc.record({ keys, actions: fc.constant(redirect) }, { requiredKeys: [] }),
+    }, { requiredKeys: ["link", "parent", "priority", "kind"] }),
+    fc.record({
+      link: fc.constant("b2"),
+      parent: pick("ingress" as const, "egress" as const),
+      priority: pick(1, 2, 3),
       kind: fc.constant("bpf" as const),
       options: fc.record({
         bytecode: pick([[6, 0, 0, 0xffffffff]] as const, [[6, 0, 0, 0]] as const),
@@ -62,5 +62,6 @@ export const filters = some(
       }, { requiredKeys: ["bytecode"] }),
     }),
   ),
-  (f) => `${f.link} ${f.parent} ${f.priority}`,
+  (f) => `${f.link} ${f.parent} ${f.priority} ${(f as { chain?: number }).chain ?? 0}`,
+  8,
 );

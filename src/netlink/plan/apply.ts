@@ -3,8 +3,8 @@
 import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { type Change, contextOf, type Plan, plan, SECTIONS } from "./plan.ts";
-import { type Context, gone, type Item, type Section } from "./section.ts";
-import { classDepths, hangs } from "./traffic.ts";
+import { Bystanders } from "./bystanders.ts";
+import { type Context, gone } from "./section.ts";
 
 /** Rounds until everything must be there: a change may take along what a later round makes again. */
 const ROUNDS = 4;
@@ -64,45 +64,5 @@ async function execute(context: Context, change: Change): Promise<void> {
       if (section.swap) return await section.swap(context, after!, before!);
       await gone(section.remove(context, before!));
       return await section.create(context, after!);
-  }
-}
-
-/** What stood beside what a plan deletes. */
-class Bystanders {
-  readonly #items: readonly { section: Section; item: Item }[];
-
-  private constructor(items: readonly { section: Section; item: Item }[]) {
-    this.#items = items;
-  }
-
-  static async note(context: Context): Promise<Bystanders> {
-    const items: { section: Section; item: Item }[] = [];
-    for (const section of SECTIONS) {
-      for (const item of await section.read(context)) {
-        if (section.own(item)) items.push({ section, item });
-      }
-    }
-    return new Bystanders(items);
-  }
-
-  /** Makes again what is missing, unless it was to go or its link is gone. */
-  async restore(context: Context, done: readonly Change[]): Promise<void> {
-    const names = new Set(context.links.map(({ name }) => name));
-    const meant = new Set(done.map(({ object, key }) => `${object} ${key}`));
-    for (const section of SECTIONS) {
-      const mine = this.#items.filter((entry) => entry.section === section);
-      if (mine.length === 0) continue;
-      const there = new Set((await section.read(context)).map((item) => section.key(item)));
-      const depth = classDepths(mine.map(({ item }) => item));
-      const order = (item: Item) => section.rank(item) + depth(item) / 1e3;
-      for (const { item } of mine.sort((a, b) => order(a.item) - order(b.item))) {
-        const key = section.key(item);
-        const { link } = item;
-        if (there.has(key) || meant.has(`${section.object} ${key}`)) continue;
-        if (typeof link === "string" && !names.has(link)) continue;
-        if (!await hangs(context, section, item)) continue;
-        await section.create(context, item);
-      }
-    }
   }
 }

@@ -70,7 +70,10 @@ export type DesiredClass = Without<NewClass, "link" | "data"> & {
   /** Its handle. */
   handle: Handle;
 };
-/** A filter; its link, parent, chain and priority identify it. */
+/**
+ * A filter; its link, parent, chain and priority identify it. A priority has one filter: what else is
+ * there of a declared one's goes when it is replaced.
+ */
 export type DesiredFilter = Without<NewFilter, "link" | "data" | "handle"> & {
   /** The link, by name. */
   link: string;

@@ -4,11 +4,14 @@ import type { RequestOptions } from "../exchange.ts";
 import type { LinkRef } from "../route/input.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { addresses, fdb, neighbours } from "./addressing.ts";
+import { classDepths, classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
+import { filters } from "./filters.ts";
 import { linkNeeds, links } from "./links.ts";
+import { qdiscs } from "./qdiscs.ts";
+import { checkReferences } from "./references.ts";
 import { nexthops, routes, rules } from "./routing.ts";
 import type { Context, Item, Section } from "./section.ts";
-import { classDepths, classes, filters, qdiscs } from "./traffic.ts";
 
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
@@ -146,6 +149,7 @@ export async function plan(
       changes.splice(0, changes.length, ...mended.map((change) => ({ section, change, order: 0 })));
     }
   }
+  await checkReferences(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
 }
 

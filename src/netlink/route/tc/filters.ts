@@ -178,6 +178,23 @@ export class Filters {
   }
 
   /**
+   * One filter, by everything that tells it from others.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none
+   */
+  async get(
+    ref: FilterRef & { kind: string; priority: number; handle: number },
+    options?: RequestOptions,
+  ): Promise<Filter> {
+    const values = {
+      ...await this.#reference({ protocol: "all", ...ref }, options),
+      kind: ref.kind,
+    };
+    const words = `get filter ${ref.kind} of ${ref.link}`;
+    return await this.#requests.get("gettfilter", words, values, make, options);
+  }
+
+  /**
    * Adds a filter.
    *
    * @throws {NetlinkError} `EEXIST` when there is one of that number, `ENOENT` for a kind that this kernel lacks

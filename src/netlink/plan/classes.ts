@@ -1,0 +1,104 @@
+/** Classes of a plan. */
+
+import { classOptions, classValues, type NewClass } from "../route/tc/classes.ts";
+import { filters } from "./filters.ts";
+import { qdiscs } from "./qdiscs.ts";
+import { gone, type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
+import { handle, parentOf, sameOptions } from "./traffic.ts";
+
+/** Classes. */
+export const classes: Section = {
+  name: "classes",
+  object: "class",
+  normal(item) {
+    const kind = item.kind as string, own = handle("handle", item.handle)!;
+    const values = classValues(kind, (item.options ?? {}) as object);
+    const above = item.parent === undefined ? `${own.split(":")[0]}:` : parentOf(item);
+    return tidy({
+      ...item,
+      link: linkText(item),
+      handle: own,
+      parent: above.endsWith(":") ? "root" : above,
+      options: values === undefined ? {} : classOptions(kind, values),
+    });
+  },
+  key: (item) => `${item.link} ${item.handle}`,
+  async read(context) {
+    const { nl, links, options } = context, out: Item[] = [];
+    const shaped = new Set(
+      (await qdiscs.read(context)).filter((q) => q.handle !== "0:").map((q) => q.link),
+    );
+    for (const link of links) {
+      if (!shaped.has(link.name)) continue;
+      for await (const c of nl.classes.list({ ...options, link: link.index })) {
+        // Other kinds make their classes themselves.
+        if (!["htb", "drr"].includes(c.kind)) continue;
+        const { kind, handle, parent } = c;
+        out.push(tidy({ link: link.name, kind, handle, parent, options: c.options }));
+      }
+    }
+    return out;
+  },
+  differs(declared, current) {
+    const out = unlike(declared, current, ["kind", "parent"]);
+    const wanted = declared.options as Item, is = current.options as Item;
+    // The kernel computes a quantum where none was given.
+    const asked = {
+      ...declared,
+      options: wanted.quantumBytes === 0 ? { ...wanted, quantumBytes: is.quantumBytes } : wanted,
+    };
+    if (!sameOptions(asked, current)) out.push("options");
+    return out;
+  },
+  inPlace: (_, differences) => differences.every((name) => name === "options"),
+  create: ({ nl, options }, item) => nl.classes.add(toClass(item), options),
+  set: ({ nl, options }, item) => nl.classes.replace(toClass(item), options),
+  async remove({ nl, options }, item) {
+    const { link, handle } = item as { link: string; handle: string };
+    await nl.classes.delete({ link, handle }, options);
+  },
+  async swap(context, item, current) {
+    // The kernel keeps a class while filters point to it: they go and come back.
+    const all = await filters.read(context);
+    const bound = new Set(
+      all.filter(({ link, options }) =>
+        link === item.link && (options as Item).class === item.handle
+      ).map((f) => filters.key(f)),
+    );
+    const moved = all.filter((f) => bound.has(filters.key(f)));
+    for (const key of bound) {
+      await gone(filters.remove(context, moved.find((f) => filters.key(f) === key)!));
+    }
+    await gone(classes.remove(context, current));
+    await classes.create(context, item);
+    for (const filter of moved) await filters.create(context, filter);
+  },
+  pruned: (item, prune) => matches(prune.qdiscs, item.link),
+  own: () => true,
+  rank: () => 9,
+};
+
+/** How many of these classes are above one of them. */
+export function classDepths(items: readonly Item[]): (item: Item) => number {
+  const name = ({ link, handle }: Item) => `${link} ${handle}`;
+  const above = new Map(
+    items.filter((item) => item.handle !== undefined && item.parent !== undefined)
+      .map((item) => [name(item), `${item.link} ${item.parent}`]),
+  );
+  return (item) => {
+    let depth = 0, at = above.get(name(item));
+    // A declaration can put a class above itself.
+    for (; at !== undefined && depth < above.size; at = above.get(at)) depth++;
+    return depth;
+  };
+}
+
+function toClass(item: Item): NewClass {
+  const { parent, options, ...rest } = item;
+  const { quantumBytes, ...own } = options as Item;
+  return {
+    ...rest,
+    parent: parent === "root" ? undefined : parent,
+    options: quantumBytes === 0 ? own : options,
+  } as unknown as NewClass;
+}

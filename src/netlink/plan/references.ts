@@ -1,0 +1,116 @@
+/** What queueing disciplines, classes and filters of a plan hang on and point to. */
+
+import { classes } from "./classes.ts";
+import { filters } from "./filters.ts";
+import { qdiscs } from "./qdiscs.ts";
+import type { Context, Item, Section } from "./section.ts";
+
+/** Kinds whose classes are made one by one; others have theirs by themselves. */
+const CLASSFUL = ["htb", "drr"];
+
+const major = (handle: unknown) => `${String(handle).split(":")[0]}:`;
+const isClass = (handle: unknown) => /:./.test(String(handle));
+
+/**
+ * Refuses what would point to nothing once the plan is applied: the kernel would take a filter for a
+ * class that does not exist and send its packets elsewhere, and keep a class that one points to.
+ *
+ * @param wanted what is declared, by section and key
+ * @param lost links that go, with everything on them
+ * @throws {TypeError} that names both
+ */
+export async function checkReferences(
+  context: Context,
+  wanted: ReadonlyMap<Section, ReadonlyMap<string, Item>>,
+  lost: ReadonlySet<string>,
+): Promise<void> {
+  const [queues, inner, outer] = [qdiscs, classes, filters].map((section) => wanted.get(section)!);
+  const hanging = [...queues.values(), ...outer.values()].filter((i) => /:/.test(`${i.parent}`));
+  if (hanging.length === 0 && inner.size === 0) return;
+  const after = new Future();
+  await after.read(context, qdiscs, queues, lost);
+  await after.read(context, classes, inner, lost);
+  for (const item of hanging) {
+    const section = outer.has(filters.key(item)) && item.priority !== undefined ? filters : qdiscs;
+    const name = `${section.object} ${section.key(item)}`, { link, parent } = item;
+    const kind = after.queue(name, link, parent);
+    if (kind === undefined || !CLASSFUL.includes(kind)) continue;
+    if (isClass(parent)) after.class(name, link, parent);
+    const target = (item.options as Item | undefined)?.class;
+    if (section === filters && isClass(target)) after.class(name, link, target);
+  }
+  for (const [key, item] of inner) {
+    const name = `class ${key}`, { link, handle, kind } = item;
+    const found = after.queue(name, link, handle);
+    if (found !== undefined && found !== kind) {
+      throw refusal(name, `${major(handle)} is of kind ${found}, not ${kind}`);
+    }
+    const seen = new Set<unknown>();
+    for (let at = item; at.parent !== "root"; at = after.class(name, link, at.parent)) {
+      if (seen.has(at.handle)) throw refusal(name, "it is below itself");
+      seen.add(at.handle);
+    }
+  }
+}
+
+/** What there will be. */
+class Future {
+  readonly #queues = new Map<string, string>();
+  readonly #classes = new Map<string, Item>();
+  readonly #pruned = new Set<string>();
+  /** Links with a queueing discipline whose handle the kernel will choose. */
+  readonly #open = new Set<unknown>();
+
+  async read(
+    context: Context,
+    section: Section,
+    items: ReadonlyMap<string, Item>,
+    lost: ReadonlySet<string>,
+  ): Promise<void> {
+    const { prune = {} } = context.desired, handles = new Map<string, unknown>();
+    const put = (item: Item) => {
+      const name = `${item.link} ${item.handle}`;
+      if (section === classes) this.#classes.set(name, item);
+      else this.#queues.set(name, item.kind as string);
+    };
+    for (const item of await section.read(context)) {
+      const key = section.key(item);
+      if (lost.has(String(item.link))) continue;
+      if (items.has(key)) handles.set(`${key} ${item.kind}`, item.handle);
+      else if (section.pruned(item, prune)) this.#pruned.add(`${item.link} ${item.handle}`);
+      else put(item);
+    }
+    for (const [key, item] of items) {
+      const handle = item.handle ?? handles.get(`${key} ${item.kind}`);
+      if (handle === undefined) this.#open.add(item.link);
+      else put({ ...item, handle });
+    }
+  }
+
+  /** The kind of the queueing discipline that a handle belongs to; undefined if none can know. */
+  queue(name: string, link: unknown, handle: unknown): string | undefined {
+    const kind = this.#queues.get(`${link} ${major(handle)}`);
+    if (kind === undefined && !this.#open.has(link)) {
+      throw this.#missing(name, "queueing discipline", link, major(handle));
+    }
+    return kind;
+  }
+
+  /** The class of a handle. */
+  class(name: string, link: unknown, handle: unknown): Item {
+    const found = this.#classes.get(`${link} ${handle}`);
+    if (found === undefined) throw this.#missing(name, "class", link, handle);
+    return found;
+  }
+
+  #missing(name: string, what: string, link: unknown, handle: unknown): TypeError {
+    const why = this.#pruned.has(`${link} ${handle}`)
+      ? "is not declared, and is to be pruned"
+      : "is neither declared nor there";
+    return refusal(name, `${what} ${handle} ${why}`);
+  }
+}
+
+function refusal(name: string, why: string): TypeError {
+  return new TypeError(`Cannot plan ${name}: ${why}`);
+}
