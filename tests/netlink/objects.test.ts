@@ -53,7 +53,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
   [
     "a port's unknown option",
     (nl) => nl.links.set(1, { bridgePort: { colour: 1 } as never }),
-    /^Cannot use colour: a port of a bridge has the options state, /,
+    /^Cannot use bridgePort.colour: must be one of the options of a port of a bridge: state, /,
   ],
   [
     "a half MAC address",
@@ -133,7 +133,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
   [
     "an unknown option of a queue",
     (nl) => nl.qdiscs.add({ link: 1, kind: "pfifo", options: { limit: 1 } as never }),
-    /^Cannot use limit: kind pfifo has the options limitPackets/,
+    /^Cannot use limit: must be one of the options of kind pfifo: limitPackets, current value is /,
   ],
   [
     "a handle without a colon",

@@ -89,10 +89,11 @@ export const links: Section = {
     const known = [...SETTINGS, ...AT_CREATION, "altNames", "bridgePort", "bondPort", ...options];
     for (const name of Object.keys(item)) {
       if (item[name] !== undefined && !known.includes(name)) {
-        throw new TypeError(
-          `Cannot plan link ${item.name}: ${name} is no option of ${kind ?? "a link without kind"}`,
-        );
+        throw bad(name, `an option of ${kind ?? "a link without kind"}`, item[name]);
       }
+    }
+    if (item.bridgePort !== undefined && item.bondPort !== undefined) {
+      throw bad("bondPort", "absent beside bridgePort", item.bondPort);
     }
     if (kind !== undefined) kindData(kind, item, true);
     return tidy({

@@ -17,7 +17,8 @@ export type { Change, Plan } from "./plan.ts";
  * Compares what a machine is with what it shall be. Only what is declared is looked at, and what
  * `prune` names; nothing is changed.
  *
- * @throws {TypeError} for a declaration that no kernel would accept
+ * @throws {TypeError | RangeError} for a declaration that no kernel would accept, with the path to the
+ * value; before anything is asked of the kernel
  *
  * @example
  * ```ts

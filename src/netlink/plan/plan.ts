@@ -4,6 +4,7 @@ import type { RequestOptions } from "../exchange.ts";
 import type { LinkRef } from "../route/input.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { addresses, fdb, neighbours } from "./addressing.ts";
+import { declared } from "./check.ts";
 import { classDepths, classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
@@ -109,8 +110,8 @@ export async function plan(
   desired: Desired,
   options?: RequestOptions,
 ): Promise<Plan> {
+  const wanted = await declared(SECTIONS, desired);
   const { prune = {} } = desired;
-  const wanted = new Map(SECTIONS.map((section) => [section, declared(section, desired)]));
   const context = await contextOf(nl, desired, options);
   const changes: { section: Section; change: Change; order: number }[] = [];
   const lost = new Set<string>();
@@ -151,20 +152,6 @@ export async function plan(
   }
   await checkReferences(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
-}
-
-/** What is declared in a section, by key. */
-function declared(section: Section, desired: Desired): Map<string, Item> {
-  const out = new Map<string, Item>();
-  for (const entry of desired[section.name] ?? []) {
-    const item = section.normal(entry as unknown as Item), key = section.key(item);
-    if (out.has(key)) {
-      throw new TypeError(`Cannot plan: ${section.object} ${key} is declared twice`);
-    }
-    out.set(key, item);
-  }
-  section.check?.([...out.values()]);
-  return out;
 }
 
 /**

@@ -32,8 +32,6 @@ export interface Section {
   readonly object: string;
   /** Checks a declared item, and gives it the form that the kernel's items have. */
   normal(item: Item): Item;
-  /** Checks all declared items together. */
-  check?(items: readonly Item[]): void;
   /** What identifies an item. */
   key(item: Item): string;
   /** What the kernel has. */

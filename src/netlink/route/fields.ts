@@ -45,11 +45,11 @@ export function decodeFields<O extends object>(fields: Fields<O>, from: Values):
 }
 
 /** @throws {TypeError} for an option that the table does not have */
-export function refuseUnknown(fields: object, options: object, what: string): void {
+export function refuseUnknown(fields: object, options: object, what: string, path = ""): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || Object.hasOwn(fields, name)) continue;
     const known = Object.keys(fields).join(", ") || "none";
-    throw new TypeError(`Cannot use ${name}: ${what} has the options ${known}`);
+    throw bad(path + name, `one of the options of ${what}: ${known}`, value);
   }
 }
 
@@ -129,7 +129,10 @@ export function noYes(attribute: string): Field<boolean> {
 
 /** A name that the codec knows as a value of an enumeration. */
 export function named<T extends string>(attribute: string): Field<T> {
-  return field<T, T | number>(attribute, (_, v) => v, (v) => String(v) as T);
+  return field<T, T | number>(attribute, (parameter, v) => {
+    if (typeof v !== "string") throw bad(parameter, "a name", v);
+    return v;
+  }, (v) => String(v) as T);
 }
 
 /** A name for a number, by a table of ours. */
@@ -139,7 +142,7 @@ export function oneOf<T extends string>(
 ): Field<T> {
   const names = new Map(Object.entries(table).map(([name, v]) => [v as number, name as T]));
   return field(attribute, (parameter, v) => {
-    if (!Object.hasOwn(table, v)) {
+    if (typeof v !== "string" || !Object.hasOwn(table, v)) {
       throw bad(parameter, `one of ${Object.keys(table).join(", ")}`, v);
     }
     return table[v];

@@ -19,8 +19,22 @@ export interface Prefix {
 
 /** The error for a bad value; `form` says what would be good. */
 export function bad(parameter: string, form: string, value: unknown): TypeError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new TypeError(`Cannot use ${parameter}: must be ${form}, current value is ${shown}`);
+  return new TypeError(`Cannot use ${parameter}: must be ${form}, current value is ${show(value)}`);
+}
+
+const SHOWN = 100; // characters of a value
+
+function show(value: unknown): string {
+  if (typeof value !== "string" && (typeof value !== "object" || value === null)) {
+    return String(value);
+  }
+  let text: string;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    text = String(value);
+  }
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
 /** Checks an integer. */

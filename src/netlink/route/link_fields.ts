@@ -57,7 +57,9 @@ export function tagType(attribute: string): Field<keyof typeof TAGS> {
   const swap = (v: number) => ((v & 0xff) << 8) | (v >> 8);
   return {
     write(out, parameter, value) {
-      if (!Object.hasOwn(TAGS, value)) throw bad(parameter, "8021q or 8021ad", value);
+      if (typeof value !== "string" || !Object.hasOwn(TAGS, value)) {
+        throw bad(parameter, "8021q or 8021ad", value);
+      }
       out[attribute] = swap(TAGS[value]);
     },
     read(values) {
@@ -71,7 +73,9 @@ export function tagType(attribute: string): Field<keyof typeof TAGS> {
 /** First and last of a range of ports. */
 export function portRange(attribute: string): Field<readonly [number, number]> {
   return {
-    write(out, parameter, [first, last]) {
+    write(out, parameter, value) {
+      if (!Array.isArray(value) || value.length !== 2) throw bad(parameter, "[first, last]", value);
+      const [first, last] = value;
       const low = integer(`${parameter}[0]`, first, 0, 65535);
       out[attribute] = { low, high: integer(`${parameter}[1]`, last, low, 65535) };
     },
@@ -86,6 +90,7 @@ export function portRange(attribute: string): Field<readonly [number, number]> {
 export function list(attribute: string): Field<readonly string[]> {
   return {
     write(out, parameter, value) {
+      if (!Array.isArray(value)) throw bad(parameter, "a list of IPv4 addresses", value);
       out[attribute] = value.map((text, i) => {
         if (address(`${parameter}[${i}]`, text).family === AF_INET) return text;
         throw bad(`${parameter}[${i}]`, "an IPv4 address", text);

@@ -284,7 +284,7 @@ export function kindOptions(kind: string, data: Values | undefined): Draft {
 /** The attributes of a port's options. */
 export function portData(kind: "bridge" | "bond", options: object): Draft {
   const fields = portKinds[kind] as AnyFields;
-  refuseUnknown(fields, options, `a port of a ${kind}`);
+  refuseUnknown(fields, options, `a port of a ${kind}`, `${kind}Port.`);
   return encodeFields(fields, options as Record<string, unknown>, `${kind}Port.`);
 }
 

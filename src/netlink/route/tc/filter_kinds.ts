@@ -345,9 +345,7 @@ export function filterValues(kind: string, options: object, ethertype: number): 
   const known = ["class", "actions", ...codec?.known ?? []];
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || (codec && known.includes(name))) continue;
-    throw new TypeError(
-      `Cannot use ${name}: kind ${kind} has the options ${codec ? known.join(", ") : "of data"}`,
-    );
+    throw bad(name, `one of the options of ${kind}: ${codec ? known.join(", ") : "data"}`, value);
   }
   return codec?.write(options, { ethertype }) ?? {};
 }

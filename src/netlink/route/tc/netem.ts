@@ -11,7 +11,9 @@ const DEFAULT_LIMIT = 1000; // packets, as tc
 
 function probability(parameter: string, percent: number | undefined): number | undefined {
   if (percent === undefined) return undefined;
-  if (!(percent >= 0 && percent <= 100)) throw bad(parameter, "0 to 100 percent", percent);
+  if (typeof percent !== "number" || !(percent >= 0 && percent <= 100)) {
+    throw bad(parameter, "0 to 100 percent", percent);
+  }
   return Math.round(percent / 100 * ALL);
 }
 
@@ -22,7 +24,9 @@ function percent(value: number): number {
 
 function nanoseconds(parameter: string, ms: number | undefined): number | undefined {
   if (ms === undefined) return undefined;
-  if (!(ms >= 0 && ms <= 9e9)) throw bad(parameter, "milliseconds from 0", ms);
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= 9e9)) {
+    throw bad(parameter, "milliseconds from 0", ms);
+  }
   return Math.round(ms * 1e6);
 }
 
@@ -55,6 +59,7 @@ export const netem: KindCodec<NetemOptions> = {
     if (o.reorderPercent !== undefined && !delay) {
       throw bad("reorderPercent", "given with delayMs", o.reorderPercent);
     }
+    if (o.ecn !== undefined && typeof o.ecn !== "boolean") throw bad("ecn", "true or false", o.ecn);
     const correlations = {
       delayCorr: share("delayCorrelationPercent"),
       lossCorr: share("lossCorrelationPercent"),

@@ -96,6 +96,10 @@ const tbf: KindCodec<TbfOptions> = {
     if ((o.limitBytes === undefined) === (o.latencyMs === undefined)) {
       throw bad("limitBytes", "given, or latencyMs, and not both", o.limitBytes);
     }
+    const burst = integer("burstBytes", o.burstBytes, 1, 0xffffffff);
+    const pburst = o.peakBurstBytes === undefined
+      ? undefined
+      : integer("peakBurstBytes", o.peakBurstBytes, 1, 0xffffffff);
     return {
       parms: {
         rate: rateSpec(bps),
@@ -103,13 +107,13 @@ const tbf: KindCodec<TbfOptions> = {
         limit: o.limitBytes === undefined
           ? latencyLimit(o, bps, peak)
           : integer("limitBytes", o.limitBytes, 0, 0xffffffff),
-        buffer: burstTicks("burstBytes", o.burstBytes, bps),
-        mtu: peak === undefined ? 0 : burstTicks("peakBurstBytes", o.peakBurstBytes!, peak),
+        buffer: burstTicks("burstBytes", burst, bps),
+        mtu: peak === undefined ? 0 : burstTicks("peakBurstBytes", pburst!, peak),
       },
-      burst: integer("burstBytes", o.burstBytes, 1, 0xffffffff),
+      burst,
       rate64: rate64(bps),
       prate64: rate64(peak),
-      pburst: o.peakBurstBytes,
+      pburst,
     };
   },
   read(values) {
@@ -141,7 +145,7 @@ const tbf: KindCodec<TbfOptions> = {
 /** The queue that drains in the time that a packet may wait. */
 function latencyLimit(o: TbfOptions, bps: number, peak: number | undefined): number {
   const ms = o.latencyMs!;
-  if (!(ms >= 0)) throw bad("latencyMs", "a number from 0", ms);
+  if (typeof ms !== "number" || !(ms >= 0)) throw bad("latencyMs", "a number from 0", ms);
   let limit = bps * ms / 1000 + o.burstBytes;
   if (peak !== undefined) limit = Math.min(limit, peak * ms / 1000 + o.peakBurstBytes!);
   return integer("latencyMs", Math.floor(limit), 0, 0xffffffff);

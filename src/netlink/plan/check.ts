@@ -1,0 +1,109 @@
+/** Checks a declaration before the kernel is asked for anything. */
+
+import { Writer } from "../codec/writer.ts";
+import type { Connection } from "../connection.ts";
+import type { Ask } from "../exchange.ts";
+import * as objects from "../route/objects.ts";
+import { bad, familyNumber, integer } from "../route/input.ts";
+import { protocolValue } from "../route/names.ts";
+import type { RouteConnection } from "../route_connection.ts";
+import type { Desired } from "./desired.ts";
+import type { Context, Item, Section } from "./section.ts";
+import { checkShape, type Shapes } from "./shape.ts";
+import { DESIRED } from "./shapes.ts";
+
+/**
+ * The declared items of each section by key, in the form that the kernel's have.
+ *
+ * @throws {TypeError | RangeError} that names the path to the first value that is wrong, and it
+ */
+export async function declared(
+  sections: readonly Section[],
+  desired: Desired,
+): Promise<Map<Section, Map<string, Item>>> {
+  checkShape("", desired, DESIRED as Shapes);
+  checkScopes(desired);
+  const context = rehearsal(desired), out = new Map<Section, Map<string, Item>>();
+  for (const section of sections) {
+    const items = new Map<string, Item>();
+    const all = (desired[section.name] ?? []) as readonly Item[];
+    for (const [i, entry] of all.entries()) {
+      const path = `${section.name}[${i}]`;
+      try {
+        const item = section.normal(entry), key = section.key(item);
+        if (items.has(key)) {
+          throw new TypeError(`Cannot plan: ${section.object} ${key} is declared twice`);
+        }
+        items.set(key, item);
+        await section.create(context, here(item));
+      } catch (error) {
+        throw located(error as Error, path, entry);
+      }
+    }
+    out.set(section, items);
+  }
+  return out;
+}
+
+/** Without the namespace of a peer, which would have to be opened. */
+function here(item: Item): Item {
+  const { peer } = item as { peer?: object | string };
+  return typeof peer === "object" ? { ...item, peer: { ...peer, netns: undefined } } : item;
+}
+
+function checkScopes({ prune = {} }: Desired): void {
+  for (const name of ["nexthops", "rules"] as const) {
+    const range = prune[name];
+    if (range !== undefined && !(range.length === 2 && range[0] <= range[1])) {
+      throw bad(`prune.${name}`, "[first, last] in order", range);
+    }
+  }
+  for (const [i, { table, family, protocol }] of (prune.routes ?? []).entries()) {
+    const path = `prune.routes[${i}].`;
+    if (table !== undefined) integer(`${path}table`, table, 1, 0xffffffff);
+    if (protocol !== undefined) protocolValue(`${path}protocol`, protocol);
+    familyNumber(`${path}family`, family);
+  }
+}
+
+/** An error with the path to the value in its message; `entry` is what was declared. */
+function located(error: Error, path: string, entry: Item): Error {
+  const [, name, rest] = /^Cannot (?:use|encode) ([^\s:]+): (.*)$/s.exec(error.message) ?? [];
+  if (name === undefined) {
+    if (/^Cannot /.test(error.message)) return error;
+    return new TypeError(`${bad(path, "well-formed", entry).message} (${error.message})`, {
+      cause: error,
+    });
+  }
+  const own = /^\w+/.exec(name)?.[0] ?? name;
+  const inside = !Object.hasOwn(entry, own) && entry.options !== undefined ? "options." : "";
+  const Kind = error instanceof RangeError ? RangeError : TypeError;
+  return new Kind(`Cannot use ${path}.${inside}${name}: ${rest}`, { cause: error });
+}
+
+/** A context in which everything is written as if for the kernel, and nothing is sent. */
+function rehearsal(desired: Desired): Context {
+  const writer = new Writer(), there = { index: 1 };
+  const connection = {
+    change({ write }: Ask): Promise<void> {
+      writer.length = 0;
+      write(writer);
+      return Promise.resolve();
+    },
+    get: () => Promise.resolve(there),
+  } as unknown as Connection;
+  const links = new objects.Links(connection);
+  const nl = {
+    links,
+    addresses: new objects.Addresses(connection, links),
+    neighbours: new objects.Neighbours(connection, links),
+    fdb: new objects.Fdb(connection, links),
+    nexthops: new objects.Nexthops(connection, links),
+    routes: new objects.Routes(connection, links),
+    rules: new objects.Rules(connection),
+    qdiscs: new objects.Qdiscs(connection, links),
+    classes: new objects.Classes(connection, links),
+    filters: new objects.Filters(connection, links),
+  } as unknown as RouteConnection;
+  return { nl, desired, links: [], nameOf: () => undefined };
+}

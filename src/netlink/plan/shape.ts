@@ -1,0 +1,54 @@
+/** Types of plain data: what a declaration from JSON or YAML may hold, and where it does not. */
+
+import { bad } from "../route/input.ts";
+
+/**
+ * What a value must be: a type by name, a list of one shape, or an object of named shapes. The name
+ * "..." stands for all others.
+ */
+export type Shape =
+  | "text"
+  | "number"
+  | "boolean"
+  | "text or number"
+  | "text or null"
+  | "anything"
+  | readonly [Shape]
+  | Shapes;
+
+/** Shapes by the name of the property. */
+export interface Shapes {
+  readonly [name: string]: Shape;
+}
+
+const WORDS = { text: "text", number: "a number", boolean: "true or false" };
+
+/** @throws {TypeError} that names the path to what has another shape, and its value */
+export function checkShape(path: string, value: unknown, shape: Shape): void {
+  if (shape === "anything") {
+    // JSON's word for nothing is no value of anything.
+    if (value === null) throw bad(path, "given, or absent", value);
+    return;
+  }
+  if (typeof shape === "string") {
+    const types = shape.split(" or ");
+    const is = value === null ? "null" : typeof value === "string" ? "text" : typeof value;
+    if (types.includes(is)) return;
+    const form = types.map((type) => WORDS[type as keyof typeof WORDS] ?? type).join(" or ");
+    throw bad(path, form, value);
+  }
+  if (shape instanceof Array) {
+    if (!Array.isArray(value)) throw bad(path, "a list", value);
+    return value.forEach((entry, i) => checkShape(`${path}[${i}]`, entry, shape[0]));
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw bad(path || "the declaration", "an object", value);
+  }
+  for (const [name, entry] of Object.entries(value)) {
+    if (entry === undefined) continue;
+    const at = path === "" ? name : `${path}.${name}`;
+    const inner = Object.hasOwn(shape, name) ? shape[name] : shape["..."];
+    if (inner === undefined) throw bad(at, `one of ${Object.keys(shape).join(", ")}`, entry);
+    checkShape(at, entry, inner);
+  }
+}
