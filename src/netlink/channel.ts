@@ -16,6 +16,8 @@ const ETIMEDOUT = 110, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
 /** A loop may keep other work waiting for that long, in milliseconds. */
 const TURN = 8;
+/** Datagrams that certainly take less, of 32 KiB each. */
+const FEW = 8;
 
 /** The socket, the requests under way, and who reads. */
 export class Channel {
@@ -244,11 +246,26 @@ export class Channel {
   async beginDump(dump: Exchange, options: RequestOptions): Promise<void> {
     while (this.#dump?.done === false) await this.readTo(this.#dump, options);
     options.signal?.throwIfAborted();
+    this.sendDump(dump);
+  }
+
+  /** Whether a list is under way. */
+  get listing(): boolean {
+    return this.#dump?.done === false;
+  }
+
+  /** Sends a dump's request while no other is under way. */
+  sendDump(dump: Exchange): void {
     this.send(dump);
     this.#dump = dump;
   }
 
   #dump?: Exchange;
+
+  /** Reads what is there of a short answer; what takes longer is left to {@linkcode readTo}. */
+  readFew(exchange: Exchange): void {
+    for (let i = 0; i < FEW && !exchange.done && this.read(exchange, true); i++);
+  }
 
   /** Reads until `exchange` is done, giving way to other work now and then. */
   async readTo(exchange: Exchange, options: RequestOptions): Promise<void> {

@@ -167,7 +167,7 @@ export class Connection implements AsyncDisposable {
     make: Make<T>,
     options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
-    return new Dump(this.channel, ask, make, { timeout: this.timeout, ...options });
+    return new Dump(this.channel, ask, make, options, this.timeout);
   }
 
   /** Most answers are there when sending returns: then no time goes into waiting for them. */

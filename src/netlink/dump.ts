@@ -66,18 +66,26 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #ask: () => Ask | Promise<Ask>;
   readonly #make: Make<T>;
   readonly #options: DumpOptions & { keep?: (item: T) => boolean };
+  readonly #timeout?: number;
 
-  /** @internal Made by the methods that list; `keep` is for what the kernel cannot select. */
+  /**
+   * @internal Made by the methods that list.
+   *
+   * @param options with `keep` for what the kernel cannot select
+   * @param timeout the connection's, for options without
+   */
   constructor(
     channel: Channel,
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
-    options: DumpOptions & { keep?: (item: T) => boolean } = {},
+    options: DumpOptions & { keep?: (item: T) => boolean },
+    timeout: number | undefined,
   ) {
     this.#channel = channel;
     this.#ask = ask;
     this.#make = make;
     this.#options = options;
+    this.#timeout = timeout;
   }
 
   /**
@@ -85,12 +93,30 @@ export class Dump<T> implements AsyncIterable<T> {
    *
    * @throws {NetlinkError} `EINTR` when the list changed each of ten times that it was read
    */
-  async toArray(): Promise<T[]> {
-    const ask = await this.#ask();
+  toArray(): Promise<T[]> {
+    try {
+      const ask = this.#ask();
+      if (ask instanceof Promise) return ask.then((ask) => this.#all(ask));
+      if (this.#channel.listing) return this.#all(ask);
+      this.#options.signal?.throwIfAborted();
+      // A short list is there when sending returns: then it is read without any waiting.
+      const exchange = new DumpExchange(ask, this.#make);
+      this.#channel.sendDump(exchange);
+      this.#channel.readFew(exchange);
+      return exchange.done && exchange.error === undefined && !exchange.interrupted
+        ? Promise.resolve(this.#selected(exchange.items))
+        : this.#all(ask, exchange);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #all(ask: Ask, begun?: DumpExchange<T>): Promise<T[]> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const exchange = await this.#begin(ask);
+      const exchange = begun ?? await this.#begin(ask);
+      begun = undefined;
       try {
-        await this.#channel.readTo(exchange, this.#options);
+        await this.#channel.readTo(exchange, this.#waiting);
       } catch (error) {
         this.#abandon(exchange);
         throw error;
@@ -107,9 +133,15 @@ export class Dump<T> implements AsyncIterable<T> {
     return this.#options.whole === false ? this.#stream() : this.#whole();
   }
 
+  /** How long to wait for the kernel. */
+  get #waiting(): RequestOptions {
+    const { signal, timeout = this.#timeout } = this.#options;
+    return { signal, timeout };
+  }
+
   async #begin(ask: Ask): Promise<DumpExchange<T>> {
     const exchange = new DumpExchange(ask, this.#make);
-    await this.#channel.beginDump(exchange, this.#options);
+    await this.#channel.beginDump(exchange, this.#waiting);
     return exchange;
   }
 
@@ -130,10 +162,10 @@ export class Dump<T> implements AsyncIterable<T> {
 
   async *#stream(): AsyncGenerator<T, undefined> {
     const ask = await this.#ask();
-    const exchange = await this.#begin(ask);
+    const exchange = await this.#begin(ask), waiting = this.#waiting;
     try {
       do {
-        await this.#channel.readSome(exchange, this.#options);
+        await this.#channel.readSome(exchange, waiting);
         const { items } = exchange;
         exchange.items = [];
         yield* this.#give(this.#selected(items));

@@ -163,7 +163,15 @@ export function targetPath(target: NamespaceTarget): string {
   if ("name" in target) return namePath(target.name);
   if ("path" in target) return target.path;
   if ("pid" in target) return `/proc/${integer("pid", target.pid, 1)}/ns/net`;
-  return `fd ${integer("fd", target.fd, 0)}`;
+  return `/proc/self/fd/${integer("fd", target.fd, 0)}`;
+}
+
+/** What is the same for targets that are written differently but mean the same. */
+export function targetKey(target: NamespaceTarget | undefined): string {
+  if (target === undefined) return SELF;
+  if (typeof target === "string" && !target.includes("/")) return target;
+  const path = targetPath(target);
+  return path.startsWith(`${DIRECTORY}/`) ? path.slice(DIRECTORY.length + 1) : path;
 }
 
 function integer(parameter: string, value: number, least: number): number {

@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import { GenericConnection } from "./generic_connection.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { MountWatch } from "./mount_watch.ts";
-import type { NamespaceTarget } from "./namespace.ts";
+import { type NamespaceTarget, targetPath } from "./namespace.ts";
 import { NamespaceInstance } from "./namespace_instance.ts";
 import { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 import { RouteConnection } from "./route_connection.ts";
@@ -80,6 +80,7 @@ export function connectionFactory<P extends ProtocolName | number>(
   if (!Number.isInteger(share) || share < 1 || share > 65_535) {
     throw new RangeError(`Cannot make a pool: share must be 1 to 65535, current value is ${share}`);
   }
+  if (netns !== undefined) targetPath(netns); // which checks it
   const identities = new WeakMap<Connection, string | undefined>();
   let instance: NamespaceInstance | undefined;
   const connect = (adapter: KernelAccess, signal: AbortSignal): Promise<Connection> => {

@@ -3,7 +3,7 @@
 import { type Factory, KeyedPool, type KeyedPoolOptions, type UseOptions } from "../pool/mod.ts";
 import type { Connection } from "./connection.ts";
 import { MountWatch } from "./mount_watch.ts";
-import { type NamespaceTarget, targetPath } from "./namespace.ts";
+import { type NamespaceTarget, targetKey } from "./namespace.ts";
 import type { ProtocolName } from "./netlink_connection.ts";
 import { connectionFactory, type ConnectionOf, type NetlinkPoolBase } from "./pool.ts";
 
@@ -78,7 +78,7 @@ export function netlinkPools<P extends ProtocolName | number = "route">(
   const common: KeyedPoolOptions<NamespaceTarget | undefined> = {
     name: "netlink",
     acquireTimeout: 5_000,
-    identify: (netns) => netns === undefined ? "" : targetPath(netns),
+    identify: targetKey,
     ...options,
     maxSize: size,
   };

@@ -1,6 +1,6 @@
 /** Addresses as text and as bytes. */
 
-import { byte, swap16, type Words } from "./words.ts";
+import { byte, swap16, swap32, type Words } from "./words.ts";
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 // Text of two bytes at a time, filled as they are met: joining strings is what costs.
@@ -12,7 +12,7 @@ const known = new Int32Array(KNOWN), knownText: string[] = new Array(KNOWN).fill
 const ENDS = 8192;
 const ends = new Int32Array(ENDS), endText: string[] = new Array(ENDS).fill("");
 
-/** The IPv4 address at byte offset `at`. */
+/** The IPv4 address at byte offset `at`, a multiple of four as that of all below. */
 export function ipv4Text(w: Words, at: number): string {
   const v = w[at >> 2];
   const slot = ((v >>> 24) ^ (v >>> 14)) & (KNOWN - 1);
@@ -48,13 +48,38 @@ function tail(v: number): string {
 /** "/24" and the like. */
 export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 
+// As for IPv4: an exporter meets ::1 and its own prefixes over and over.
+const KNOWN6 = 256;
+const known6 = new Int32Array(4 * KNOWN6), known6Text: string[] = new Array(KNOWN6).fill("");
+
 /** The IPv6 address at byte offset `at`, in the form of RFC 5952. */
 export function ipv6Text(w: Words, at: number): string {
-  const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((byte(w, at + i) << 8) | byte(w, at + i + 1));
+  const i = at >> 2, a = w[i], b = w[i + 1], c = w[i + 2], d = w[i + 3];
+  const mixed = a ^ Math.imul(b, 31) ^ c ^ d;
+  const slot = (mixed ^ (mixed >>> 8) ^ (mixed >>> 24)) & (KNOWN6 - 1), k = slot << 2;
+  if (
+    known6[k] === a && known6[k + 1] === b && known6[k + 2] === c && known6[k + 3] === d &&
+    known6Text[slot] !== ""
+  ) return known6Text[slot];
+  known6[k] = a;
+  known6[k + 1] = b;
+  known6[k + 2] = c;
+  known6[k + 3] = d;
+  return known6Text[slot] = shortest(w, at);
+}
+
+const groups = new Uint16Array(8);
+
+function shortest(w: Words, at: number): string {
+  const start = at >> 2;
   // ::ffff:192.0.2.1 and no other form has a dotted tail (RFC 5952 section 5).
-  if (groups[5] === 0xffff && groups.slice(0, 5).every((g) => g === 0)) {
+  if (w[start] === 0 && w[start + 1] === 0 && w[start + 2] === -0x10000) {
     return "::ffff:" + ipv4Text(w, at + 12);
+  }
+  for (let i = 0; i < 4; i++) {
+    const word = swap32(w[start + i]);
+    groups[2 * i] = word >>> 16;
+    groups[2 * i + 1] = word;
   }
   let best = -1, run = 1;
   for (let i = 0; i < 8; i++) {
@@ -63,9 +88,14 @@ export function ipv6Text(w: Words, at: number): string {
     if (n > run) [best, run] = [i, n];
     i += n;
   }
-  const hex = (part: number[]) => part.map((g) => g.toString(16)).join(":");
-  if (best < 0) return hex(groups);
-  return hex(groups.slice(0, best)) + "::" + hex(groups.slice(best + run));
+  let out = "";
+  for (let i = 0; i < 8; i++) {
+    if (i === best) {
+      out += "::";
+      i += run - 1;
+    } else out += (i === 0 || i === best + run ? "" : ":") + groups[i].toString(16);
+  }
+  return out;
 }
 
 /** Two hexadecimal digits a byte with `separator` between bytes. */

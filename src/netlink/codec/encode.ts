@@ -20,8 +20,6 @@ import type { Writer } from "./writer.ts";
 
 export type { Values } from "./encode_values.ts";
 
-const NESTED = 0x8000;
-
 /** Writes one attribute; `scope` is the objects that enclose it, innermost first. */
 type Write = (w: Writer, value: unknown, scope: Scope) => void;
 
@@ -144,13 +142,13 @@ export class Encoder {
         };
       case "nest":
         return (w, value, scope) => {
-          const at = w.open(id | NESTED);
+          const at = w.nest(id);
           this.#body(w, a.nest, a.header, value as Values, scope);
           w.close(at);
         };
       case "indexed-array":
         return (w, values, scope) => {
-          const at = w.open(id | NESTED);
+          const at = w.nest(id);
           const element = this.#element(a);
           list(values).forEach((value, i) =>
             within(String(i), () => {
@@ -192,7 +190,7 @@ export class Encoder {
     const { id: _, multi: _m, ...rest } = a;
     if (a.sub === "nest") {
       return (type, w, value, scope) => {
-        const at = w.open(type | NESTED);
+        const at = w.nest(type);
         this.#body(w, a.nest, undefined, value as Values, scope);
         w.close(at);
       };
@@ -210,9 +208,9 @@ export class Encoder {
       list(entries).forEach((entry, i) =>
         within(String(i), () => {
           const values = object(entry);
-          const open = [w.open(a.id | NESTED)];
+          const open = [w.nest(a.id)];
           for (const level of levels.slice(0, -1)) {
-            open.push(w.open(integer(values[level], "u16") | NESTED));
+            open.push(w.nest(integer(values[level], "u16")));
           }
           element(integer(values[levels[levels.length - 1]], "u16"), w, values.value, scope);
           for (const at of open.reverse()) w.close(at);
@@ -237,7 +235,7 @@ export class Encoder {
           selected,
         );
       }
-      const at = w.open(format.set === undefined ? a.id : a.id | NESTED);
+      const at = format.set === undefined ? w.open(a.id) : w.nest(a.id);
       this.#body(w, format.set, format.header, value as Values, scope);
       w.close(at);
     };

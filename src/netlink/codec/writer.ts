@@ -1,6 +1,8 @@
 /** Builds messages in one buffer that is reused. */
 
 const utf8 = new TextEncoder();
+/** NLA_F_NESTED of linux/netlink.h. */
+export const NESTED = 0x8000;
 
 /** A growing buffer of aligned attributes. */
 export class Writer {
@@ -102,6 +104,11 @@ export class Writer {
     const at = this.length;
     this.word(type << 16);
     return at;
+  }
+
+  /** Starts an attribute that holds attributes. */
+  nest(type: number): number {
+    return this.open(type | NESTED);
   }
 
   /** Ends an attribute that has `payload` bytes, by default all that were written since. */

@@ -1,7 +1,6 @@
 /** Addresses: listing, adding, deleting. */
 
-import type { RequestOptions } from "../exchange.ts";
-import { Encoder } from "../codec/encode.ts";
+import type { Ask, RequestOptions } from "../exchange.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
@@ -80,7 +79,6 @@ export interface AddressFilter extends DumpOptions {
 const { operations } = addressCodec.spec;
 const NEW = operations.newaddr.do![0], DELETE = operations.deladdr.do![0];
 const GET = operations.getaddr.dump![0];
-const encoder = new Encoder(addressCodec);
 const layout = addressCodec.message("getaddr");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Address(w, at);
 
@@ -97,22 +95,21 @@ export class Addresses {
 
   /** All addresses, or those that the kernel selects. */
   list(filter: AddressFilter = {}): Dump<Address> {
-    const { link, family, ...options } = filter;
-    const ifaFamily = familyNumber("family", family);
-    return this.#nl.list(
-      async () => {
-        const ifaIndex = link === undefined ? 0 : await this.#links.index(link, "link");
-        return {
-          type: GET,
-          flags: NLM_F_DUMP,
-          operation: "list addresses",
-          layout,
-          write: (writer) =>
-            encoder.request(writer, "getaddr", { header: { ifaFamily, ifaIndex } }),
-        };
+    const { link } = filter, family = familyNumber("family", filter.family);
+    const ask = (index: number): Ask => ({
+      type: GET,
+      flags: NLM_F_DUMP,
+      operation: "list addresses",
+      layout,
+      write(writer) {
+        writer.word(family);
+        writer.word(index);
       },
+    });
+    return this.#nl.list(
+      () => link === undefined ? ask(0) : this.#links.index(link, "link").then(ask),
       make,
-      options,
+      filter,
     );
   }
 

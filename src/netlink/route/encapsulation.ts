@@ -3,7 +3,7 @@
 import { ipBytes, ipv4Text, ipv6Text, parseIpv6 } from "../codec/address.ts";
 import type { Values } from "../codec/encode.ts";
 import { byte, next, swap32, typeOf, type Words } from "../codec/words.ts";
-import { Writer } from "../codec/writer.ts";
+import { NESTED, Writer } from "../codec/writer.ts";
 import { address, bad, integer } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
@@ -51,7 +51,6 @@ const ID = 1, DST = 2, SRC = 3, TTL = 4, TOS = 5; // LWTUNNEL_IP_*, LWTUNNEL_IP6
 const LABELS = 1, LABELS_TTL = 2; // MPLS_IPTUNNEL_*
 const SRH = 1; // SEG6_IPTUNNEL_SRH
 const MODES = ["inline", "encap", "l2encap"] as const;
-const NESTED = 0x8000;
 
 /** RTA_ENCAP_TYPE and RTA_ENCAP, or the like of nexthops, by the numbers of those two. */
 export function encapsulationValues(

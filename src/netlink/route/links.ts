@@ -9,6 +9,7 @@ import { NetlinkError } from "../error.ts";
 import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../protocol.ts";
 import { bad, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
+import { spec } from "../spec/rt-link.ts";
 import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LinkTarget } from "./link_fields.ts";
@@ -23,6 +24,7 @@ const GET = operations.getlink.do![0];
 const encoder = new Encoder(linkCodec);
 const layout = linkCodec.message("getlink");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
+const SET = spec.sets["link-attrs"], INFO = spec.sets["linkinfo-attrs"];
 const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
 const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINKPROP
 const ETIMEDOUT = 110;
@@ -30,7 +32,7 @@ const ETIMEDOUT = 110;
  * With any RTEXT_FILTER bit the kernel makes room for the largest link; without, it ends the list in
  * front of one beyond 32 KiB as if that were all. This bit adds nothing but to bridges' own lists.
  */
-const MEASURE = ["mrp"] as const;
+const MEASURE = spec.enums["rtext-filter"].entries.mrp;
 const O_CLOEXEC = 0o2000000;
 
 /** Asks for, or of, one link and nothing else; the most frequent of all requests. */
@@ -85,24 +87,27 @@ export class Links {
 
   /** All links, or those that the kernel selects. */
   list(filter: LinkFilter = {}): Dump<Link> {
-    const { kind, master, ...options } = filter;
-    return this.#nl.list(
-      async () => {
-        const values = {
-          extMask: MEASURE,
-          linkinfo: kind === undefined ? undefined : { kind },
-          master: master === undefined ? undefined : await this.index(master, "master"),
-        };
-        return {
-          type: GET,
-          flags: NLM_F_DUMP,
-          operation: "list links",
-          layout,
-          write: (writer) => encoder.request(writer, "getlink", values),
-        };
+    const { kind, master } = filter;
+    if (kind !== undefined && typeof kind !== "string") throw bad("kind", "a name", kind);
+    const ask = (master?: number): Ask => ({
+      type: GET,
+      flags: NLM_F_DUMP,
+      operation: "list links",
+      layout,
+      write(writer) {
+        writer.zeros(16); // struct ifinfomsg
+        writer.small(SET.extMask.id, MEASURE, 4);
+        if (master !== undefined) writer.small(SET.master.id, master, 4);
+        if (kind === undefined) return;
+        const at = writer.nest(SET.linkinfo.id);
+        writer.string(INFO.kind.id, kind);
+        writer.close(at);
       },
+    });
+    return this.#nl.list(
+      () => master === undefined ? ask() : this.index(master, "master").then(ask),
       make,
-      options,
+      filter,
     );
   }
 

@@ -1,6 +1,6 @@
 /** Routes: listing, adding, deleting. */
 
-import type { RequestOptions } from "../exchange.ts";
+import type { Ask, RequestOptions } from "../exchange.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import { swap16 } from "../codec/words.ts";
 import type { Writer } from "../codec/writer.ts";
@@ -67,26 +67,29 @@ export class Routes {
 
   /** All routes, or those that the kernel selects. */
   list(filter: RouteFilter = {}): Dump<Route> {
-    const { family, table, link, type, protocol, ...options } = filter;
-    const header = {
-      rtmFamily: familyNumber("family", family),
-      rtmType: type === undefined ? 0 : typeValue("type", type),
-      rtmProtocol: protocol === undefined ? 0 : protocolValue("protocol", protocol),
-    };
+    const { family, table, link, type, protocol } = filter;
+    const af = familyNumber("family", family);
+    const rest = (type === undefined ? 0 : typeValue("type", type) << 24) |
+      (protocol === undefined ? 0 : protocolValue("protocol", protocol) << 8);
     if (table !== undefined) integer("table", table, 1, 0xffffffff);
-    return this.#nl.list(
-      async () => {
-        const oif = link === undefined ? undefined : await this.#links.index(link, "link");
-        return {
-          type: GET,
-          flags: NLM_F_DUMP,
-          operation: "list routes",
-          layout,
-          write: (writer) => encoder.request(writer, "getroute", { header, table, oif }),
-        };
+    const ask = (oif?: number): Ask => ({
+      type: GET,
+      flags: NLM_F_DUMP,
+      operation: "list routes",
+      layout,
+      write(writer) {
+        // struct rtmsg
+        writer.word(af);
+        writer.word(rest);
+        writer.word(0);
+        if (table !== undefined) writer.small(SET.table.id, table, 4);
+        if (oif !== undefined) writer.small(SET.oif.id, oif, 4);
       },
+    });
+    return this.#nl.list(
+      () => link === undefined ? ask() : this.#links.index(link, "link").then(ask),
       make,
-      options,
+      filter,
     );
   }
 
@@ -271,7 +274,6 @@ interface Plan {
 }
 
 const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
-const NESTED = 0x8000;
 
 function write(w: Writer, plan: Plan, oif: number | undefined): void {
   for (const word of plan.header) w.word(word);
@@ -282,7 +284,7 @@ function write(w: Writer, plan: Plan, oif: number | undefined): void {
   if (plan.priority !== undefined) w.small(SET.priority.id, plan.priority, 4);
   if (plan.table > 255) w.small(SET.table.id, plan.table, 4);
   if (plan.mtu !== undefined) {
-    const at = w.open(SET.metrics.id | NESTED);
+    const at = w.nest(SET.metrics.id);
     w.small(MTU, plan.mtu, 4);
     w.close(at);
   }
