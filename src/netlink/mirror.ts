@@ -7,8 +7,8 @@ import { MirrorTable } from "./mirror_table.ts";
 import { subscribe, type Subscription, type WatchOptions } from "./watch.ts";
 import type { WatchItems, WatchKind } from "./watch_kinds.ts";
 import { difference } from "./watch_difference.ts";
-import { copied, snapshot, type Tables } from "./watch_snapshot.ts";
-import { concerns, type Table, type TableChange } from "./watch_table.ts";
+import { apply, copied, snapshot, type Tables } from "./watch_snapshot.ts";
+import type { Table, TableChange } from "./watch_table.ts";
 
 /** What a {@linkcode Mirror} can hold. */
 export type MirrorKind = "link" | "address" | "route" | "neighbour";
@@ -22,12 +22,15 @@ export type MirrorChange =
    * Everything was listed anew, as events were lost. What that has shown to be gone, changed or new was
    * told before this, one by one.
    */
-  | { readonly kind: "resync" };
+  | { readonly kind: "resync" }
+  /** The mirror has ended by an error, which every read throws from now on. It is the last news. */
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** How {@linkcode mirror} works. */
 export interface MirrorOptions extends Omit<WatchOptions, "initial"> {
   /**
-   * What it holds. Routes bring links and addresses along, with which they go.
+   * What it holds. Routes bring links and addresses along, with which they go. Neighbours that the
+   * kernel makes for multicast are in it only from one listing to the next, as nobody is told of them.
    *
    * @default all
    */
@@ -42,7 +45,7 @@ const KINDS = ["link", "address", "route", "neighbour"] as const;
 /**
  * Links, addresses, routes and neighbours in memory. A read takes in what the kernel has queued up
  * first, so that it is never older than the read; an exception is the moment after an overrun, or after a
- * link went down and silently took IPv4 routes along: then everything is listed anew, which
+ * link or a nexthop object went and silently took routes along: then everything is listed anew, which
  * {@linkcode Mirror.sync} waits for. It holds the process open only while somebody listens.
  */
 export class Mirror implements AsyncDisposable {
@@ -63,8 +66,7 @@ export class Mirror implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #wait?: AbortController;
   #syncing?: Promise<void>;
-  #unsure = false;
-  #broken?: unknown;
+  #broken?: { readonly error: unknown };
 
   /** @internal Use {@linkcode mirror}. */
   constructor(source: Subscription, tables: Tables, signal?: AbortSignal) {
@@ -86,15 +88,15 @@ export class Mirror implements AsyncDisposable {
       ["route", this.routes],
       ["neighbour", this.neighbours],
     ]) as Map<WatchKind, MirrorTable<object>>;
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#timer = setInterval(() => this.#poll(), INTERVAL);
     this.#timer.unref();
     const ended = { once: true, signal: this.#stop.signal };
     signal?.addEventListener("abort", () => this.close(), ended);
   }
 
   #table(kind: MirrorKind): Table<object> {
-    if (this.#broken !== undefined) throw this.#broken;
-    this.#poll();
+    if (this.#broken === undefined) this.#poll();
+    if (this.#broken !== undefined) throw this.#broken.error;
     const found = this.#tables.get(kind);
     if (found === undefined) throw new TypeError(`Cannot read: the mirror has no kind ${kind}`);
     return found;
@@ -105,38 +107,46 @@ export class Mirror implements AsyncDisposable {
     const { feed } = this.#source;
     if (feed.closed || this.#syncing !== undefined) return;
     const changes: MirrorChange[] = [];
-    const take = (w: Words, at: number) => this.#take(w, at, changes);
-    let found = feed.read(take);
-    while (found === "messages") found = feed.read(take);
-    if (found === "overrun" || this.#unsure) this.#resync();
+    try {
+      const take = (w: Words, at: number) => this.#take(w, at, changes);
+      let found = feed.read(take);
+      while (found === "messages") found = feed.read(take);
+      if (found === "overrun" || this.#unsure()) this.#resync();
+    } catch (error) {
+      return this.#break(error, changes);
+    }
     this.#listeners.tell(changes);
   }
 
   #take(w: Words, at: number, changes: MirrorChange[]): void {
-    for (const [kind, spec] of this.#source.specs) {
-      if (!concerns(spec, w, at)) continue;
-      const table = this.#tables.get(kind)!;
-      const change = table.apply(copied(w, at), 0);
-      if (change !== undefined) {
-        this.#views.get(kind)!.update(change);
-        const told = { kind, ...change } as MirrorChange;
-        if (this.#listeners.size > 0) changes.push(told);
-        if (this.#tables.has("route") && takesRoutesAlong(told)) this.#unsure = true;
-      }
-      if (table.unsure) this.#unsure = true;
-    }
+    const change = apply(this.#tables, this.#source.specs, copied(w, at));
+    const view = change && this.#views.get(change.kind);
+    if (view === undefined) return;
+    view.update(change);
+    if (this.#listeners.size > 0) changes.push(change as MirrorChange);
+  }
+
+  /** Whether something has changed of which the kernel does not say what. */
+  #unsure(): boolean {
+    for (const table of this.#tables.values()) if (table.unsure) return true;
+    return false;
   }
 
   #resync(): void {
-    this.#unsure = false;
     this.#syncing = this.#relist().then((changes) => {
       this.#syncing = undefined;
       this.#listeners.tell([...changes, { kind: "resync" }]);
     }, (error) => {
       this.#syncing = undefined;
-      if (!this.#source.feed.closed) this.#broken ??= error;
-      this.#wait?.abort();
+      if (!this.#source.feed.closed) this.#break(error);
     });
+  }
+
+  /** Ends it: whoever listens or waits is told why, whoever reads later as well. */
+  #break(error: unknown, changes: MirrorChange[] = []): void {
+    this.#broken = { error };
+    this.#listeners.tell([...changes, { kind: "failed", error }]);
+    this.close();
   }
 
   /** Lists everything. Only listeners need to know what that has changed. */
@@ -145,6 +155,7 @@ export class Mirror implements AsyncDisposable {
     const tables = await snapshot(feed, connection, specs, this.#stop.signal);
     const changes: MirrorChange[] = [];
     for (const [kind, table] of this.#listeners.size > 0 ? tables : []) {
+      if (!this.#views.has(kind)) continue;
       const found = await difference(this.#tables.get(kind)!, table, () => adapter.breathe());
       for (const change of found) changes.push({ kind, ...change } as MirrorChange);
     }
@@ -160,7 +171,7 @@ export class Mirror implements AsyncDisposable {
       await this.#syncing;
       this.#poll();
     }
-    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#broken !== undefined) throw this.#broken.error;
   }
 
   /** Calls `listener` for every change from now on, until the function that it returns is called. */
@@ -176,7 +187,7 @@ export class Mirror implements AsyncDisposable {
   async #listen(): Promise<void> {
     const { feed } = this.#source;
     try {
-      while (this.#listeners.size > 0 && !feed.closed && this.#broken === undefined) {
+      while (this.#listeners.size > 0 && !feed.closed) {
         await this.sync();
         this.#wait = new AbortController();
         const { signal } = this.#wait;
@@ -186,7 +197,7 @@ export class Mirror implements AsyncDisposable {
         });
       }
     } catch (error) {
-      if (!feed.closed) this.#broken ??= error;
+      if (!feed.closed) this.#break(error);
     } finally {
       this.#wait = undefined;
     }
@@ -204,6 +215,7 @@ export class Mirror implements AsyncDisposable {
     options: { signal?: AbortSignal } = {},
   ): Promise<R> {
     const { signal } = options;
+    signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<R>();
     const attempt = () => {
       try {
@@ -214,9 +226,11 @@ export class Mirror implements AsyncDisposable {
       }
     };
     const abort = () => reject(signal!.reason);
-    const closed = () => reject(new TypeError("Cannot wait: the mirror is closed"));
+    const closed = () =>
+      reject(
+        this.#broken ? this.#broken.error : new TypeError("Cannot wait: the mirror is closed"),
+      );
     if (this.#stop.signal.aborted) closed();
-    signal?.throwIfAborted();
     signal?.addEventListener("abort", abort, { once: true });
     this.#stop.signal.addEventListener("abort", closed, { once: true });
     const stop = this.onChange(attempt);
@@ -227,14 +241,6 @@ export class Mirror implements AsyncDisposable {
       stop();
       signal?.removeEventListener("abort", abort);
       this.#stop.signal.removeEventListener("abort", closed);
-    }
-  }
-
-  #look(): void {
-    try {
-      this.#poll();
-    } catch (error) {
-      this.#broken ??= error;
     }
   }
 
@@ -255,13 +261,6 @@ export class Mirror implements AsyncDisposable {
     this.close();
     return Promise.resolve();
   }
-}
-
-/** Whether the kernel drops IPv4 routes with this without a word. */
-function takesRoutesAlong(change: MirrorChange): boolean {
-  if (change.kind === "address") return change.action === "delete";
-  if (change.kind !== "link") return false;
-  return change.action === "delete" || (change.before?.up === true && !change.item.up);
 }
 
 /**
@@ -292,11 +291,12 @@ export async function mirror(options: MirrorOptions = {}): Promise<Mirror> {
         `current value is ${JSON.stringify(unknown)}`,
     );
   }
-  const all = kinds.includes("route") ? new Set([...kinds, "link", "address"] as const) : kinds;
-  const source = await subscribe([...all], { ...rest, signal });
+  const all = kinds.includes("route") ? [...kinds, "link", "address", "nexthop"] as const : kinds;
+  const source = await subscribe(all, { ...rest, signal });
   try {
     const stop = signal ?? new AbortController().signal;
     const tables = await snapshot(source.feed, source.connection, source.specs, stop);
+    signal?.throwIfAborted();
     return new Mirror(source, tables, signal);
   } catch (error) {
     source.feed.close();

@@ -4,10 +4,11 @@ import type { Words } from "./codec/words.ts";
 import type { Connection } from "./connection.ts";
 import { NetlinkError } from "./error.ts";
 import { NLM_F_DUMP } from "./protocol.ts";
+import type { Link } from "./route/link.ts";
 import type { Feed } from "./watch_feed.ts";
 import type { KindSpec, WatchItems, WatchKind } from "./watch_kinds.ts";
 import { Pauses } from "./watch_pause.ts";
-import { concerns, Table } from "./watch_table.ts";
+import { concerns, Table, type TableChange } from "./watch_table.ts";
 
 /** The kinds that are watched. */
 export type Specs = ReadonlyMap<WatchKind, KindSpec<object>>;
@@ -53,7 +54,9 @@ export async function snapshot(
       return !overrun;
     };
     const tables: Tables = new Map();
-    for (const [name, spec] of specs) {
+    // Routes after what they may go with, or else nothing would tell that they have.
+    const ordered = [...specs].sort(([a], [b]) => Number(a === "route") - Number(b === "route"));
+    for (const [name, spec] of ordered) {
       const table = await list(connection, name, spec, { collect, pauses, signal });
       if (table === undefined) break;
       tables.set(name, table);
@@ -68,11 +71,27 @@ export async function snapshot(
   }
 }
 
-/** Does to the tables what a message says. */
-function apply(tables: Tables, specs: Specs, w: Words): void {
-  for (const [name, spec] of specs) {
-    if (concerns(spec, w, 0)) tables.get(name)!.apply(w, 0);
+/** What a message has done to one of several tables. */
+export type Applied = TableChange<object> & { readonly kind: WatchKind };
+
+/** Does to the tables what the message at the start of `w` says, which becomes theirs. */
+export function apply(tables: Tables, specs: Specs, w: Words): Applied | undefined {
+  for (const [kind, spec] of specs) {
+    if (!concerns(spec, w, 0)) continue;
+    const change = tables.get(kind)!.apply(w, 0);
+    if (change === undefined) return undefined;
+    const applied = { kind, ...change }, routes = tables.get("route");
+    if (routes !== undefined && takesRoutesAlong(applied)) routes.unsure = true;
+    return applied;
   }
+  return undefined;
+}
+
+/** Whether the kernel drops or changes routes with this without a word. */
+function takesRoutesAlong({ kind, action, item, before }: Applied): boolean {
+  if (kind === "address" || kind === "nexthop") return action === "delete";
+  if (kind !== "link") return false;
+  return action === "delete" || ((before as Link | undefined)?.up === true && !(item as Link).up);
 }
 
 /** How a list is read while events come: `collect` takes them in and tells whether all were there. */

@@ -2,6 +2,7 @@ import { type Mirror, mirror, type MirrorChange, RouteConnection } from "@x/pool
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { it } from "node:test";
+import { loadAdapter } from "../../ffi/adapter.ts";
 import { runModule } from "../child.ts";
 import { need, openDescriptors, testNamespace } from "../support.ts";
 
@@ -65,7 +66,7 @@ function replica(kernel: Mirror): { items(): string[]; resyncs: number } {
     // A read takes in more news, which must not overtake what is being told.
     void kernel.links.size;
     if (change.kind === "resync") followed.resyncs++;
-    else if (change.kind === "neighbour") return;
+    else if (change.kind === "neighbour" || change.kind === "failed") return;
     else if (change.action === "add") items.push(text(change.item));
     else if (change.action === "delete") replace(change.item);
     else replace(change.before, change.item);
@@ -153,6 +154,92 @@ it("routes that the kernel drops silently with their link are gone", { skip }, a
   assert.throws(() => kernel.neighbours.size, /no kind neighbour/);
 });
 
+it("routes that the kernel changes silently with a nexthop object are right", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  run(ns.name, "link add b0 type bridge");
+  run(ns.name, "link set b0 up");
+  run(ns.name, "address add 10.0.0.1/24 dev b0");
+  for (const id of [1, 2, 3]) run(ns.name, `nexthop add id ${id} via 10.0.0.${id + 1} dev b0`);
+  run(ns.name, "nexthop add id 9 group 1/2");
+  run(ns.name, "route add 10.1.0.0/16 nhid 9");
+  run(ns.name, "route add 10.2.0.0/16 nhid 3");
+  await using kernel = await mirror({ netns: ns.name, kinds: ["route"] });
+  const heard: string[] = [];
+  kernel.onChange((c) => c.kind === "route" && heard.push(`${c.action} ${c.item.destination}`));
+  assert.equal(kernel.routes.get("10.1.0.0/16")?.nexthops?.length, 2);
+  run(ns.name, "nexthop delete id 3");
+  await kernel.sync();
+  assert.equal(kernel.routes.get("10.2.0.0/16"), undefined);
+  run(ns.name, "nexthop delete id 2");
+  await kernel.sync();
+  assert.equal(kernel.routes.get("10.1.0.0/16")?.gateway, "10.0.0.2");
+  assert.deepEqual(heard, ["delete 10.2.0.0/16", "change 10.1.0.0/16"]);
+});
+
+it("what happens while everything is listed is not missed, in whatever order it is", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  const real = await loadAdapter();
+  let lists = 0, at = 0;
+  const adapter = {
+    ...real,
+    readable: real.readable.bind(real),
+    breathe: real.breathe.bind(real),
+    libc: {
+      ...real.libc,
+      sendmsg(fd: number, header: Uint8Array<ArrayBuffer>, flags: number) {
+        const sent = real.libc.sendmsg(fd, header, flags);
+        if (++lists === at) run(ns.name, "link set b0 down");
+        return sent;
+      },
+    },
+  };
+  run(ns.name, "link add b0 type bridge");
+  for (at = 1; at < 6; at++) {
+    run(ns.name, "link set b0 up");
+    run(ns.name, "address replace 10.0.0.1/24 dev b0");
+    run(ns.name, "route replace 10.1.0.0/16 via 10.0.0.2");
+    lists = 0;
+    await using kernel = await mirror({ netns: ns.name, kinds: ["route"], adapter });
+    run(ns.name, "link set b0 down");
+    await kernel.sync();
+    assert.ok(lists >= 4, `${lists} lists`);
+    assert.equal(kernel.routes.get("10.1.0.0/16"), undefined, `down in list ${at}`);
+  }
+});
+
+it("an error of the socket ends it: whoever waits, listens or reads is told", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  const real = await loadAdapter();
+  let broken = false;
+  const adapter = {
+    ...real,
+    readable: real.readable.bind(real),
+    breathe: real.breathe.bind(real),
+    libc: {
+      ...real.libc,
+      recvmsg: (fd: number, header: Uint8Array<ArrayBuffer>, flags: number) =>
+        broken ? -12 : real.libc.recvmsg(fd, header, flags),
+    },
+  };
+  await using kernel = await mirror({ netns: ns.name, adapter });
+  const news: string[] = [];
+  kernel.onChange(({ kind }) => news.push(kind));
+  const waiting = kernel.until(() => false);
+  broken = true;
+  run(ns.name, "link add b0 type bridge");
+  await assert.rejects(waiting, /ENOMEM/);
+  assert.deepEqual(news, ["failed"]);
+  assert.throws(() => kernel.links.size, /ENOMEM/);
+  await assert.rejects(kernel.sync(), /ENOMEM/);
+  await assert.rejects(kernel.until(() => true), /ENOMEM/);
+});
+
 it("listeners hear of every change, until() waits for one, both end on demand", {
   skip,
 }, async () => {
@@ -195,6 +282,8 @@ it("a signal ends a mirror, also while it is made", { skip }, async () => {
   control.abort(new Error("enough"));
   await assert.rejects(never, /closed/);
   await assert.rejects(mirror({ netns: ns.name, signal: control.signal }), /enough/);
+  // A rejection that nobody sees would end the process.
+  await assert.rejects(kernel.until(() => false, { signal: control.signal }), /enough/);
   const during = new AbortController();
   const making = mirror({ netns: ns.name, signal: during.signal });
   during.abort(new Error("stop"));
