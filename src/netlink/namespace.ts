@@ -55,10 +55,11 @@ export async function createNamespace(name: string): Promise<void> {
   libc.close(marker);
   try {
     // A mount made in a thread that has moved to the new namespace binds that namespace.
-    away(libc, () => {
-      check(libc.unshare(CLONE_NEWNET), operation, "unshare");
-      check(libc.mount(SELF, path, "none", MS_BIND), operation, "mount");
-    });
+    away(
+      libc,
+      () => check(libc.unshare(CLONE_NEWNET), operation, "unshare"),
+      () => check(libc.mount(SELF, path, "none", MS_BIND), operation, "mount"),
+    );
   } catch (error) {
     libc.unlink(path);
     throw error;
@@ -108,10 +109,7 @@ export function inNamespace<R>(libc: Libc, target: NamespaceTarget, call: () => 
     ? (target as { fd: number }).fd
     : check(libc.open(path, O_CLOEXEC), operation, "open");
   try {
-    return away(libc, () => {
-      check(libc.setns(fd, CLONE_NEWNET), operation, "setns");
-      return call();
-    });
+    return away(libc, () => check(libc.setns(fd, CLONE_NEWNET), operation, "setns"), call);
   } finally {
     if (!("fd" in Object(target))) libc.close(fd);
   }
@@ -133,13 +131,17 @@ export async function pinned<R>(
   }
 }
 
-/** Lets `call` move this thread to another namespace, and moves it back. */
-function away<R>(libc: Libc, call: () => R): R {
+/** Lets `move` take this thread to another namespace, and takes it back after `call`. */
+function away<R>(libc: Libc, move: () => void, call: () => R): R {
   const home = check(libc.open(SELF, O_CLOEXEC), "remember the network namespace", "open");
+  let moved = false;
   try {
+    move();
+    moved = true;
     return call();
   } finally {
-    const returned = libc.setns(home, CLONE_NEWNET);
+    // Who may not go is still here, and may not return either.
+    const returned = moved ? libc.setns(home, CLONE_NEWNET) : 0;
     libc.close(home);
     if (returned < 0) {
       // Every later socket of this thread would be in the wrong namespace: nothing is safe now.

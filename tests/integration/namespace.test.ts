@@ -114,6 +114,45 @@ it("whatever happens inside, this thread is back where it was", { skip }, async 
   assert.equal(await settledDescriptors(), before);
 });
 
+it("without the privilege to enter a namespace that is an error, and all else works", {
+  skip: skip ?? need("setpriv"),
+}, async () => {
+  await using netns = await testNamespace();
+  const { code, output } = await runModule(
+    `
+    import * as netlink from "@x/pool/netlink";
+    const netns = ${JSON.stringify(netns.name)};
+    const tries = {
+      open: () => netlink.RouteConnection.open({ netns }),
+      watch: () => netlink.watch(["link"], { netns }),
+      mirror: () => netlink.mirror({ netns }),
+      run: () => netlink.runInNamespace(netns, () => 1),
+      create: () => netlink.createNamespace("xpool-none"),
+      delete: () => netlink.deleteNamespace(netns),
+      pool: () => netlink.netlinkPool({ netns, acquireTimeout: 50 }).use(() => {}),
+    };
+    for (const [name, attempt] of Object.entries(tries)) {
+      const error = await attempt().catch((error) => error);
+      const { isPermission } = error.cause ?? error;
+      console.log(name, isPermission);
+    }
+    const nl = await netlink.RouteConnection.open();
+    const error = await nl.links.set("lo", { mtu: 1400 }).catch((error) => error);
+    console.log((await nl.links.get("lo")).index, error.isPermission);
+    const events = await netlink.watch(["link", "route"], { initial: true });
+    console.log((await events.next()).value.kind);
+  `,
+    { prefix: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"], timeout: 20_000 },
+  );
+  assert.equal(code, 0, output);
+  const tried = ["open", "watch", "mirror", "run", "create", "delete", "pool"];
+  assert.deepEqual(output.trim().split("\n"), [
+    ...tried.map((name) => `${name} true`),
+    "1 true",
+    "resync",
+  ]);
+});
+
 it("a name that could reach another path is refused", { skip }, async () => {
   for (const name of ["", ".", "..", "a/b", "../x", "a\0b", "x".repeat(256)]) {
     await assert.rejects(createNamespace(name), TypeError);
