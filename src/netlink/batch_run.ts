@@ -35,6 +35,10 @@ export class BatchRun {
   #current = 0;
   #wrote?: () => void;
   #failed = false;
+  /** Whether something was sent since the last look at the clock. */
+  #sent = false;
+  /** What ends the whole batch. */
+  #ended?: { readonly error: unknown };
 
   constructor(connection: RouteConnection, options: BatchOptions & { chunk: number }) {
     this.#connection = connection;
@@ -48,9 +52,10 @@ export class BatchRun {
 
   async run(operations: readonly Operation[]): Promise<BatchResult[]> {
     const { signal, onError, chunk } = this.#options;
+    signal?.throwIfAborted();
     const objects = await this.#objects();
     this.#results = new Array(operations.length).fill(SKIPPED);
-    let start = performance.now();
+    let start = performance.now(), unsent = 0;
     for (let i = 0; i < operations.length; i++) {
       const { object, method, args } = operations[i];
       if (object === "links") this.#indexes.clear();
@@ -58,9 +63,13 @@ export class BatchRun {
       const over = objects[object][method](...args);
       if (this.#members.at(-1) !== i) await this.#written(i, over);
       const stop = this.#failed && onError === "stop";
-      if (this.#members.length < chunk && this.#writer.length < FULL && !stop) continue;
-      await this.#flush();
-      if (this.#failed && onError === "stop") return this.#results;
+      if (this.#members.length >= chunk || this.#writer.length >= FULL || stop) {
+        await this.#flush();
+        if (this.#failed && onError === "stop") return this.#results;
+      }
+      // Look-ups send what came before them, and bad values send nothing: they take time as well.
+      if (!this.#sent && (++unsent & 15) !== 0) continue;
+      this.#sent = false;
       if (performance.now() - start > TURN) {
         await this.#connection.channel.adapter.breathe();
         signal?.throwIfAborted();
@@ -72,14 +81,16 @@ export class BatchRun {
   }
 
   /** Waits until an operation has written its message, or has failed before that. */
-  #written(index: number, over: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
+  async #written(index: number, over: Promise<void>): Promise<void> {
+    const failure = await new Promise<{ error: unknown } | void>((resolve) => {
       this.#wrote = resolve;
-      over.then(resolve, (error) => {
-        if (error !== STOPPED) this.#fail(index, error);
-        resolve();
-      });
+      over.then(resolve, (error) => resolve({ error }));
     });
+    if (failure === undefined || failure.error === STOPPED) return;
+    this.#options.signal?.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended.error;
+    if (!this.#connection.intact) throw failure.error;
+    this.#fail(index, failure.error);
   }
 
   #fail(index: number, error: unknown): void {
@@ -92,6 +103,7 @@ export class BatchRun {
     if (chunk.count === 0) return;
     const { channel } = this.#connection;
     this.#members = [];
+    this.#sent = true;
     try {
       this.#options.signal?.throwIfAborted();
       chunk.seal();
@@ -106,6 +118,9 @@ export class BatchRun {
         if (error === undefined) this.#results[members[k]] = DONE;
         else this.#fail(members[k], error);
       }
+    } catch (error) {
+      this.#ended = { error };
+      throw error;
     } finally {
       chunk.end();
       this.#chunk = this.#fresh();

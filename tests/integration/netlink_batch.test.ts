@@ -155,3 +155,53 @@ it("a signal ends a batch between two calls, and other requests share the socket
   assert.deepEqual(await t.nl.batch().commit(), []);
   await assert.rejects(t.nl.batch().commit({ chunk: 1000 }), /chunk must be 1 to 200.* 1000/);
 });
+
+it("a batch that looks links up, or whose values are bad, lets timers fire and a signal end it", {
+  skip,
+}, async () => {
+  await using t = await open();
+  const looks = t.nl.batch(), bad = t.nl.batch();
+  for (let i = 0; i < 20_000; i++) {
+    // Whatever is done to links may change their names: the name is looked up again.
+    looks.links.set("lo", { mtu: 1400 + i % 2 }).addresses.add({
+      link: "lo",
+      address: "127.0.0.2/8",
+    });
+    bad.addresses.add({ link: 1, address: "ten" });
+  }
+  for (const changes of [looks, bad]) {
+    const control = new AbortController();
+    let ticks = 0;
+    const timer = setInterval(() => {
+      if (++ticks === 3) control.abort(new Error("enough"));
+    }, 1);
+    try {
+      await assert.rejects(changes.commit({ signal: control.signal }), /enough/);
+    } finally {
+      clearInterval(timer);
+    }
+    assert.ok(t.nl.usable);
+  }
+});
+
+it("a batch that cannot go on is rejected, and passes nothing off as skipped or refused", {
+  skip,
+}, async () => {
+  await using t = await open();
+  const signal = AbortSignal.abort(new Error("before"));
+  const byName = () => t.nl.batch().addresses.add({ link: "lo", address: "10.0.0.1/32" });
+  await assert.rejects(byName().commit({ signal }), /before/);
+  await assert.rejects(t.nl.batch().commit({ signal }), /before/);
+  assert.equal(ip(t.netns, "address", "show", "lo")[0].addr_info.length, 0);
+  const control = new AbortController();
+  const offloaded = t.nl.batch()
+    .links.set(1, { up: true })
+    .addresses.add({ link: "lo", address: "10.0.0.1/32" })
+    .commit({ signal: control.signal, offload: true });
+  // What is sent already is no longer to be stopped; that nobody knows what came of it is told.
+  await Promise.resolve();
+  control.abort(new Error("meanwhile"));
+  await assert.rejects(offloaded, /meanwhile/);
+  t.nl.close();
+  await assert.rejects(byName().commit(), /closed/);
+});

@@ -104,6 +104,19 @@ it("whoever gives up need not wait; the socket is clean again once the answer ca
   assert.equal(nl.usable, true);
 });
 
+it("a batch that is not answered in time is rejected, also while it looks up a link", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  await using _lock = await hold(150);
+  const changes = nl.batch()
+    .links.set(1, { up: true })
+    .addresses.add({ link: "lo", address: "10.0.0.1/32" });
+  const late = (error: NetlinkError) => error.isTimeout && error.operation === "commit a batch";
+  await assert.rejects(changes.commit({ offload: true, timeout: 20 }), late);
+});
+
 it("closing a connection fails what is under way, and ends nothing else", { skip }, async () => {
   await using ns = await testNamespace();
   const nl = await RouteConnection.open({ netns: ns.name });
