@@ -153,9 +153,9 @@ export function parseIpv6(text: string): IpWords | undefined {
   return words;
 }
 
-/** The words of an IPv4 or IPv6 address, or undefined if `text` is neither. */
-export function parseIp(text: string): IpWords | undefined {
-  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+/** The words of the IPv4 or IPv6 address in front of `end`, or undefined if it is neither. */
+export function parseIp(text: string, end = text.length): IpWords | undefined {
+  return text.includes(":") ? parseIpv6(text.slice(0, end)) : parseIpv4(text, 0, end);
 }
 
 /** The bytes that words stand for. */

@@ -77,12 +77,11 @@ export function address(parameter: string, value: string): Prefix {
 /** Checks an address with a prefix length; without one it is the whole address. */
 export function prefix(parameter: string, value: string): Prefix {
   const slash = typeof value === "string" ? value.indexOf("/") : 0;
-  const words = slash === 0 ? undefined : parseIp(slash < 0 ? value : value.slice(0, slash));
+  const words = slash === 0 ? undefined : parseIp(value, slash < 0 ? value.length : slash);
   if (words === undefined) {
     throw bad(parameter, "an address such as 10.0.0.1/24 or 2001:db8::1/64", value);
   }
-  const most = words.length * 32, bits = value.slice(slash + 1);
-  const length = slash < 0 ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  const most = words.length * 32, length = slash < 0 ? most : decimal(value, slash + 1);
   if (!(length <= most)) {
     throw new RangeError(
       `Cannot use ${parameter}: prefix length must be 0 to ${most}, current value is ${
@@ -93,12 +92,23 @@ export function prefix(parameter: string, value: string): Prefix {
   return { family: familyOf(words), words, length };
 }
 
+/** The digits from `start` to the end of a text as a number, NaN if they are none. */
+function decimal(text: string, start: number): number {
+  let value = start < text.length && text.length <= start + 3 ? 0 : NaN;
+  for (let i = start; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    value = digit >= 0 && digit <= 9 ? value * 10 + digit : NaN;
+  }
+  return value;
+}
+
 /** Whether no bit is set behind the network part. */
 export function isNetwork({ words, length }: Prefix): boolean {
-  return words.every((word, i) => {
-    const bits = Math.min(32, Math.max(0, length - i * 32));
-    return bits === 32 || (swap32(word) & (0xffffffff >>> bits)) === 0;
-  });
+  for (let i = length >> 5; i < words.length; i++) {
+    const bits = Math.max(0, length - i * 32);
+    if ((swap32(words[i]) & (0xffffffff >>> bits)) !== 0) return false;
+  }
+  return true;
 }
 
 /** AF_INET or AF_INET6 for 4 or 6; AF_UNSPEC if undefined. */
