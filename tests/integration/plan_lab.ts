@@ -22,14 +22,13 @@ export async function lab() {
   await nl.links.add({ name: "vx9", kind: "vxlan", id: 99, up: true });
   await nl.addresses.add({ link: "b2", address: "10.20.0.1/24" });
   await nl.addresses.add({ link: "b2", address: "fd20::1/64", flags: ["nodad"] });
+  const run = (tool: string, words: readonly string[]) =>
+    execFileSync(tool, ["-n", ns.name, ...words], { encoding: "utf8", stdio: "pipe" });
+  const line = (tool: string) => (words: string) => run(tool, words.split(" "));
   return {
     nl,
-    ip: (words: string) =>
-      execFileSync("ip", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
-    bridge: (words: string) =>
-      execFileSync("bridge", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
-    tc: (words: string) =>
-      execFileSync("tc", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }),
+    run,
+    ...{ ip: line("ip"), bridge: line("bridge"), tc: line("tc") },
     async [Symbol.asyncDispose]() {
       nl.close();
       await ns[Symbol.asyncDispose]();

@@ -37,7 +37,8 @@ export const classes: Section = {
         out.push(tidy({ link: link.name, kind, handle, parent, options: c.options }));
       }
     }
-    return out;
+    const above = new Set(out.map(({ link, parent }) => `${link} ${parent}`));
+    return out.map((c) => above.has(classes.key(c)) ? { ...c, inner: true } : c);
   },
   differs(declared, current) {
     const out = unlike(declared, current, ["kind", "parent"]);
@@ -47,7 +48,11 @@ export const classes: Section = {
       ...declared,
       options: wanted.quantumBytes === 0 ? { ...wanted, quantumBytes: is.quantumBytes } : wanted,
     };
-    if (!sameOptions(asked, current)) out.push("options");
+    // It tells them of leaves alone, and takes them of nothing else.
+    const told = current.inner
+      ? { ...asked.options, quantumBytes: is.quantumBytes, priority: is.priority }
+      : asked.options;
+    if (!sameOptions({ ...declared, options: told }, current)) out.push("options");
     return out;
   },
   inPlace: (_, differences) => differences.every((name) => name === "options"),

@@ -1,10 +1,19 @@
 /** Links of a plan. */
 
 import { bad, linkName, mac } from "../route/input.ts";
-import { kindData, kindOptionNames } from "../route/link_kinds.ts";
+import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
 import type { LinkChanges, NewLink } from "../route/links.ts";
-import { alike, type Context, type Item, matches, type Section, tidy, unlike } from "./section.ts";
+import {
+  alike,
+  canonicalIp,
+  type Context,
+  type Item,
+  matches,
+  type Section,
+  tidy,
+  unlike,
+} from "./section.ts";
 
 const SETTINGS = [
   "mtu",
@@ -77,6 +86,25 @@ const LINK_OPTIONS = new Set([
   "backupPort",
 ]);
 
+/** The options of a kind as the kernel keeps them: in what it counts in, addresses in their form. */
+function normalOptions(kind: string, item: Item): Item {
+  kindData(kind, item, true);
+  const kept = kindOptions(kind, kindData(kind, item, false).data),
+    out: Record<string, unknown> = {};
+  for (const name of kindOptionNames(kind)) {
+    if (item[name] === undefined || kept[name] === undefined || LINK_OPTIONS.has(name)) continue;
+    const value = kept[name];
+    out[name] = ADDRESSES.has(name)
+      ? canonicalIp(name, value)
+      : name === "groupAddress"
+      ? String(value).toLowerCase()
+      : value;
+  }
+  return out;
+}
+
+const ADDRESSES = new Set(["local", "remote"]);
+
 /** The section. */
 export const links: Section = {
   name: "links",
@@ -95,9 +123,9 @@ export const links: Section = {
     if (item.bridgePort !== undefined && item.bondPort !== undefined) {
       throw bad("bondPort", "absent beside bridgePort", item.bondPort);
     }
-    if (kind !== undefined) kindData(kind, item, true);
     return tidy({
       ...item,
+      ...kind !== undefined && normalOptions(kind, item),
       address: address === undefined ? undefined : mac("address", address as string).toLowerCase(),
       altNames: altNames === undefined ? undefined : [...altNames as string[]].sort(),
     });
@@ -111,7 +139,11 @@ export const links: Section = {
       "altNames",
       ...kindOptionNames(kind ?? ""),
     ]);
-    if (declared.alias === "" && current.alias === undefined) out.splice(out.indexOf("alias"), 1);
+    // What is not there is off.
+    const off = (name: string) =>
+      declared[name] === false || name === "alias" && declared[name] === "";
+    const kept = out.filter((name) => current[name] === undefined && off(name));
+    for (const name of kept) out.splice(out.indexOf(name), 1);
     if (kind !== undefined && kind !== current.kind) out.unshift("kind");
     for (const port of ["bridgePort", "bondPort"]) {
       const wanted = declared[port] as Item | undefined, is = (current[port] ?? {}) as Item;

@@ -3,7 +3,12 @@
 import { bad, integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import type { Encapsulation } from "../route/encapsulation.ts";
-import type { RouteHop } from "../route/route_details.ts";
+import {
+  metricValues,
+  readMetrics,
+  type RouteHop,
+  type RouteMetrics,
+} from "../route/route_details.ts";
 import type { DesiredNexthop, DesiredRoute, DesiredRule, RouteScope } from "./desired.ts";
 import {
   alike,
@@ -47,6 +52,16 @@ function normalTunnel(encap: Encapsulation): Item {
   return tidy({ ...encap, source: ip(encap.source), destination: ip(encap.destination) });
 }
 
+/** Times as the kernel counts them, in hundredths of a second. */
+function normalTimes(resilient: Item): Item {
+  return Object.fromEntries(
+    Object.entries(resilient).map(([name, value]) => [
+      name,
+      name === "buckets" ? value : Math.round(value as number / 10) * 10,
+    ]),
+  );
+}
+
 /** Nexthop objects. */
 export const nexthops: Section = {
   name: "nexthops",
@@ -57,6 +72,7 @@ export const nexthops: Section = {
     return tidy({
       ...normalHop(item, ""),
       protocol: protocol(item),
+      resilient: item.resilient && normalTimes(item.resilient as Item),
       group: group?.map(({ id, weight = 1 }) => ({ id, weight })).sort((a, b) => a.id - b.id),
     });
   },
@@ -139,6 +155,7 @@ export const routes: Section = {
         ? undefined
         : scopeName(scopeValue("scope", item.scope as string)),
       protocol: protocol(item),
+      metrics: item.metrics && readMetrics(metricValues(item.metrics as RouteMetrics)),
       nexthops: hops?.map((hop, i) => normalHop(hop as unknown as Item, `nexthops[${i}].`)),
     });
   },

@@ -63,10 +63,24 @@ export function matches(names: readonly string[] | undefined, name: unknown): bo
   ) ?? false;
 }
 
+/** Milliseconds that go over the wire as USER_HZ. */
+const HUNDREDTHS = new Set([
+  "forwardDelay",
+  "helloTime",
+  "maxAge",
+  "ageingTime",
+  "multicastQueryInterval",
+  "multicastMembershipInterval",
+  "idleTimeout",
+  "unbalancedTimeout",
+]);
+
 /** Whether two plain values are alike. Times and bursts that a clock tick rounds count as alike. */
 export function alike(a: unknown, b: unknown, name = ""): boolean {
   if (a === b) return true;
   if (typeof a === "number" && typeof b === "number") {
+    // Set in hundredths of a second and kept in the kernel's own ticks, which may be coarser than that.
+    if (HUNDREDTHS.has(name)) return Math.abs(a - b) <= 10;
     if (name.endsWith("Ms")) return Math.abs(a - b) <= 0.0025 + 0.001 * Math.abs(a);
     // A tick of 64 nanoseconds at a gigabyte per second is 64 bytes.
     if (/urstBytes$/.test(name)) return Math.abs(a - b) <= 2 + 0.02 * Math.abs(a);

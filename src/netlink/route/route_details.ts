@@ -145,7 +145,7 @@ export function detailValues(
   const { metrics, nexthop, nexthops, preference, expires, realms } = route;
   const some = metrics === undefined && mtu === undefined
     ? undefined
-    : { mtu, ...encodeFields(metricFields, metrics ?? {}, "metrics.") };
+    : { mtu, ...metricValues(metrics ?? {}) };
   return {
     metrics: some,
     nhId: nexthop === undefined ? undefined : integer("nexthop", nexthop, 1, 0xffffffff),
@@ -221,6 +221,11 @@ export function readHops(payload: Uint8Array | undefined): ListedHop[] | undefin
 export function viaText(via: Uint8Array): string | undefined {
   if (via.length !== 18) return undefined;
   return ipAt(new Int32Array([20, ...new Int32Array(via.slice(2).buffer)]), 0);
+}
+
+/** The attributes of metrics. */
+export function metricValues(metrics: RouteMetrics): Values {
+  return encodeFields(metricFields, metrics, "metrics.");
 }
 
 /** The metrics; undefined if there are none. */
