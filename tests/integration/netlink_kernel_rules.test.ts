@@ -21,6 +21,7 @@ import {
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_NEWLINK,
+  RTM_NEWROUTE,
   tap,
   words,
 } from "./netlink_raw.ts";
@@ -378,8 +379,8 @@ describe("a notification with the very number of a request under way", { skip },
   });
 });
 
-// A million takes a quarter of a minute to be made: NETLINK_ROUTES=1000000.
-const COUNT = Number(process.env.NETLINK_ROUTES ?? 300_000);
+// Set NETLINK_ROUTES to have more or fewer, and to see the figures.
+const COUNT = Number(process.env.NETLINK_ROUTES ?? 1_000_000);
 
 describe(`a dump of ${COUNT} routes`, { skip }, () => {
   let t: Awaited<ReturnType<typeof space>>;
@@ -392,15 +393,24 @@ describe(`a dump of ${COUNT} routes`, { skip }, () => {
     await t.nl.links.add({ name: "br0", kind: "bridge", up: true });
     await t.nl.addresses.add({ link: "br0", address: "192.168.0.1/24" });
     const link = (await t.nl.links.get("br0")).index;
+    using raw = new RawSocket(adapter.libc, t.name);
+    // By hand, as a million takes a batch half as long again.
+    const header = [2, 28, 0, 0, 254, 4, 0, 1, ...words(0)]; // to /28, main table, static
+    const one = message(RTM_NEWROUTE, REQUEST | CREATE | EXCLUSIVE, 0, [
+      ...header,
+      ...attribute(1, [10, 0, 0, 0]),
+      ...attribute(5, [192, 168, 0, 2]),
+      ...attribute(4, words(link)),
+    ]);
+    const some = Array.from({ length: 500 }, () => one).flat();
     for (let i = 0; i < COUNT;) {
-      const some = t.nl.batch();
-      for (const end = Math.min(COUNT, i + 5000); i < end; i++) {
-        const at = i * 16, destination = `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}/28`;
-        some.routes.add({ destination, gateway: "192.168.0.2", link });
+      let at = 33;
+      for (; at < some.length && i < COUNT; i++, at += one.length) {
+        some[at] = i >> 12, some[at + 1] = (i >> 4) & 255, some[at + 2] = (i << 4) & 255;
       }
-      const results = await some.commit({ acknowledge: "errors" });
-      assert.ok(results.every((r) => r.status === "done"));
+      raw.send(some.slice(0, at - 33));
     }
+    assert.deepEqual(raw.drain(), []);
   }
   it("can be made", { timeout: 120_000 }, fill);
   after(() => t?.[Symbol.asyncDispose]());
@@ -439,8 +449,8 @@ describe(`a dump of ${COUNT} routes`, { skip }, () => {
             `at most ${longest.toFixed()} ms apart, ${grown.toFixed()} MiB more`;
           if (process.env.NETLINK_ROUTES) console.log(told);
           assert.equal(routes, COUNT);
-          assert.ok(ticks >= elapsed / 30, told);
-          assert.ok(echoes >= elapsed / 30, told);
+          assert.ok(ticks >= elapsed / 50, told);
+          assert.ok(echoes >= elapsed / 50, told);
           assert.ok(longest < 300, told);
           assert.ok(grown < 64, told);
         }
@@ -462,7 +472,7 @@ describe(`a dump of ${COUNT} routes`, { skip }, () => {
       busy += all.filter((m) => m.type === ERROR && m.code === -EBUSY).length;
     };
     for await (const _ of stream()) break;
-    assert.ok(!t.nl.usable, "300,000 routes are not read in two turns");
+    assert.ok(!t.nl.usable, `${COUNT} routes are not read in two turns`);
     for (let looks = 0; !t.nl.usable; looks++) {
       assert.ok(looks < 10_000);
       const start = performance.now();

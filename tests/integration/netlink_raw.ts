@@ -5,7 +5,11 @@ import { MessageHeader } from "../../ffi/message_header.ts";
 import type { KernelAccess } from "../../src/netlink/kernel_access.ts";
 import { inNamespace } from "../../src/netlink/namespace.ts";
 
-export const RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_NEWADDR = 20, RTM_GETADDR = 22;
+export const RTM_NEWLINK = 16,
+  RTM_GETLINK = 18,
+  RTM_NEWADDR = 20,
+  RTM_GETADDR = 22,
+  RTM_NEWROUTE = 24;
 export const ERROR = 2, DONE = 3;
 export const REQUEST = 1, ACK = 4, ECHO = 8, DUMP = 0x300, CREATE = 0x400, EXCLUSIVE = 0x200;
 
