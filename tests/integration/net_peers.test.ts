@@ -33,13 +33,13 @@ async function freePort(): Promise<number> {
 function example(file: string, argument: string): string {
   const path = fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));
   const [program, args] = runtimeCommand("Bun" in globalThis ? "bun" : "deno", path);
-  return execFileSync(program, [...args, argument], { encoding: "utf8", timeout: 20_000 });
+  return execFileSync(program, [...args, argument], { encoding: "utf8", timeout: 60_000 });
 }
 
 const python = (code: string): Child => Child.start("python3", ["-u", "-c", code]);
 
 describe("echo servers of others", () => {
-  it("talks to the other runtime", { timeout: 20_000 }, async () => {
+  it("talks to the other runtime", { timeout: 60_000 }, async () => {
     await using server = await otherRuntimeEcho(1);
     await using pool = new EndpointPool();
     const endpoint = `127.0.0.1:${server.ports[0]}`;
@@ -85,7 +85,7 @@ describe("echo servers of others", () => {
     assert.ok(error instanceof ConnectError, String(error));
     assert.equal(error.code, "CONNECTION_TIMEOUT");
     assert.match(error.message, /still connecting after 150 ms/);
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(performance.now() - started < 10_000);
   });
 });
 
@@ -126,7 +126,7 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
           listen 127.0.0.1:${tls} ssl;
           ssl_certificate ${pki.server.certFile}; ssl_certificate_key ${pki.server.keyFile};
           location / { return 200 "hello $connection_requests"; }
-          location /brief { keepalive_timeout 1s; return 200 "brief"; }
+          location /brief { keepalive_timeout 2s; return 200 "brief"; }
         }
       }`,
     );
@@ -164,7 +164,7 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
     }
   });
 
-  it("notices that nginx has timed out an idle connection", { timeout: 10_000 }, async () => {
+  it("notices that nginx has timed out an idle connection", { timeout: 60_000 }, async () => {
     using directory = temporary();
     using pki = new Pki();
     await using nginx = await start(directory.path, pki);
@@ -175,7 +175,6 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
       "brief",
     );
     assert.equal(pool.stats(endpoint).idle, 1);
-    await sleep(900);
     await until(() => pool.stats(endpoint).idle === 0);
     assert.equal(
       (await pool.withConnection(endpoint, (conn) => get(conn, "/brief"))).body,
@@ -245,7 +244,7 @@ describe("Redis", { skip: need("redis-server") }, () => {
     assert.equal(await pool.withConnection(endpoint, (redis) => redis.command("PING")), "PONG");
   });
 
-  it("runs the example", { timeout: 20_000 }, async () => {
+  it("runs the example", { timeout: 60_000 }, async () => {
     await using server = await start();
     const printed = example("redis.ts", server.endpoint);
     assert.match(printed, /GET greeting: hello/);
@@ -292,7 +291,7 @@ describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
   }
 
   it("works through the generic pool, with errors, rollbacks and killed backends", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     using directory = temporary();
     await using server = await start(directory.path);
@@ -321,7 +320,8 @@ describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
       )
     );
-    await sleep(50);
+    const left = () => (pool.maintain(), pool.stats.size);
+    await until(() => left() === 1, "the killed backends to be noticed");
     for (let i = 0; i < 8; i++) await pool.use((s) => s.query("SELECT 1"));
     assert.match(example("postgres.ts", server.url), /100 queries: 9900\naccounts.*: 60 and 40\n/);
   });

@@ -83,23 +83,23 @@ describe("connect", () => {
       "fd00::2": [0, "never"],
     });
     const resolve = resolving("10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2");
-    await connect("x:1", { resolve, dialer, attemptDelay: 40 });
+    await connect("x:1", { resolve, dialer, attemptDelay: 100 });
     assert.deepEqual(dialer.dialled.map((d) => d.address), [
       ...["fd00::1", "10.0.0.1", "fd00::2", "10.0.0.2"],
     ]);
     for (let i = 1; i < 4; i++) {
       const gap = dialer.dialled[i].at - dialer.dialled[i - 1].at;
-      assert.ok(gap > 30, `gap ${gap}`);
+      assert.ok(gap > 50, `gap ${gap}`);
     }
     assert.deepEqual(dialer.aborted.sort(), ["10.0.0.1", "fd00::1", "fd00::2"]);
   });
 
   it("goes to the next address at once when one fails", async () => {
     const dialer = new FakeDialer({ "fd00::1": [5, refused()], "10.0.0.1": [0, "up"] });
-    const started = performance.now();
-    const conn = await connect("x:1", { resolve: resolving("10.0.0.1", "fd00::1"), dialer });
+    const resolve = resolving("10.0.0.1", "fd00::1");
+    // Within its timeout only without the delay.
+    const conn = await connect("x:1", { resolve, dialer, attemptDelay: 60_000, timeout: 10_000 });
     assert.equal(conn.remoteAddress, "10.0.0.1");
-    assert.ok(performance.now() - started < 200);
   });
 
   it("lets a slow first address win if it is up before the second", async () => {
@@ -220,8 +220,9 @@ describe("connect", () => {
       control.abort(new Error("left"));
       await work.then((conn) => conn.close(), (error) => assert.equal(error.message, "left"));
     }
+    // A connection that is given up may be accepted later than all this.
     await sleep(50);
-    assert.equal(peer.sockets.size, 0);
+    await until(() => peer.sockets.size === 0);
   });
 
   for (const timeout of [0, -1, NaN, Infinity, "5" as unknown as number]) {

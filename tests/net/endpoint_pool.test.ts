@@ -43,8 +43,9 @@ describe("EndpointPool", () => {
       { length: 50 },
       (_, i) => pool.withConnection(at(peer), (conn) => echo(conn, `request ${i}`)),
     ));
-    assert.equal(peer.accepted, 3);
-    assert.equal(pool.stats(at(peer)).totalReused, 47);
+    // A connection may be opened for somebody who is then served by another.
+    assert.ok(peer.accepted <= 3, `${peer.accepted} connections`);
+    assert.ok(pool.stats(at(peer)).totalReused >= 47);
   });
 
   it("drops an idle connection as soon as its peer closes it", async () => {
@@ -87,6 +88,7 @@ describe("EndpointPool", () => {
     await read;
     assert.equal(pool.stats(at(peer)).idle, 0);
     const writing = await pool.acquire(at(peer));
+    await until(() => peer.accepted === 3);
     (await peer.socket()).pause();
     const write = assert.rejects(writing.value.write(new Uint8Array(30_000_000)), ConnectError);
     writing.release();
@@ -210,17 +212,18 @@ describe("EndpointPool", () => {
 
   it("closes connections that are too old, too idle or used up", async () => {
     await using peer = await Peer.echo();
-    await using pool = new EndpointPool({ maxUses: 2, idleTimeout: 80 });
-    for (let i = 0; i < 4; i++) await pool.withConnection(at(peer), (conn) => echo(conn, "x"));
+    const use = (pool: EndpointPool) => pool.withConnection(at(peer), (conn) => echo(conn, "x"));
+    await using usedUp = new EndpointPool({ maxUses: 2 });
+    for (let i = 0; i < 4; i++) await use(usedUp);
     assert.equal(peer.accepted, 2);
     await until(() => peer.sockets.size === 0);
-    await pool.withConnection(at(peer), (conn) => echo(conn, "x"));
-    await until(() => peer.sockets.size === 0);
-    await using brief = new EndpointPool({ maxLifetime: 60, idleTimeout: 400 });
-    await brief.withConnection(at(peer), (conn) => echo(conn, "x"));
-    await until(() => peer.sockets.size === 0);
-    await brief.withConnection(at(peer), (conn) => echo(conn, "x"));
-    assert.equal(brief.stats(at(peer)).totalCreated, 2);
+    for (const options of [{ idleTimeout: 80 }, { maxLifetime: 60 }]) {
+      await using brief = new EndpointPool(options);
+      await use(brief);
+      await until(() => peer.sockets.size === 0);
+      await use(brief);
+      assert.equal(brief.stats(at(peer)).totalCreated, 2);
+    }
   });
 
   it("proves connections with the health check", async () => {
@@ -328,11 +331,11 @@ describe("EndpointPool", () => {
 
   it("forgets endpoints that are not used for a while", async () => {
     await using peer = await Peer.echo();
-    await using pool = new EndpointPool({ forgetAfter: 50, connectRetries: 0 });
+    await using pool = new EndpointPool({ forgetAfter: 500, connectRetries: 0 });
     await assert.rejects(pool.acquire("127.0.0.1:1"), ConnectError);
     await using lease = await pool.acquire(at(peer));
     assert.equal(pool.allStats().length, 2);
-    await sleep(70);
+    await sleep(600);
     assert.deepEqual(pool.allStats().map(([endpoint]) => endpoint.port), [peer.port]);
     await echo(lease.value, "still there");
     assert.equal(pool.stats("127.0.0.1:1").errors, 0);

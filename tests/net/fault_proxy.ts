@@ -57,6 +57,11 @@ export class FaultProxy implements AsyncDisposable {
     return proxy;
   }
 
+  /** How many connections neither side has ended. */
+  get open(): number {
+    return [...this.links].filter(({ client }) => client.writable && client.readable).length;
+  }
+
   /** Cuts every connection. */
   cut(how: "end" | "reset" = "end"): void {
     for (const { client } of this.links) {

@@ -22,6 +22,8 @@ interface Case {
   fault?: Fault;
   /** Runs while the connection is idle, after a first good request. */
   idle?: (proxy: FaultProxy) => void;
+  /** Whether the idle connection must be gone before the next request. */
+  spoils?: boolean;
   outcome: Outcome;
   /** What may happen instead, where two packets race. */
   or?: Outcome;
@@ -29,6 +31,10 @@ interface Case {
   gone?: boolean;
   tls?: boolean;
   options?: EndpointPoolOptions;
+  /** @default 5000, by which no machine is too slow for what does answer */
+  connectTimeout?: number;
+  /** @default 5000 */
+  resolveTimeout?: number;
   request?: (conn: Conn) => Promise<string>;
   /** Another name for the host, with what it resolves to. */
   resolve?: () => Promise<string[]>;
@@ -62,7 +68,11 @@ const cases: Record<string, Case> = {
     resolve: () => Promise.reject(new Error("NXDOMAIN")),
     outcome: "DNS_RESOLUTION_FAILED",
   },
-  "a resolver that never answers": { resolve: never, outcome: "DNS_RESOLUTION_FAILED" },
+  "a resolver that never answers": {
+    resolve: never,
+    resolveTimeout: 50,
+    outcome: "DNS_RESOLUTION_FAILED",
+  },
   "a name without addresses": {
     resolve: () => Promise.resolve([]),
     outcome: "DNS_RESOLUTION_FAILED",
@@ -81,6 +91,8 @@ const cases: Record<string, Case> = {
   "an end right after the accept": {
     fault: { accept: ({ client }) => void client.destroy() },
     outcome: "eof",
+    // When the request was there before the end.
+    or: "CONNECTION_RESET",
   },
   "an upstream that takes its time": {
     fault: {
@@ -180,24 +192,34 @@ const cases: Record<string, Case> = {
   },
 
   // Idle connections
-  "a peer that ends while idle": { idle: (proxy) => proxy.cut("end"), outcome: "reply" },
-  "a peer that resets while idle": { idle: (proxy) => proxy.cut("reset"), outcome: "reply" },
+  "a peer that ends while idle": {
+    idle: (proxy) => proxy.cut("end"),
+    spoils: true,
+    outcome: "reply",
+  },
+  "a peer that resets while idle": {
+    idle: (proxy) => proxy.cut("reset"),
+    spoils: true,
+    outcome: "reply",
+  },
   "bytes while idle": {
     idle: (proxy) => {
       for (const { client } of proxy.links) client.write("surprise");
     },
+    spoils: true,
     outcome: "reply",
   },
   "a peer that ends its side while idle": {
     idle: (proxy) => {
       for (const { client } of proxy.links) client.end();
     },
+    spoils: true,
     outcome: "reply",
   },
   "a half-open peer, found by the health check": {
     idle: (proxy) => proxy.fault = { request: () => {} },
     options: {
-      ...{ checkAfter: 0, checkTimeout: 30, acquireTimeout: 300 },
+      ...{ checkAfter: 0, checkTimeout: 30 },
       healthCheck: async (conn) => await roundTrip(conn) === text,
     },
     outcome: "left",
@@ -219,6 +241,8 @@ const cases: Record<string, Case> = {
   "a handshake that is never answered": {
     tls: true,
     fault: { request: () => {} },
+    // Also what the good handshakes afterwards have.
+    connectTimeout: 1_500,
     outcome: "CONNECTION_TIMEOUT",
   },
   "a handshake answered with rubbish": {
@@ -267,19 +291,20 @@ describe("faults", () => {
     pki?.[Symbol.dispose]();
   });
 
-  for (const [name, { fault, idle, outcome, or, gone, tls, ...rest }] of Object.entries(cases)) {
+  for (const [name, { fault, idle, spoils, outcome, or, gone, tls, ...rest }] of Object.entries(cases)) {
     it(
       `${name}: ${outcome}, and no slot is lost`,
       { skip: tls ? skipTls : undefined },
       async () => {
         await using proxy = await FaultProxy.start(() => tls ? secure!.port : plain.port);
         let resolve = rest.resolve;
+        const { connectTimeout = 5_000, resolveTimeout = 5_000 } = rest;
         const endpoint = resolve || tls ? `localhost:${proxy.port}` : `127.0.0.1:${proxy.port}`;
         await using pool = new EndpointPool({
-          ...{ maxPerEndpoint: 2, connectRetries: 0, connectTimeout: 200 },
+          ...{ maxPerEndpoint: 2, connectRetries: 0, connectTimeout },
           tls: tls ? { ca: pki!.ca } : undefined,
           connect: {
-            resolveTimeout: 50,
+            resolveTimeout,
             resolve: (host) => resolve?.() ?? Promise.resolve([host && "127.0.0.1"]),
           },
           ...rest.options,
@@ -287,7 +312,7 @@ describe("faults", () => {
         if (idle !== undefined) {
           assert.equal(await pool.withConnection(endpoint, roundTrip), text);
           idle(proxy);
-          await sleep(30);
+          if (spoils) await until(() => pool.stats(endpoint).idle === 0, "it to be noticed");
         } else proxy.fault = fault ?? {};
 
         const got = await pool.withConnection(endpoint, rest.request ?? roundTrip).then(

@@ -60,7 +60,7 @@ export class Peer implements AsyncDisposable {
 export async function until(
   condition: () => boolean,
   what = "condition",
-  within = 2_000,
+  within = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + within;
   while (!condition()) {

@@ -102,7 +102,7 @@ describe("a protocol", () => {
   it("gives a hanging init its own deadline and closes the connection", async () => {
     await using peer = await Peer.echo();
     await using pool = new EndpointPool<Client>({
-      ...{ connectTimeout: 100, initTimeout: 50, connectRetries: 0 },
+      ...{ initTimeout: 50, connectRetries: 0 },
       protocol: { init: () => new Promise(() => {}) },
     });
     await assert.rejects(
