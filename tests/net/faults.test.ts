@@ -291,7 +291,9 @@ describe("faults", () => {
     pki?.[Symbol.dispose]();
   });
 
-  for (const [name, { fault, idle, spoils, outcome, or, gone, tls, ...rest }] of Object.entries(cases)) {
+  for (
+    const [name, { fault, idle, spoils, outcome, or, gone, tls, ...rest }] of Object.entries(cases)
+  ) {
     it(
       `${name}: ${outcome}, and no slot is lost`,
       { skip: tls ? skipTls : undefined },
