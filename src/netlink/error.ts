@@ -14,7 +14,10 @@ export interface NetlinkErrorOptions extends ErrorOptions {
   attribute?: string;
   /** Path of an attribute that the kernel misses. */
   missing?: string;
-  /** What the kernel accepts for the attribute: type, limits, mask. */
+  /**
+   * What the kernel accepts for the attribute: its `type` ("u32", "nul-string"), and of `min`, `max`,
+   * `minSigned`, `maxSigned`, `minLength`, `maxLength`, `mask` and `bits` those that it tells.
+   */
   policy?: Record<string, unknown>;
 }
 
@@ -30,11 +33,17 @@ export class NetlinkError extends Error {
   readonly operation: string;
   /** What the kernel said in words (NLMSGERR_ATTR_MSG), where it did. */
   declare readonly kernelMessage?: string;
-  /** Path of the attribute that the kernel objects to: "linkinfo.data.id". */
+  /**
+   * Path of the attribute that the kernel objects to: "linkinfo.data.id", or "wanted.bits.bit.1.name"
+   * where there may be several.
+   */
   declare readonly attribute?: string;
   /** Path of an attribute that the kernel misses. */
   declare readonly missing?: string;
-  /** What the kernel accepts for the attribute: type, limits, mask. */
+  /**
+   * What the kernel accepts for the attribute: its `type` ("u32", "nul-string"), and of `min`, `max`,
+   * `minSigned`, `maxSigned`, `minLength`, `maxLength`, `mask` and `bits` those that it tells.
+   */
   declare readonly policy?: Record<string, unknown>;
 
   /**

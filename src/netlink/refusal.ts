@@ -101,34 +101,42 @@ function missingAt(view: BaseView, nest: number | undefined, type: number): stri
   return [...inside?.path ?? [], fields.get(type)?.name ?? `#${type}`].join(".");
 }
 
-/** Finds the attribute at byte `target`; `view` is its nest, if it is one. */
+/**
+ * Finds the attribute at byte `target`; `view` is its nest, if it is one. What there may be several of
+ * is numbered, as it is where a value cannot be encoded.
+ */
 function descend(
   view: BaseView,
   target: number,
 ): { path: string[]; view?: BaseView } | undefined {
   const { _w: w, _end: end, _layout: { fields, start } } = view;
   if (target < (view._at + start) << 2) return { path: ["header"] };
+  const met = new Map<number, number>();
   for (let i = view._at + start; i << 2 < end;) {
-    const after = next(w, i, end);
+    const after = next(w, i, end), id = typeOf(w[i]), field = fields.get(id);
+    const index = met.get(id) ?? 0;
     if (target < after << 2) {
-      const field = fields.get(typeOf(w[i])), name = field?.name ?? `#${typeOf(w[i])}`;
-      const nests = nestsIn(field?.read(w, i, view));
-      if (target === i << 2) return { path: [name], view: nests[0] };
-      for (const nest of nests) {
+      const path = [field?.name ?? `#${id}`, ...field?.multi ? [String(index)] : []];
+      const value = field?.read(w, i, view), nests = nestsIn(value);
+      if (target === i << 2) return { path, view: nests[0]?.nest };
+      for (const { nest, number } of nests) {
         if (target < nest._at << 2 || target >= nest._end) continue;
         const inner = target === nest._at << 2 ? { path: [], view: nest } : descend(nest, target);
-        if (inner) return { ...inner, path: [name, ...inner.path] };
+        if (inner) return { ...inner, path: [...path, ...number, ...inner.path] };
       }
-      return { path: [name] };
+      return { path };
     }
+    met.set(id, index + 1);
     i = after;
   }
   return undefined;
 }
 
-function nestsIn(value: unknown): NestView[] {
+/** The nests of an attribute, each with its number where there may be several. */
+function nestsIn(value: unknown): { nest: NestView; number: string[] }[] {
   const isNest = (v: unknown): v is NestView => typeof v === "object" && v !== null && "_up" in v;
-  return (Array.isArray(value) ? value : [value]).filter(isNest);
+  if (!Array.isArray(value)) return isNest(value) ? [{ nest: value, number: [] }] : [];
+  return value.flatMap((nest, k) => isNest(nest) ? [{ nest, number: [String(k)] }] : []);
 }
 
 // enum netlink_policy_type_attr of linux/netlink.h.
@@ -148,6 +156,12 @@ const POLICY = [
   "mask",
 ];
 
+// enum netlink_attribute_type of linux/netlink.h.
+const TYPES = (
+  "invalid flag u8 u16 u32 u64 s8 s16 s32 s64 binary string nul-string nested nested-array " +
+  "bitfield32 sint uint"
+).split(" ");
+
 function policyAt(w: Words, policy: number): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   const end = (policy << 2) + (w[policy] & 0xffff);
@@ -158,7 +172,7 @@ function policyAt(w: Words, policy: number): Record<string, unknown> {
       let value = 0n;
       raw.forEach((b, k) => value |= BigInt(b) << BigInt(8 * k));
       if (name.endsWith("Signed")) value = BigInt.asIntN(8 * raw.length, value);
-      out[name] = Number(value);
+      out[name] = name === "type" ? TYPES[Number(value)] ?? Number(value) : Number(value);
     }
     i = after;
   }

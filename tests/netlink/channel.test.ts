@@ -354,7 +354,7 @@ describe("a refusal", () => {
       ...attribute(1, int32(4)),
       ...attribute(4, [...int32(68), 0, 0, 0, 0]),
     ]);
-    assert.deepEqual((await failure()).policy, { type: 4, min: 68 });
+    assert.deepEqual((await failure()).policy, { type: "u32", min: 68 });
   });
 
   it("with details that make no sense is an error all the same", async () => {
