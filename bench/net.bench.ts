@@ -15,10 +15,12 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import generic from "generic-pool";
 import { type Conn, connect, EndpointPool } from "@x/pool";
-import { Child, otherRuntimeEcho } from "../tests/net/servers.ts";
+import { Program } from "../tests/child.ts";
+import { otherRuntimeEcho } from "../tests/net/servers.ts";
 
 const rounds = Number(process.argv[2] ?? 15);
 const wanted = process.argv[3] ?? "";
+const HOUR = 3_600_000;
 const size = 16;
 const request = new Uint8Array(64).fill(65);
 // What arrives is not looked at, so everybody may read into the same place.
@@ -213,7 +215,7 @@ async function compare(
   for (const contender of Object.values(contenders)) await contender.close();
 }
 
-async function nginx(): Promise<(Child & { port: number }) | undefined> {
+async function nginx(): Promise<(Program & { port: number }) | undefined> {
   const path = (process.env.PATH ?? "").split(delimiter).map((entry) => join(entry, "nginx"))
     .find((file) => existsSync(file));
   if (path === undefined) return undefined;
@@ -232,21 +234,22 @@ async function nginx(): Promise<(Child & { port: number }) | undefined> {
       server { listen 127.0.0.1:${port}; location / { return 200 "hello, this is nginx\\n"; } }
     }`,
   );
-  const child = Child.start(path, ["-p", directory, "-e", "stderr", "-c", "nginx.conf"]);
+  const args = ["-p", directory, "-e", "stderr", "-c", "nginx.conf"];
+  const child = new Program(path, args, { runtime: "none", timeout: HOUR });
   await child.listening(port);
   rmSync(directory, { recursive: true });
   return Object.assign(child, { port });
 }
 
 /** The echo server in C where there is a compiler, else in the other runtime. */
-async function echoServer(): Promise<Child & { port: number }> {
+async function echoServer(): Promise<Program & { port: number }> {
   const directory = mkdtempSync(join(tmpdir(), "x-pool-bench-"));
   try {
     const program = join(directory, "echo");
     const source = fileURLToPath(new URL("./echo.c", import.meta.url));
     execFileSync("cc", ["-O2", "-o", program, source]);
-    const child = Child.start(program, []);
-    return Object.assign(child, { port: Number(await child.line()) });
+    const child = new Program(program, [], { runtime: "none", timeout: HOUR });
+    return Object.assign(child, { port: Number((await child.printed(/^\d+$/m))[0]) });
   } catch {
     const child = await otherRuntimeEcho(1);
     return Object.assign(child, { port: child.ports[0] });

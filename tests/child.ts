@@ -1,20 +1,39 @@
-/** Programs in a process of their own, on the runtime that runs the tests. */
+/** Programs in a process of their own. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** This repository's root. */
 export const root: string = join(dirname(fileURLToPath(import.meta.url)), "..");
 
+/** The runtime that runs the tests, and the other one. */
+export const [thisRuntime, otherRuntime]: ("deno" | "bun")[] = "Deno" in globalThis
+  ? ["deno", "bun"]
+  : ["bun", "deno"];
+
 /** How a program is started. */
 export interface RunOptions {
+  /**
+   * What runs it; "none" if it runs by itself.
+   * @default the runtime that runs the tests
+   */
+  runtime?: "deno" | "bun" | "none";
   /** What goes before the runtime: a program that runs another. */
   prefix?: string[];
-  /** The permissions that it gets on Deno. */
+  /**
+   * The permissions that it gets on Deno.
+   * @default ["-A"]
+   */
   deno?: string[];
-  /** Milliseconds until it is killed. */
+  /** Variables besides those of this process. */
+  env?: Record<string, string>;
+  /**
+   * Milliseconds until it is killed.
+   * @default 60_000
+   */
   timeout?: number;
 }
 
@@ -28,13 +47,19 @@ export class Program implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setTimeout>;
 
   constructor(path: string, args: string[] = [], options: RunOptions = {}) {
-    const { prefix = [], deno = ["-A"], timeout = 60_000 } = options;
-    const run = "Deno" in globalThis ? ["run", "--no-prompt", "--no-lock", ...deno] : [];
+    const { runtime = thisRuntime, prefix = [], deno = ["-A"], timeout = 60_000 } = options;
+    const run = runtime === "deno" ? ["run", "--no-prompt", "--no-lock", ...deno] : [];
+    const program = runtime === thisRuntime
+      ? [process.execPath]
+      : runtime === "none"
+      ? []
+      : [join(root, "node_modules/.bin", runtime)];
     // Deno's node:child_process gives a Deno that it starts all permissions; it does not recognise
     // one that a shell starts.
-    const words = [...prefix, process.execPath, ...run, path, ...args];
-    const command = words.map((word) => `'${word}'`).join(" ");
-    this.#child = spawn("sh", ["-c", `exec ${command}`], { cwd: root });
+    const words = [...prefix, ...program, ...run, path, ...args];
+    const command = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+    const env = { ...process.env, ...options.env };
+    this.#child = spawn("sh", ["-c", `exec ${command}`], { cwd: root, env });
     this.#timer = setTimeout(() => this.kill("SIGKILL"), timeout);
     const collect = (chunk: Uint8Array) => void (this.output += new TextDecoder().decode(chunk));
     this.#child.stdout!.on("data", collect);
@@ -60,9 +85,31 @@ export class Program implements AsyncDisposable {
     this.#child.stdin!.write(text);
   }
 
+  /** Asks it to end, and waits until it has. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#child.stdin!.end();
+    this.#child.kill("SIGTERM");
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
     await this.ended;
+    clearTimeout(late);
+  }
+
+  /** Waits until something listens on the port. */
+  async listening(port: number): Promise<void> {
+    let over = false;
+    this.ended.then(() => over = true);
+    const up = () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(port, "127.0.0.1").on("error", () => resolve(false));
+        socket.on("connect", () => {
+          socket.destroy();
+          resolve(true);
+        });
+      });
+    while (!await up()) {
+      if (over) throw new Error(`It ended without listening on port ${port}:\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   /** Waits until the output matches. */

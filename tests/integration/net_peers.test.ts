@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type Redis, RedisError, redisPool } from "../../examples/redis.ts";
 import { postgresPool } from "../../examples/postgres.ts";
 import { type Conn, connect, ConnectError, EndpointPool } from "../../mod.ts";
+import { Program, type RunOptions } from "../child.ts";
 import { bytes, readText, sleep, until } from "../net/peer.ts";
 import { Pki } from "../net/pki.ts";
-import { Child, otherRuntimeEcho, runtimeCommand } from "../net/servers.ts";
+import { otherRuntimeEcho } from "../net/servers.ts";
 import { need } from "../support.ts";
 
 /** A directory that is gone at the end. */
@@ -30,13 +29,21 @@ async function freePort(): Promise<number> {
 }
 
 /** Runs an example in the runtime of this test and returns what it prints. */
-function example(file: string, argument: string): string {
-  const path = fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));
-  const [program, args] = runtimeCommand("Bun" in globalThis ? "bun" : "deno", path);
-  return execFileSync(program, [...args, argument], { encoding: "utf8", timeout: 60_000 });
+async function example(file: string, argument: string): Promise<string> {
+  const program = new Program(`examples/${file}`, [argument]);
+  assert.equal(await program.ended, 0, program.output);
+  return program.output;
 }
 
-const python = (code: string): Child => Child.start("python3", ["-u", "-c", code]);
+/** A program of somebody else. */
+const daemon = (program: string, args: string[], options?: RunOptions): Program =>
+  new Program(program, args, { runtime: "none", timeout: 120_000, ...options });
+
+/** The port that a program prints first. */
+const portOf = async (program: Program): Promise<number> =>
+  Number((await program.printed(/^\d+$/m))[0]);
+
+const python = (code: string): Program => daemon("python3", ["-u", "-c", code]);
 
 describe("echo servers of others", () => {
   it("talks to the other runtime", { timeout: 60_000 }, async () => {
@@ -64,7 +71,7 @@ describe("echo servers of others", () => {
         "  data += d\n" +
         "c.sendall(b'%d' % len(data)); c.close()\n",
     );
-    await using conn = await connect(["127.0.0.1", Number(await server.line())]);
+    await using conn = await connect(["127.0.0.1", await portOf(server)]);
     await conn.write(new Uint8Array(3_000_000));
     await conn.closeWrite();
     assert.equal(await readText(conn, 100), "3000000");
@@ -79,7 +86,7 @@ describe("echo servers of others", () => {
         "for c in a: c.setblocking(False); c.connect_ex(s.getsockname())\n" +
         "print(s.getsockname()[1]); sys.stdin.read()\n",
     );
-    const port = Number(await server.line());
+    const port = await portOf(server);
     const started = performance.now();
     const error = await connect(["127.0.0.1", port], { timeout: 150 }).catch((error) => error);
     assert.ok(error instanceof ConnectError, String(error));
@@ -111,7 +118,7 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
   async function start(
     directory: string,
     pki: Pki,
-  ): Promise<Child & { http: number; tls: number }> {
+  ): Promise<Program & { http: number; tls: number }> {
     const http = await freePort(), tls = await freePort();
     writeFileSync(
       join(directory, "nginx.conf"),
@@ -130,7 +137,7 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
         }
       }`,
     );
-    const child = Child.start("nginx", ["-p", directory, "-e", "stderr", "-c", "nginx.conf"]);
+    const child = daemon("nginx", ["-p", directory, "-e", "stderr", "-c", "nginx.conf"]);
     await child.listening(http);
     return Object.assign(child, { http, tls });
   }
@@ -184,10 +191,10 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
 });
 
 describe("Redis", { skip: need("redis-server") }, () => {
-  async function start(): Promise<Child & { endpoint: string }> {
+  async function start(): Promise<Program & { endpoint: string }> {
     const port = await freePort();
     const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", tmpdir()];
-    const child = Child.start("redis-server", args);
+    const child = daemon("redis-server", args);
     await child.listening(port);
     return Object.assign(child, { endpoint: `127.0.0.1:${port}` });
   }
@@ -246,7 +253,7 @@ describe("Redis", { skip: need("redis-server") }, () => {
 
   it("runs the example", { timeout: 60_000 }, async () => {
     await using server = await start();
-    const printed = example("redis.ts", server.endpoint);
+    const printed = await example("redis.ts", server.endpoint);
     assert.match(printed, /GET greeting: hello/);
     assert.match(printed, /MULTI: \[ "OK", 42 \]/);
     assert.match(printed, /BLPOP jobs: \[ "jobs", "job 1" \]/);
@@ -255,7 +262,7 @@ describe("Redis", { skip: need("redis-server") }, () => {
 });
 
 describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
-  async function start(directory: string): Promise<Child & { url: string }> {
+  async function start(directory: string): Promise<Program & { url: string }> {
     const data = join(directory, "data");
     mkdirSync(data);
     // PostgreSQL refuses to run as root.
@@ -266,11 +273,10 @@ describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
       chownSync(data, uid, gid);
       prefix = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
     }
-    const run = (...words: string[]): [string, string[]] => {
-      const [program, ...args] = [...prefix, ...words];
-      return [program, args];
-    };
-    execFileSync(...run("initdb", "-D", data, "-A", "trust", "-N", "-U", "postgres"));
+    const initialise = daemon("initdb", ["-D", data, "-A", "trust", "-N", "-U", "postgres"], {
+      prefix,
+    });
+    assert.equal(await initialise.ended, 0, initialise.output);
     const port = await freePort();
     const settings = {
       listen_addresses: "127.0.0.1",
@@ -278,7 +284,7 @@ describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
       fsync: "off",
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const child = Child.start(...run("postgres", "-D", data, "-p", String(port), ...flags));
+    const child = daemon("postgres", ["-D", data, "-p", String(port), ...flags], { prefix });
     await child.listening(port);
     return Object.assign(child, { url: `postgres://postgres@127.0.0.1:${port}/postgres` });
   }
@@ -323,6 +329,9 @@ describe("PostgreSQL", { skip: need("postgres", "initdb", "setpriv") }, () => {
     const left = () => (pool.maintain(), pool.stats.size);
     await until(() => left() === 1, "the killed backends to be noticed");
     for (let i = 0; i < 8; i++) await pool.use((s) => s.query("SELECT 1"));
-    assert.match(example("postgres.ts", server.url), /100 queries: 9900\naccounts.*: 60 and 40\n/);
+    assert.match(
+      await example("postgres.ts", server.url),
+      /100 queries: 9900\naccounts.*: 60 and 40\n/,
+    );
   });
 });

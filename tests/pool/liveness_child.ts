@@ -1,8 +1,6 @@
 /** What liveness.test.ts runs in a process of its own, without any permission. */
 import { Lease, Pool, type PoolError } from "../../src/pool/mod.ts";
-
-const collect = (globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } }).gc ??
-  (() => (globalThis as { Bun?: { gc(sync: boolean): void } }).Bun?.gc(true));
+import { collect } from "../collect.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
 
@@ -66,7 +64,7 @@ const modes: Record<string, () => Promise<void>> = {
         collect();
       }
       const { destroyed } = pool.stats.totals;
-      const lease = await pool.acquire({ timeout: 1_000 });
+      const lease = await pool.acquire({ timeout: 20_000 });
       console.log(report, destroyed.leaked, lease instanceof Lease);
       // A lease that is held is none of the collector's business, however long it is watched.
       for (let i = 0; i < 5; i++) {
