@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { apply, type Desired, type NetlinkError, plan } from "../../src/netlink/mod.ts";
 import { need } from "../support.ts";
-import { lab } from "./plan_lab.ts";
+import { lab, striking } from "./plan_lab.ts";
 
 const skip = need("net-admin", "tc");
 
@@ -38,6 +38,61 @@ describe("plan and apply of traffic control", { skip }, () => {
         is.map((c) => `${c.handle} ${c.parent === "root" ? "1:" : c.parent}`).sort(),
         shown.map((pair) => pair.join(" ")).sort(),
       );
+    }
+  });
+
+  it("keep what hangs below what is replaced, declared or not", async () => {
+    await using t = await lab();
+    const state = (above: string, defaultClass: number): Desired => ({
+      qdiscs: [{ link: "a0", kind: "htb", handle: "1:", options: { defaultClass } }],
+      classes: [
+        { link: "a0", handle: "1:9", parent: above, ...shape },
+        { link: "a0", handle: "1:5", ...shape },
+      ],
+    });
+    await apply(t.nl, await plan(t.nl, state("1:", 2)));
+    // Nobody declares these: a class below, its queue, one more class in that, and filters.
+    t.tc("class add dev a0 parent 1:9 classid 1:2 htb rate 1mbit");
+    t.tc("qdisc add dev a0 parent 1:2 handle 2: htb");
+    t.tc("class add dev a0 parent 2: classid 2:3 htb rate 1mbit");
+    for (const [parent, target] of [["1:", "1:2"], ["1:9", "1:2"], ["1:2", "1:2"], ["2:", "2:3"]]) {
+      t.tc(
+        `filter add dev a0 parent ${parent} prio 7 protocol ip u32 match u32 0 0 flowid ${target}`,
+      );
+    }
+    const others = async () => {
+      const classes = await t.nl.classes.list({ link: "a0" }).toArray(), lists: string[] = [];
+      for (const parent of ["1:", "1:9", "1:2", "2:"]) {
+        const all = await t.nl.filters.list({ link: "a0", parent }).toArray();
+        lists.push(`${parent} ${all.map((f) => f.options?.class)}`);
+      }
+      return [
+        ...classes.filter((c) => /:[23]$/.test(c.handle)).map((
+          c,
+        ) => [c.handle, c.parent, c.options]),
+        ...(await t.nl.qdiscs.list({ link: "a0" }).toArray()).map((q) => [q.handle, q.parent]),
+        ...lists,
+      ];
+    };
+    const before = JSON.stringify(await others());
+    for (const [above, first] of [["1:5", 2], ["1:", 2], ["1:", 3], ["1:5", 4]] as const) {
+      const wanted = state(above, first);
+      await apply(t.nl, await plan(t.nl, wanted));
+      assert.equal(String(await plan(t.nl, wanted)), "");
+      assert.equal(JSON.stringify(await others()), before, `${above} ${first}`);
+    }
+    // Wherever an interruption strikes.
+    const states = [state("1:", 2), state("1:5", 3)];
+    for (let steps = 0, whole = 0; whole < 2; steps++) {
+      const wanted = states[steps % 2], signal = striking(steps);
+      try {
+        await apply(t.nl, await plan(t.nl, wanted), { signal });
+        assert.equal(String(await plan(t.nl, wanted)), "");
+        whole++;
+      } catch (error) {
+        assert.equal((error as Error).message, "interrupted");
+      }
+      assert.equal(JSON.stringify(await others()), before, `interrupted at ${steps}`);
     }
   });
 

@@ -41,3 +41,16 @@ export const pick = <T>(...values: T[]) => fc.constantFrom(...values);
 /** Some items, no two of one key. */
 export const some = <T>(item: fc.Arbitrary<T>, key: (item: T) => string, maxLength = 4) =>
   fc.uniqueArray(item, { maxLength, selector: key });
+
+/** A signal that interrupts at the n-th request: each looks at it first. */
+export function striking(steps: number): AbortSignal {
+  const abort = new AbortController();
+  let left = steps;
+  return new Proxy(abort.signal, {
+    get(target, name) {
+      if (name === "throwIfAborted" && left-- <= 0) abort.abort(new Error("interrupted"));
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

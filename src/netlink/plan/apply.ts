@@ -22,15 +22,20 @@ export async function apply(
   const bystanders = changes.changes.some(destroys)
     ? await Bystanders.note(await contextOf(nl, desired, options))
     : undefined;
+  // An interruption must not cost what is none of the plan's.
+  const calm = { ...options, signal: undefined };
   let next = changes;
   for (let round = 0; round < ROUNDS && !next.empty; round++) {
     const context = await contextOf(nl, desired, options);
-    for (const change of next.changes) {
-      options?.signal?.throwIfAborted();
-      await execute(context, change);
-      done.push(change);
+    try {
+      for (const change of next.changes) {
+        options?.signal?.throwIfAborted();
+        await execute(context, change);
+        done.push(change);
+      }
+    } finally {
+      await bystanders?.restore(await contextOf(nl, desired, calm), done);
     }
-    await bystanders?.restore(await contextOf(nl, desired, options), done);
     if (!done.some(unsettles)) return done;
     next = await plan(nl, desired, options);
   }

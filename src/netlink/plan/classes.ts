@@ -1,9 +1,9 @@
 /** Classes of a plan. */
 
 import { classOptions, classValues, type NewClass } from "../route/tc/classes.ts";
-import { filters } from "./filters.ts";
+import { swapWhole } from "./beneath.ts";
 import { qdiscs } from "./qdiscs.ts";
-import { gone, type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
+import { type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
 import { handle, parentOf, sameOptions } from "./traffic.ts";
 
 /** Classes. */
@@ -58,26 +58,17 @@ export const classes: Section = {
   inPlace: (_, differences) => differences.every((name) => name === "options"),
   create: ({ nl, options }, item) => nl.classes.add(toClass(item), options),
   set: ({ nl, options }, item) => nl.classes.replace(toClass(item), options),
-  async remove({ nl, options }, item) {
+  async remove(context, item) {
     const { link, handle } = item as { link: string; handle: string };
-    await nl.classes.delete({ link, handle }, options);
-  },
-  async swap(context, item, current) {
-    // The kernel keeps a class while filters point to it: they go and come back.
-    const all = await filters.read(context);
-    const bound = new Set(
-      all.filter(({ link, options }) =>
-        link === item.link && (options as Item).class === item.handle
-      ).map((f) => filters.key(f)),
-    );
-    const moved = all.filter((f) => bound.has(filters.key(f)));
-    for (const key of bound) {
-      await gone(filters.remove(context, moved.find((f) => filters.key(f) === key)!));
+    try {
+      await context.nl.classes.delete({ link, handle }, context.options);
+    } catch (error) {
+      // A queueing discipline that took the place of the class's has none.
+      const all = await classes.read(context);
+      if (all.some((c) => classes.key(c) === classes.key(item))) throw error;
     }
-    await gone(classes.remove(context, current));
-    await classes.create(context, item);
-    for (const filter of moved) await filters.create(context, filter);
   },
+  swap: (context, item, current) => swapWhole(classes, context, item, current),
   pruned: (item, prune) => matches(prune.qdiscs, item.link),
   own: () => true,
   rank: () => 9,

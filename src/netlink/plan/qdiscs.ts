@@ -1,5 +1,6 @@
 /** Queueing disciplines of a plan. */
 
+import { swapWhole } from "./beneath.ts";
 import type { Parent } from "../route/tc/handle.ts";
 import { qdiscOptions, qdiscValues } from "../route/tc/qdisc_kinds.ts";
 import type { NewQdisc } from "../route/tc/qdiscs.ts";
@@ -48,12 +49,7 @@ export const qdiscs: Section = {
     differences.every((name) => name === "options") && !FIXED.includes(declared.kind as string),
   create: ({ nl, options }, item) => nl.qdiscs.replace(item as unknown as NewQdisc, options),
   set: ({ nl, options }, item) => nl.qdiscs.change(item as unknown as NewQdisc, options),
-  async swap(context, item, current) {
-    if (current.handle !== "0:" || ENTRY.includes(current.kind as string)) {
-      await qdiscs.remove(context, current);
-    }
-    await qdiscs.create(context, item);
-  },
+  swap: (context, item, current) => swapWhole(qdiscs, context, item, current),
   async remove({ nl, options }, item) {
     const { link, parent } = item as { link: string; parent: Parent };
     await nl.qdiscs.delete({ link, parent }, options);
