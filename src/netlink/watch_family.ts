@@ -16,6 +16,8 @@ import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { copied } from "./watch_snapshot.ts";
 
 const ESTALE = 116;
+/** How often a list is made anew because events came while it was made. */
+const ATTEMPTS = 5;
 
 /** What a family's notifications are: those with a name carry what the specification says. */
 export type FamilyNotice<O> =
@@ -49,7 +51,10 @@ export type FamilyNotice<O> =
 export type FamilyEvent<O, S> = FamilyNotice<O> | {
   /** Events were lost. */
   readonly kind: "resync";
-  /** What `list` gave after that. */
+  /**
+   * What `list` gave after that. If events come while it is made, it is made anew, up to five times;
+   * those that come during the last one are told after it, be they older than the state or not.
+   */
   readonly state: S;
 };
 
@@ -87,6 +92,9 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
   const { signal, list } = options;
   signal?.throwIfAborted();
   receiveBuffer(options.receiveBuffer);
+  if (groups.length === 0) {
+    throw new TypeError(`Cannot watch family ${name}: groups must name at least one`);
+  }
   const adapter = options.adapter ?? await loadAdapter();
   return await pinned(adapter.libc, options.netns, async (netns) => {
     const spec = Object.hasOwn(families, name) ? await families[name]() : undefined;
@@ -104,8 +112,12 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
       return new Watch<Event>(adapter, feed, {
         take: (w, at) => read(w, at) as Event | undefined,
         async resync() {
-          feed.drain();
-          return { kind: "resync", state: await list?.(family) as S };
+          for (let attempt = 1;; attempt++) {
+            feed.drain();
+            const state = await list?.(family) as S;
+            if (list && attempt < ATTEMPTS && feed.read(() => {}) !== "nothing") continue;
+            return { kind: "resync", state };
+          }
         },
         close: () => connection.close(),
       }, { signal });

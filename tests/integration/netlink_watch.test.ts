@@ -325,5 +325,37 @@ it("tells of a generic family's events, typed, and lists anew when some were los
     break;
   }
   await assert.rejects(watchFamily("ethtool", ["nope"], { netns }), /groups are monitor.*"nope"/);
-  await assert.rejects(watchFamily("none" as "ethtool", []), /family none/);
+  await assert.rejects(watchFamily("none" as "ethtool", ["nope"]), /family none/);
+  await assert.rejects(ethtool.watch([]), /ethtool: groups must name at least one/);
+});
+
+it("a generic family's state is newer than every event that comes before it", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  const { name: netns } = ns;
+  run(netns, "link", "add", "v0", "type", "veth", "peer", "name", "v1");
+  await using generic = await GenericConnection.open({ netns });
+  const ethtool = await generic.family("ethtool"), header = { devName: "v0" };
+  let value = false, lists = 0;
+  const toggle = () =>
+    ethtool.do("features-set", {
+      header,
+      wanted: { bits: { bit: [{ name: "tx-tcp-segmentation", value: value = !value }] } },
+    });
+  await using events = await ethtool.watch("monitor", {
+    receiveBuffer: 2304,
+    async list(family) {
+      const { active } = await family.do("features-get", { header });
+      // Someone changes it while the state is on its way, at the first two times.
+      if (++lists <= 2) await toggle();
+      return active?.bits?.bit?.some((bit) => bit.name === "tx-tcp-segmentation") ?? false;
+    },
+  });
+  for (let i = 0; i < 50; i++) await toggle();
+  for await (const event of events) {
+    if (event.kind !== "resync") continue;
+    assert.deepEqual([lists, event.state], [3, value]);
+    break;
+  }
 });
