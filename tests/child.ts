@@ -85,9 +85,14 @@ export class Program implements AsyncDisposable {
     this.#child.stdin!.write(text);
   }
 
+  /** Ends its standard input. */
+  end(): void {
+    this.#child.stdin!.end();
+  }
+
   /** Asks it to end, and waits until it has. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin!.end();
+    this.end();
     this.#child.kill("SIGTERM");
     const late = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
     await this.ended;

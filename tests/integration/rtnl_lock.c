@@ -1,5 +1,5 @@
-/* Holds the kernel's rtnl lock for the milliseconds given: an ethtool ioctl reads its argument with the
- * lock held, and the page that it reads is filled in late.
+/* Holds the kernel's rtnl lock until its standard input ends, or for as many seconds as its argument
+ * says: an ethtool ioctl reads its argument with the lock held, and the page is filled in late.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <linux/userfaultfd.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,8 @@ int main(int argc, char **argv) {
   if (read(fault, &message, sizeof message) != sizeof message) die("read");
   puts("held");
   fflush(stdout);
-  usleep(atoi(argv[argc - 1]) * 1000);
-  puts("released");
-  fflush(stdout);
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  poll(&input, 1, atoi(argv[argc - 1]) * 1000);
   struct uffdio_zeropage zero = {.range = late.range};
   if (ioctl(fault, UFFDIO_ZEROPAGE, &zero) < 0) die("zero");
   pthread_join(thread, NULL);
