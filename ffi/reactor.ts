@@ -5,6 +5,7 @@ import { EPOLL_EVENT } from "./libc.ts";
 
 const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1, EPOLLONESHOT = 1 << 30;
+const EINTR = 4;
 const EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
 
 interface Waiter {
@@ -77,6 +78,7 @@ export class Reactor {
       while (this.#waiters.size > 0) {
         await this.#asleep(this.#epoll);
         const n = this.#libc.epollWait(this.#epoll, this.#events, 0);
+        if (n !== -EINTR) check("epoll_wait", n);
         for (let i = 0; i < n; i++) {
           const fd = this.#words.getInt32(i * EPOLL_EVENT.size + EPOLL_EVENT.data, true);
           if (fd === this.#bell) this.#libc.read(this.#bell, new Uint8Array(new ArrayBuffer(8)));

@@ -12,6 +12,9 @@ interface PendingRead {
 const settled = Promise.resolve();
 const nothing = new Uint8Array(0);
 
+/** Has `listener` called whenever something makes a connection unusable from outside; one each. */
+export let watchConn: (conn: Conn, listener: () => void) => void;
+
 /**
  * One open connection: TCP, TLS or Unix.
  *
@@ -236,9 +239,8 @@ export class Conn implements AsyncDisposable {
     if (!this.#over) this.#raw.setRef(on);
   }
 
-  /** Calls `listener` whenever something makes the connection unusable from outside. */
-  watch(listener: (() => void) | undefined): void {
-    this.#onUnusable = listener;
+  static {
+    watchConn = (conn, listener) => conn.#onUnusable = listener;
   }
 
   #take(into: Uint8Array): number {

@@ -1,4 +1,5 @@
-import { type AcquireOptions, KeyedPool, Lease, PoolError } from "../pool/mod.ts";
+import { type AcquireOptions, KeyedPool, Lease, PoolError, type UseOptions } from "../pool/mod.ts";
+import { useLease } from "../pool/use.ts";
 import type { Conn } from "./conn.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
 import {
@@ -52,6 +53,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
         createTimeout: o.connectTimeout + o.initTimeout,
         createRetries: o.connectRetries,
         createRetryDelay: o.connectRetryDelay,
+        createRetryMaxDelay: o.connectRetryMaxDelay,
         onError: undefined,
         optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
       });
@@ -86,24 +88,17 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   }
 
   /**
-   * Borrows a connection for the length of a call; if that throws, the connection is closed.
+   * Borrows a connection for the length of a call; if that throws, the connection is closed unless
+   * `discardOnError` says otherwise.
    *
    * @throws {unknown} what the call or {@linkcode EndpointPool.acquire} throws
    */
-  async withConnection<R>(
+  withConnection<R>(
     to: EndpointLike,
     fn: (connection: T) => R | Promise<R>,
-    options?: AcquireOptions,
+    options?: UseOptions,
   ): Promise<R> {
-    const lease = await this.acquire(to, options);
-    try {
-      return await fn(lease.value);
-    } catch (error) {
-      lease.discard();
-      throw error;
-    } finally {
-      lease.release();
-    }
+    return useLease(this.acquire(to, options), fn, options);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { KeyedPoolOptions, PoolOptions } from "../pool/mod.ts";
+import { defined } from "../pool/options.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -12,7 +13,7 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
     PoolOptions,
     | ("acquireTimeout" | "maxUses" | "minIdle" | "maxWaiting" | "order" | "ageAfter")
     | ("checkAfter" | "checkTimeout" | "leakAfter" | "maintenanceInterval" | "observer" | "clock")
-    | ("createRetryMaxDelay" | "destroyTimeout")
+    | "destroyTimeout"
   > {
   /**
    * The most connections to one endpoint, those being opened or closed included.
@@ -40,6 +41,11 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
    * @default 100
    */
   connectRetryDelay?: number;
+  /**
+   * The longest such pause.
+   * @default 5_000
+   */
+  connectRetryMaxDelay?: number;
   /**
    * How long the protocol's `init` may take.
    * @default 5_000
@@ -94,15 +100,16 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
 export function endpointOptions(
   options: Omit<KeyedPoolOptions<unknown>, "identify" | "optionsFor" | "onError">,
 ): EndpointPoolOptions {
-  const { name: _, maxSize, createTimeout, createRetries, createRetryDelay, ...same } = options;
+  const { name: _, maxSize, createTimeout, createRetries, ...others } = options;
+  const { createRetryDelay, createRetryMaxDelay, ...same } = others;
   const renamed = {
     maxPerEndpoint: maxSize,
     connectTimeout: createTimeout,
     connectRetries: createRetries,
     connectRetryDelay: createRetryDelay,
+    connectRetryMaxDelay: createRetryMaxDelay,
   };
-  const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
-  return { ...same, ...Object.fromEntries(given) };
+  return { ...same, ...defined(renamed) };
 }
 
 /** What the pool knows about one endpoint. */
@@ -131,6 +138,7 @@ const defaults = {
   connectTimeout: 10_000,
   connectRetries: 3,
   connectRetryDelay: 100,
+  connectRetryMaxDelay: 5_000,
   initTimeout: 5_000,
   idleTimeout: 60_000,
   maxLifetime: 300_000,
@@ -150,8 +158,7 @@ export type ResolvedEndpointPoolOptions<T extends object> =
 export function resolvedOptions<T extends object>(
   options: EndpointPoolOptions<T>,
 ): ResolvedEndpointPoolOptions<T> {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const all: ResolvedEndpointPoolOptions<T> = { ...defaults, ...Object.fromEntries(given) };
+  const all: ResolvedEndpointPoolOptions<T> = { ...defaults, ...defined(options) };
   const { maxPerEndpoint, connectRetries, connectTimeout, protocol } = all;
   const whole = Number.isSafeInteger;
   check("maxPerEndpoint", maxPerEndpoint, "a whole number, at least 1", whole(maxPerEndpoint), 1);
@@ -161,7 +168,9 @@ export function resolvedOptions<T extends object>(
   for (const name of ["initTimeout", "forgetAfter"] as const) {
     check(name, all[name], "ms, at least 1", true, 1);
   }
-  check("connectRetryDelay", all.connectRetryDelay, "ms, at least 0", true, 0);
+  for (const name of ["connectRetryDelay", "connectRetryMaxDelay"] as const) {
+    check(name, all[name], "ms, at least 0", true, 0);
+  }
   const share = typeof protocol?.access === "object" ? protocol.access.shared : 1;
   check("protocol.access.shared", share, "a whole number, at least 1", whole(share), 1);
   return all;
@@ -169,6 +178,6 @@ export function resolvedOptions<T extends object>(
 
 function check(name: string, value: unknown, expected: string, fits: boolean, least: number): void {
   if (typeof value === "number" && fits && value >= least) return;
-  const message = `Cannot use ${name}: it must be ${expected}, not ${String(value)}`;
+  const message = `Cannot use ${name}: it must be ${expected}, current value is ${String(value)}`;
   throw new ConnectError("INVALID_CONFIG", message);
 }

@@ -1,5 +1,5 @@
 import type { Lease, LeaseSource } from "../pool/mod.ts";
-import type { Conn } from "./conn.ts";
+import { type Conn, watchConn } from "./conn.ts";
 import type { Place } from "./place.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Rest } from "./rest.ts";
@@ -29,7 +29,7 @@ export class Member<T extends object> {
     this.place = home.place;
     this.#protocol = home.protocol;
     this.#rest = home.rest;
-    conn.watch(() => {
+    watchConn(conn, () => {
       if (this.leases === 0) home.onLost();
     });
     home.rest.watch(this);

@@ -140,6 +140,12 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
   }
 }
 
+/** The settings of the pool below. @internal */
+export function limits<O extends NetlinkPoolBase<ProtocolName | number>>(options: O) {
+  const { name = "netlink", acquireTimeout = 5_000, size = 4 } = options;
+  return { ...options, name, acquireTimeout, maxSize: size };
+}
+
 /**
  * A pool of netlink connections. Each is opened when it is first needed, and goes back only if it is
  * clean: one with unread replies or a dump under way is closed instead, and so is one of a namespace
@@ -163,8 +169,6 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
 export function netlinkPool<P extends ProtocolName | number = "route">(
   options: NetlinkPoolOptions<P> = {},
 ): NetlinkPool<ConnectionOf<P>> {
-  const { size = 4 } = options;
-  const common = { name: "netlink", acquireTimeout: 5_000, ...options, maxSize: size };
   const mounts = new MountWatch();
-  return new NetlinkPool(connectionFactory(options, mounts), common, mounts);
+  return new NetlinkPool(connectionFactory(options, mounts), limits(options), mounts);
 }

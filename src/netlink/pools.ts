@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 import { MountWatch } from "./mount_watch.ts";
 import { type NamespaceTarget, targetKey } from "./namespace.ts";
 import type { ProtocolName } from "./netlink_connection.ts";
-import { connectionFactory, type ConnectionOf, type NetlinkPoolBase } from "./pool.ts";
+import { connectionFactory, type ConnectionOf, limits, type NetlinkPoolBase } from "./pool.ts";
 
 /** The settings of {@linkcode netlinkPools}. */
 export interface NetlinkPoolsOptions<P extends ProtocolName | number = "route">
@@ -72,19 +72,11 @@ export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarge
 export function netlinkPools<P extends ProtocolName | number = "route">(
   options: NetlinkPoolsOptions<P> = {},
 ): NetlinkPools<ConnectionOf<P>> {
-  const { size = 4 } = options;
   const mounts = new MountWatch();
   connectionFactory(options, mounts); // which checks them
-  const common: KeyedPoolOptions<NamespaceTarget | undefined> = {
-    name: "netlink",
-    acquireTimeout: 5_000,
-    identify: targetKey,
-    ...options,
-    maxSize: size,
-  };
   return new NetlinkPools(
     (netns) => connectionFactory({ ...options, netns }, mounts),
-    common,
+    { ...limits(options), identify: targetKey },
     mounts,
   );
 }

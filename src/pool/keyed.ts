@@ -2,7 +2,7 @@ import { Time } from "./clock.ts";
 import { Core } from "./core.ts";
 import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
-import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
 import type { Stock } from "./stock.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
@@ -131,7 +131,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     this.#find(key)?.evict();
   }
 
-  /** Does the same for every key. */
+  /** Destroys what every key has idle now, and everything else when it comes back. */
   evict(): void {
     for (const core of [...this.#cores()]) core.evict();
   }
@@ -148,7 +148,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
   reconfigure(options: Partial<KeyedPoolOptions<K>>): void {
-    const next = { ...this.#options, ...options };
+    const next = { ...this.#options, ...defined(options) };
     resolveOptions(next);
     this.#quota.max = limitOf(next);
     this.#options = next;

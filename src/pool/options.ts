@@ -240,6 +240,11 @@ export function assertOption(name: string, value: unknown, label: string = name)
   }
 }
 
+/** What is given: an option that is undefined counts as left out. */
+export function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T;
+}
+
 /**
  * Fills in and checks options; an `undefined` one keeps what `base` has.
  *
@@ -249,8 +254,7 @@ export function resolveOptions(
   options: PoolOptions,
   base: ResolvedOptions = defaults,
 ): ResolvedOptions {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const all: ResolvedOptions = { ...base, ...Object.fromEntries(given) };
+  const all: ResolvedOptions = { ...base, ...defined(options) };
   for (const [name, value] of Object.entries(all)) assertOption(name, value);
   if (all.minIdle > all.maxSize) {
     throw new RangeError(

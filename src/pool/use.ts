@@ -8,13 +8,25 @@ export async function useLease<T, R>(
   o: UseOptions | undefined,
 ): Promise<R> {
   const lease = await acquired;
+  let discard = true;
   try {
-    return await fn(lease.value);
+    const result = await fn(lease.value);
+    discard = false;
+    return result;
   } catch (error) {
-    const discard = o?.discardOnError ?? true;
-    if (typeof discard === "function" ? discard(error) : discard) lease.discard();
+    discard = judge(error, o?.discardOnError ?? true);
     throw error;
   } finally {
-    lease.release();
+    if (discard) lease.discard();
+    else lease.release();
+  }
+}
+
+function judge(error: unknown, discard: boolean | ((error: unknown) => boolean)): boolean {
+  if (typeof discard !== "function") return discard;
+  try {
+    return discard(error);
+  } catch (failure) {
+    throw new AggregateError([error, failure], "Cannot judge an error: discardOnError threw");
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { unlinkSync } from "node:fs";
 import { describe, it } from "node:test";
+import { watchConn } from "../../src/net/conn.ts";
 import { connect, ConnectError } from "../../src/net/mod.ts";
 import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 
@@ -170,7 +171,7 @@ describe("Conn", () => {
     await using peer = await Peer.echo();
     await using conn = await connect(at(peer));
     let told = 0;
-    conn.watch(() => told++);
+    watchConn(conn, () => told++);
     const socket = await peer.socket();
     assert.ok(conn.usable);
     socket.end();

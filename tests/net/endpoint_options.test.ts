@@ -24,7 +24,7 @@ it("options from flags become an endpoint pool's, none of them lost", async () =
     connectTimeout: 250,
     connectRetries: 5,
     connectRetryDelay: 10,
-    createRetryMaxDelay: 1_000,
+    connectRetryMaxDelay: 1_000,
     destroyTimeout: 3_000,
   });
   await using pool = new EndpointPool(options);

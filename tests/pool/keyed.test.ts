@@ -109,6 +109,18 @@ describe("a keyed pool", () => {
     await town.pool.close();
   });
 
+  it("keeps what it had where reconfigure is given an undefined option", async () => {
+    const town = new Town({ maxSize: 2 });
+    town.pool.reconfigure({ maxSize: undefined, maxTotal: 9 });
+    const leases = await town.borrow("a", 2);
+    const third = town.pool.acquire("a");
+    await settle();
+    assert.equal(town.pool.statsOf("a")?.waiting, 1);
+    for (const lease of leases) lease.release();
+    (await third).release();
+    await town.pool.close();
+  });
+
   it("forgets keys that hold nothing: idle ones, failed ones, refused ones", async () => {
     const town = new Town({ idleTimeout: 1_000 });
     for (let i = 0; i < 50; i++) await town.pool.use(`k${i}`, () => {});

@@ -192,4 +192,18 @@ describe("a pool", () => {
     assert.equal(pool.stats.idle, 1);
     await pool.close();
   });
+
+  it("discards what nobody could judge, and tells of both errors", async () => {
+    const { shop, pool } = poolOf();
+    const thrown = new Error("bad reply"), puzzled = new Error("no idea");
+    const discardOnError = () => {
+      throw puzzled;
+    };
+    await assert.rejects(
+      pool.use(() => Promise.reject(thrown), { discardOnError }),
+      (e) => e instanceof AggregateError && e.errors[0] === thrown && e.errors[1] === puzzled,
+    );
+    assert.deepEqual(shop.ended, [1]);
+    await pool.close();
+  });
 });

@@ -4,7 +4,6 @@ import type { Ask, RequestOptions } from "../exchange.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
-import { NetlinkError } from "../error.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from "../protocol.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { Address, addressCodec, FLAGS } from "./address.ts";
@@ -21,6 +20,7 @@ import {
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import { scopeValue } from "./names.ts";
+import { deleteAll } from "./requests.ts";
 
 /** Which address of which link. */
 export interface AddressRef {
@@ -135,18 +135,11 @@ export class Addresses {
     const { scope, ...rest } = filter;
     const all = await this.list(rest).toArray();
     const doomed = all.filter((a) => scope === undefined || a.scope === scope);
-    let count = 0;
-    for (const { link, address, peer } of doomed) {
-      try {
-        await this.delete({ link, address, peer }, rest);
-        count++;
-      } catch (error) {
-        // With the first address of a network the kernel deletes the others of it.
-        if (!(error instanceof NetlinkError && error.isNotFound)) throw error;
-        count++;
-      }
-    }
-    return count;
+    // With the first address of a network the kernel deletes the others of it.
+    return await deleteAll(
+      doomed,
+      ({ link, address, peer }) => this.delete({ link, address, peer }, rest),
+    );
   }
 
   /**

@@ -8,7 +8,7 @@ import { address, bad, familyNumber, type LinkRef, mac } from "./input.ts";
 import type { Links } from "./links.ts";
 import { protocolValue } from "./names.ts";
 import { Neighbour, neighbourCodec, type NeighbourState } from "./neighbour.ts";
-import { Mode, Requests } from "./requests.ts";
+import { deleteAll, Mode, Requests } from "./requests.ts";
 
 /** Which neighbour of which link. */
 export interface NeighbourRef {
@@ -149,14 +149,19 @@ export class Neighbours {
     await this.#requests.change("delneigh", 0, `delete neighbour ${ref.address}`, values, options);
   }
 
-  /** Deletes what the filter selects, permanent and unneeded entries excepted as `ip` does. */
+  /**
+   * Deletes what the filter selects, permanent and unneeded entries excepted as `ip` does; resolves
+   * with how many they were.
+   */
   async flush(filter: NeighbourFilter & { permanent?: boolean } = {}): Promise<number> {
     const { permanent = false, ...rest } = filter;
     const all = await this.list(rest).toArray();
     const kept = permanent ? ["noarp"] : ["permanent", "noarp"];
     const doomed = all.filter((n) => rest.proxy || !kept.includes(n.state));
-    for (const { link, address, proxy } of doomed) await this.delete({ link, address, proxy });
-    return doomed.length;
+    return await deleteAll(
+      doomed,
+      ({ link, address, proxy }) => this.delete({ link, address, proxy }, rest),
+    );
   }
 
   async #send(

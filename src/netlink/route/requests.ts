@@ -4,6 +4,7 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Codec, MessageClass } from "../codec/codec.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
+import { NetlinkError } from "../error.ts";
 import type { Dump, DumpOptions, Make } from "../dump.ts";
 import {
   NLM_F_ACK,
@@ -108,6 +109,21 @@ export class Requests {
   layout(operation: string): MessageClass {
     return this.#codec.message(operation);
   }
+}
+
+/** Deletes one after the other, whoever else does so meanwhile; resolves with how many they were. */
+export async function deleteAll<T>(
+  items: readonly T[],
+  remove: (item: T) => Promise<void>,
+): Promise<number> {
+  for (const item of items) {
+    try {
+      await remove(item);
+    } catch (error) {
+      if (!(error instanceof NetlinkError && error.isNotFound)) throw error;
+    }
+  }
+  return items.length;
 }
 
 /** A plain copy of the named properties that are defined. */
