@@ -68,8 +68,9 @@ for (const folder of ["src/pool", "src/observe"]) {
 }
 
 // These want an echo server on port 7 and the freedom to configure the machine: each gets a network
-// namespace of its own.
-const skip = need("net-admin", "ip");
+// namespace of its own, and a place of its own for the ones that it makes.
+const privately = ["sh", "-c", 'mount -t tmpfs none /run/netns && exec "$@"', "sh"];
+const skip = need("net-admin", "ip", "mount");
 for (const folder of ["src/net", "src/netlink"]) {
   for (const { title, code } of docExamples(folder)) {
     it(`${title} runs and ends`, { skip }, async () => {
@@ -78,7 +79,7 @@ for (const folder of ["src/net", "src/netlink"]) {
       execFileSync("ip", ["-n", netns.name, "link", "set", "lo", "up"]);
       await using server = new Program("examples/demo/echo_server.ts", ["7"], { prefix });
       await server.printed(/^7$/m);
-      const { code: exit, output } = await runModule(code, { prefix });
+      const { code: exit, output } = await runModule(code, { prefix: [...prefix, ...privately] });
       assert.equal(exit, 0, output);
     });
   }
