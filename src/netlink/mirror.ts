@@ -29,8 +29,7 @@ export type MirrorChange =
 /** How {@linkcode mirror} works. */
 export interface MirrorOptions extends Omit<WatchOptions, "initial"> {
   /**
-   * What it holds. Routes bring links and addresses along, with which they go. Neighbours that the
-   * kernel makes for multicast are in it only from one listing to the next, as nobody is told of them.
+   * What it holds. Routes bring links and addresses along, with which they go.
    *
    * @default all
    */
@@ -46,7 +45,8 @@ const KINDS = ["link", "address", "route", "neighbour"] as const;
  * Links, addresses, routes and neighbours in memory. A read takes in what the kernel has queued up
  * first, so that it is never older than the read; an exception is the moment after an overrun, or after a
  * link or a nexthop object went and silently took routes along: then everything is listed anew, which
- * {@linkcode Mirror.sync} waits for. It holds the process open only while somebody listens.
+ * {@linkcode Mirror.sync} waits for. What else the kernel does not tell, see {@linkcode watch}, is as it
+ * was when it was last told or listed. It holds the process open only while somebody listens.
  */
 export class Mirror implements AsyncDisposable {
   /** Network links, by name or index. */

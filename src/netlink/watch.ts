@@ -252,8 +252,10 @@ export async function subscribe(
  * lost, and no event from before it follows. A flood does not end a watch, however long it lasts: the
  * resync is tried again after pauses of 1 to 250 ms until it gets through.
  *
- * The kernel says nothing about IPv4 routes that go because their link goes down or away; a
- * {@linkcode mirror} knows.
+ * The kernel does not tell everything. It is silent about IPv4 routes that go because their link goes
+ * down or away, and about routes that go or lose a hop with a nexthop object: a {@linkcode mirror}
+ * knows. It tells of an IPv6 address once that has been found to be unique, of neighbours for multicast
+ * never, and of the `parent` of a veth pair's first end, its peer, with that link's next change.
  *
  * @throws {NetlinkError} when the namespace cannot be entered
  * @throws {TypeError | RangeError} naming the option that is wrong
