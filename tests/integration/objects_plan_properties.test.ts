@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { apply, type Desired, plan, type RouteConnection } from "../../src/netlink/mod.ts";
+import "../seed.ts";
 import { need } from "../support.ts";
 import { lab, striking } from "./plan_lab.ts";
 import { desired, prune } from "./plan_states.ts";

@@ -8,6 +8,8 @@ import type { FamilySpec } from "../../src/netlink/codec/spec.ts";
 import { Writer } from "../../src/netlink/codec/writer.ts";
 import { spec as link } from "../../src/netlink/spec/rt-link.ts";
 import { spec as tc } from "../../src/netlink/spec/tc.ts";
+import { seed } from "../seed.ts";
+import { Random } from "./random_message.ts";
 
 /** A family that has one of everything. */
 const sample: FamilySpec = {
@@ -275,11 +277,12 @@ describe("address text", () => {
     for (const input of wrong) assert.equal(parseIp(input), undefined, JSON.stringify(input));
   });
 
-  it("is the same bytes as node:net and URL understand", () => {
+  it(`is the same bytes as node:net and URL understand, seed ${seed}`, () => {
+    const random = new Random(seed);
     for (let i = 0; i < 500; i++) {
       const groups = Array.from(
         { length: 8 },
-        () => Math.random() < 0.5 ? 0 : Math.floor(Math.random() * 65536),
+        () => random.below(2) ? 0 : random.below(65536),
       );
       const long = groups.map((g) => g.toString(16)).join(":");
       const ours = text(long)!;

@@ -5,12 +5,12 @@ import { MalformedError } from "../../src/netlink/codec/malformed.ts";
 import { NetlinkConnection } from "../../src/netlink/netlink_connection.ts";
 import { type Families, families } from "../../src/netlink/spec/mod.ts";
 import { NetlinkError } from "../../src/netlink/error.ts";
+import { seed } from "../seed.ts";
 import { captured } from "./captured.ts";
 import { FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
 import { Random } from "./random_message.ts";
 
 const CASES = Number(process.env.FUZZ_CASES ?? 52_000) / 4;
-const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 const DUMP = 0x300, DONE = 3;
 
 /** The datagram as if it answered `request`. */
@@ -24,10 +24,10 @@ function addressed(datagram: Uint8Array, request: Sent): Uint8Array {
 }
 
 it(
-  `captured datagrams are read or refused with a typed error, whatever is wrong: ${CASES} cases, seed ${SEED}`,
+  `captured datagrams are read or refused with a typed error, whatever is wrong: ${CASES} cases, seed ${seed}`,
   { timeout: 300_000 },
   async () => {
-    const random = new Random(SEED), kernel = new FakeKernel();
+    const random = new Random(seed), kernel = new FakeKernel();
     const sources: { View: MessageClass; datagrams: Uint8Array[] }[] = [];
     for (const [name, list] of Object.entries(captured)) {
       const [family, operation] = name.split(" ");
@@ -35,7 +35,7 @@ it(
       const datagrams = list.map((text) => new Uint8Array(Buffer.from(text, "base64")));
       sources.push({ View, datagrams });
     }
-    const open = () => NetlinkConnection.open("route", { adapter: kernel, timeout: 1000 });
+    const open = () => NetlinkConnection.open("route", { adapter: kernel, timeout: 30_000 });
     let nl = await open(), refused = 0, wrong = 0, read = 0;
     for (let n = 0; n < CASES; n++) {
       const { View, datagrams } = random.pick(sources);

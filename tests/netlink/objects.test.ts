@@ -6,6 +6,7 @@ import { encapsulationValues, readEncapsulation } from "../../src/netlink/route/
 import { burstBytes, burstTicks, sameBurst } from "../../src/netlink/route/tc/rate.ts";
 import { qdiscOptions, qdiscValues } from "../../src/netlink/route/tc/qdisc_kinds.ts";
 import { handleText, handleValue } from "../../src/netlink/route/tc/handle.ts";
+import "../seed.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 
 const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, message: RegExp][] = [

@@ -8,6 +8,7 @@ import {
   type PoolOptions,
   type Priority,
 } from "../../src/pool/mod.ts";
+import { seed } from "../seed.ts";
 import { FakeClock, settle } from "./fake_clock.ts";
 import { Plant, type Thing } from "./plant.ts";
 
@@ -266,7 +267,6 @@ const close: fc.Arbitrary<Step> = fc.constant(step("close", (model, rig) => {
 }, (model) => !model.closed));
 
 const RUNS = Number(process.env.POOL_MODEL_RUNS ?? 2_000);
-const seed = Number(process.env.POOL_MODEL_SEED ?? Date.now() & 0x7fffffff);
 
 async function explore(checks: boolean, capacity: number, runs: number): Promise<void> {
   console.log(`model: seed ${seed}, ${runs} runs, checks ${checks}, capacity ${capacity}`);
