@@ -26,7 +26,7 @@ async function metricsOf(name: string, nl: RouteConnection): Promise<string[]> {
 }
 
 async function scrape(): Promise<string> {
-  const names = await listNamespaces();
+  const names = (await listNamespaces()).flatMap(({ name, live }) => live ? [name] : []);
   const parts = await Promise.allSettled(
     // A namespace may go away between the list and the look.
     names.map((name) => pools.use(name, (nl) => metricsOf(name, nl), { timeout: 2_000 })),

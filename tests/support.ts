@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { createNamespace, deleteNamespace, listNamespaces } from "../src/netlink/namespace.ts";
+import { createNamespace, deleteNamespace, namespaceNames } from "../src/netlink/namespace.ts";
 
 /** "net-admin" (CAP_NET_ADMIN and CAP_SYS_ADMIN), "linux", or the name of a program on the PATH. */
 export type Requirement = "net-admin" | "linux" | (string & Record<never, never>);
@@ -54,7 +54,7 @@ export async function testNamespace(): Promise<{ name: string } & AsyncDisposabl
 
 /** A run that was killed leaves its namespaces to the next one. */
 async function removeStale(): Promise<void> {
-  for (const name of await listNamespaces()) {
+  for (const name of await namespaceNames()) {
     const pid = /^xpool-[a-z]+-(\d+)/.exec(name)?.[1];
     if (pid && !existsSync(`/proc/${pid}`)) await deleteNamespace(name).catch(() => {});
   }

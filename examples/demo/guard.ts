@@ -10,7 +10,7 @@ import { deleteNamespace, listNamespaces } from "@x/pool/netlink";
 const name = process.argv[2];
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 process.stdin.on("end", async () => {
-  if ((await listNamespaces()).includes(name)) await deleteNamespace(name);
+  if ((await listNamespaces()).some((known) => known.name === name)) await deleteNamespace(name);
   process.exit(0);
 }).resume();
 console.log("ready");

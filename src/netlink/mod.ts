@@ -24,19 +24,14 @@ export {
   type MirrorOptions,
 } from "./mirror.ts";
 export type { MirrorTable } from "./mirror_table.ts";
-export {
-  createNamespace,
-  deleteNamespace,
-  listNamespaces,
-  type NamespaceTarget,
-} from "./namespace.ts";
+export { createNamespace, deleteNamespace, type NamespaceTarget } from "./namespace.ts";
 export {
   type NamespaceEvent,
   type NamespaceWatch,
   type NamespaceWatchOptions,
   watchNamespaces,
 } from "./namespace_watch.ts";
-export { type NamedNamespace, namespaces } from "./namespaces.ts";
+export { listNamespaces, type NamedNamespace } from "./namespaces.ts";
 export type * from "../pool/mod.ts";
 export { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
 export {

@@ -85,9 +85,9 @@ export async function deleteNamespace(name: string): Promise<void> {
 
 /**
  * The names under /run/netns, sorted; none when no namespace was ever named. Stale markers are among
- * them, see `namespaces`.
+ * them, see `listNamespaces`.
  */
-export async function listNamespaces(): Promise<string[]> {
+export async function namespaceNames(): Promise<string[]> {
   try {
     return (await readdir(DIRECTORY)).sort();
   } catch (error) {

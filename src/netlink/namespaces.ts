@@ -2,7 +2,7 @@
 
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { mountedNamespaces } from "./mount_table.ts";
-import { listNamespaces } from "./namespace.ts";
+import { namespaceNames } from "./namespace.ts";
 
 /** A name under /run/netns. */
 export interface NamedNamespace {
@@ -26,16 +26,16 @@ export interface NamedNamespace {
  *
  * @example
  * ```ts
- * import { namespaces } from "@x/pool/netlink";
+ * import { listNamespaces } from "@x/pool/netlink";
  *
- * for (const { name, live, inode } of await namespaces()) {
+ * for (const { name, live, inode } of await listNamespaces()) {
  *   console.log(name, live ? `net:[${inode}]` : "stale");
  * }
  * ```
  */
-export async function namespaces(): Promise<NamedNamespace[]> {
+export async function listNamespaces(): Promise<NamedNamespace[]> {
   const { libc } = await loadAdapter();
-  const names = await listNamespaces();
+  const names = await namespaceNames();
   // Looked at after the names, so that one that was made in between counts as live.
   const mounted = mountedNamespaces(libc);
   return names.map((name) => {

@@ -33,9 +33,9 @@ class Demo extends Program {
   }
 
   async #left(): Promise<string[]> {
-    const namespaces = await listNamespaces();
+    const names = (await listNamespaces()).map(({ name }) => name);
     const own = `xpool-demo-${this.pid}`;
-    return [...this.processes(), ...namespaces.filter((name) => name === own)];
+    return [...this.processes(), ...names.filter((name) => name === own)];
   }
 
   async leavesNothing(): Promise<void> {

@@ -33,7 +33,10 @@ it("examples/netns_lab.ts wires three namespaces and leaves none", {
   const output = await run("examples/netns_lab.ts");
   assert.match(output, /left reaches right, [0-9a-f:]{17}, through the router/);
   assert.match(output, /the router sent packets/);
-  assert.deepEqual((await listNamespaces()).filter((name) => name.startsWith("lab")), []);
+  assert.deepEqual(
+    (await listNamespaces()).map((n) => n.name).filter((name) => name.startsWith("lab")),
+    [],
+  );
 });
 
 it("examples/plan.ts makes a machine what a file says, once", { skip }, async () => {
