@@ -3,8 +3,8 @@
  * process, and HTTP GETs from nginx where it is installed. Every figure is the median ratio of
  * interleaved rounds in one process.
  *
- *     deno run -A bench/net.bench.ts [rounds] [words of a title]
- *     bun bench/net.bench.ts [rounds] [words of a title]
+ *     deno run -A bench/net.bench.ts [words of a title] [rounds]
+ *     bun bench/net.bench.ts [words of a title] [rounds]
  */
 
 import { execFileSync } from "node:child_process";
@@ -18,8 +18,7 @@ import { type Conn, connect, EndpointPool } from "@x/pool";
 import { Program } from "../tests/child.ts";
 import { otherRuntimeEcho } from "../tests/net/servers.ts";
 
-const rounds = Number(process.argv[2] ?? 15);
-const wanted = process.argv[3] ?? "";
+const wanted = process.argv[2] ?? "", rounds = Number(process.argv[3] ?? 15);
 const HOUR = 3_600_000;
 const size = 16;
 const request = new Uint8Array(64).fill(65);

@@ -2,7 +2,7 @@
  * Runs the demo, the tests or the benches on Deno and then on Bun. `npm run X` and `deno task X`
  * both come here, so that they do the same.
  *
- *     deno run -A tools/both.ts demo | test [file…] | bench [file…]
+ *     deno run -A tools/both.ts demo | test [file…] | bench [file…] [words for them…]
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -62,10 +62,10 @@ function files(folder: string, ending: string): string[] {
   }).sort();
 }
 
-function chosen(folder: string, ending: string): string[] {
+function chosen(folder: string, ending: string, paths: string[]): string[] {
   const all = files(folder, ending);
-  if (rest.length === 0) return all;
-  const wanted = rest.map((path) => relative(root, join(process.cwd(), path)));
+  if (paths.length === 0) return all;
+  const wanted = paths.map((path) => relative(root, join(process.cwd(), path)));
   return all.filter((file) => wanted.some((path) => file.startsWith(path)));
 }
 
@@ -132,7 +132,7 @@ function heading(name: string): void {
 }
 
 async function test(): Promise<number> {
-  const tests = chosen("tests", ".test.ts").map((file) => `./${file}`);
+  const tests = chosen("tests", ".test.ts", rest).map((file) => `./${file}`);
   const total = { passed: 0, failed: 0, skipped: 0 };
   let failures = "";
   for (const runtime of RUNTIMES) {
@@ -173,7 +173,12 @@ await install();
 const tasks: Record<string, () => Promise<number>> = {
   test,
   demo: () => programs([join("examples", "demo.ts")], rest),
-  bench: () => programs(chosen("bench", ".bench.ts"), []),
+  bench: () => {
+    const [paths, words] = [true, false].map((of) =>
+      rest.filter((word) => word.startsWith("bench") === of)
+    );
+    return programs(chosen("bench", ".bench.ts", paths), words);
+  },
 };
 if (tasks[task] === undefined) {
   console.error(`Cannot run ${task}: the tasks are ${Object.keys(tasks).join(", ")}`);
