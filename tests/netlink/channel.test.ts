@@ -43,7 +43,7 @@ const ack = (to: Sent, code = 0) => message(ERROR, to, [...int32(code), ...to.by
 async function open(answer: (request: Sent, kernel: FakeKernel) => void) {
   const kernel = new FakeKernel();
   kernel.answer = (request) => answer(request, kernel);
-  const nl = await RouteConnection.open({ adapter: kernel, timeout: 200 });
+  const nl = await RouteConnection.open({ adapter: kernel, timeout: 30_000 });
   return { kernel, nl, [Symbol.asyncDispose]: () => nl[Symbol.asyncDispose]() };
 }
 
