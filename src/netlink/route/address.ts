@@ -19,7 +19,20 @@ export const FLAGS: EnumTable = new EnumTable(spec.enums["ifa-flags"], true);
 const START = 6; // words: nlmsghdr 4, ifaddrmsg 2
 const FOREVER = 0xffffffff;
 
-/** An address of a link (linux/if_addr.h). */
+/**
+ * An IP address of a link (struct ifaddrmsg and IFA_* of linux/if_addr.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.addresses.add({ link: "lo", address: "10.2.0.1/24", validLifetime: 60 });
+ * const [, found] = await nl.addresses.list({ link: "lo", family: 4 }).toArray();
+ * console.log(found.address, found.ip, found.prefixLength, found.scope); // 10.2.0.1/24 10.2.0.1 24 global
+ * console.log(found.validLifetime); // 60
+ * ```
+ */
 export class Address {
   readonly #w: Words;
   readonly #at: number;
@@ -30,7 +43,7 @@ export class Address {
     this.#at = at;
   }
 
-  /** The link's index. */
+  /** The link's index (`ifa_index`). */
   get link(): number {
     return this.#w[this.#at + 5];
   }
@@ -45,31 +58,31 @@ export class Address {
     return `${this.ip}/${this.prefixLength}`;
   }
 
-  /** The address alone. */
+  /** The address alone, as in "10.0.0.1" (IFA_LOCAL). */
   get ip(): string {
     // On a link with a peer, IFA_ADDRESS is the peer's.
     return ip(this.#w, this.#at, START, SET.local.id) ??
       ip(this.#w, this.#at, START, SET.address.id) ?? "";
   }
 
-  /** Bits of the network part. */
+  /** Bits of the network part: 0 to 32, or to 128. */
   get prefixLength(): number {
     return (this.#w[this.#at + 4] >>> 8) & 0xff;
   }
 
-  /** The other end of a point-to-point link. */
+  /** The other end of a point-to-point link; undefined elsewhere (IFA_ADDRESS). */
   get peer(): string | undefined {
     const local = ip(this.#w, this.#at, START, SET.local.id);
     const other = ip(this.#w, this.#at, START, SET.address.id);
     return local === undefined || local === other ? undefined : other;
   }
 
-  /** The broadcast address. */
+  /** The broadcast address; undefined where none was set (IFA_BROADCAST). */
   get broadcast(): string | undefined {
     return ip(this.#w, this.#at, START, SET.broadcast.id);
   }
 
-  /** The label, an IPv4 address's alone. */
+  /** The label; undefined for an IPv6 address (IFA_LABEL). */
   get label(): string | undefined {
     return string(this.#w, this.#at, START, SET.label.id);
   }
@@ -79,7 +92,7 @@ export class Address {
     return scopeName(this.#w[this.#at + 4] >>> 24);
   }
 
-  /** Metric of the route to its network, where one was set. */
+  /** Metric of the route to its network, where one was set (IFA_RT_PRIORITY). */
   get metric(): number | undefined {
     return u32(this.#w, this.#at, START, SET.rtPriority.id);
   }
@@ -91,12 +104,14 @@ export class Address {
     return FLAGS.list(value) as readonly string[];
   }
 
-  /** Seconds that it stays; Infinity if for ever. */
+  /**
+   * Seconds until it is removed, as of when the kernel said it; Infinity if never (struct ifa_cacheinfo).
+   */
   get validLifetime(): number {
     return this.#lifetime(1);
   }
 
-  /** Seconds that it is used for new connections; Infinity if for ever. */
+  /** Seconds for which new connections use it; Infinity if for ever (struct ifa_cacheinfo). */
   get preferredLifetime(): number {
     return this.#lifetime(0);
   }

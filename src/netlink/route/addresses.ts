@@ -56,9 +56,13 @@ export interface NewAddress extends AddressRef {
    * @default Infinity
    */
   preferredLifetime?: number;
-  /** Metric of the route to its network. */
+  /**
+   * Metric of the route to its network (IFA_RT_PRIORITY).
+   *
+   * @default 0 for IPv4, 256 for IPv6
+   */
   metric?: number;
-  /** Flags to set, such as "nodad" or "noprefixroute". */
+  /** Flags to set, such as "nodad" or "noprefixroute" (IFA_F_* of linux/if_addr.h). */
   flags?: readonly string[];
   /**
    * Whether an address that is there already is changed instead of refused.
@@ -82,7 +86,20 @@ const GET = operations.getaddr.dump![0];
 const layout = addressCodec.message("getaddr");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Address(w, at);
 
-/** The addresses of the links of a connection's namespace. */
+/**
+ * The addresses of the links of a connection's namespace (RTM_*ADDR of linux/rtnetlink.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.addresses.add({ link: "lo", address: "10.3.0.1/24", flags: ["noprefixroute"] });
+ * await nl.addresses.replace({ link: "lo", address: "10.3.0.1/24", validLifetime: 3600 });
+ * for await (const { address, flags } of nl.addresses.list({ link: "lo" })) console.log(address, flags);
+ * await nl.addresses.delete({ link: "lo", address: "10.3.0.1/24" });
+ * ```
+ */
 export class Addresses {
   readonly #nl: Connection;
   readonly #links: Links;
@@ -93,7 +110,12 @@ export class Addresses {
     this.#links = links;
   }
 
-  /** All addresses, or those that the kernel selects. */
+  /**
+   * All addresses of both IP versions, or those that the kernel selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: AddressFilter = {}): Dump<Address> {
     const { link } = filter, family = familyNumber("family", filter.family);
     const ask = (index: number): Ask => ({
@@ -117,20 +139,30 @@ export class Addresses {
    * Adds an address to a link.
    *
    * @throws {NetlinkError} `EEXIST` when the link has it, `ENODEV` when there is no such link
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   add(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (entry.replace ? NLM_F_REPLACE : NLM_F_EXCL);
     return this.#send(NEW, flags, "add", "to", entry, options);
   }
 
-  /** Adds an address, or changes lifetimes, flags and metric of the one that is there. */
+  /**
+   * Adds an address, or changes lifetimes, flags and metric of the one that is there.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   replace(entry: NewAddress, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
     return this.#send(NEW, flags, "replace", "of", entry, options);
   }
 
-  /** Deletes all addresses that the filter selects; resolves with how many they were. */
+  /**
+   * Deletes all addresses that the filter selects.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
+   */
   async flush(filter: AddressFilter & { scope?: string | number } = {}): Promise<number> {
     const { scope, ...rest } = filter;
     const all = await this.list(rest).toArray();
@@ -143,9 +175,11 @@ export class Addresses {
   }
 
   /**
-   * Deletes an address of a link.
+   * Deletes an address of a link. With the first IPv4 address of a network the kernel
+   * deletes the others of it, unless `net.ipv4.conf.*.promote_secondaries` is set.
    *
    * @throws {NetlinkError} `EADDRNOTAVAIL` when the link does not have it
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   delete(entry: AddressRef, options?: RequestOptions): Promise<void> {
     return this.#send(DELETE, NLM_F_ACK, "delete", "of", entry, options);

@@ -163,7 +163,7 @@ export class BridgeVlans {
    * Adds VLANs to a port; those that are there are changed.
    *
    * @throws {NetlinkError} `EOPNOTSUPP` when the kernel has no VLAN filtering
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(vlan: NewBridgeVlan, options?: RequestOptions): Promise<void> {
     await this.#send("setlink", "add VLAN", vlan, options);

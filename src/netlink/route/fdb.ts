@@ -113,7 +113,7 @@ export class Fdb {
    * Adds an entry.
    *
    * @throws {NetlinkError} `EEXIST` when it is there, `EOPNOTSUPP` when the link has no such table
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, entry, options);

@@ -41,7 +41,10 @@ export type OperState =
   | "dormant"
   | "up";
 
-/** Counters of a link (struct rtnl_link_stats64 of linux/if_link.h). */
+/**
+ * Counters of a link: packets, and bytes where the name says so (struct rtnl_link_stats64 of
+ * linux/if_link.h, names in camel case).
+ */
 export type LinkStatistics =
   & {
     readonly [
@@ -68,6 +71,16 @@ function bytesOrValues(value: unknown): Values | undefined {
 /**
  * A network link. Properties are read from the kernel's message when they are asked for
  * (linux/if_link.h, linux/rtnetlink.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const { index, mtu, up, operState, statistics } = await nl.links.get("lo");
+ * console.log(index, mtu, up, operState); // 1 65536 true unknown
+ * console.log(statistics?.rxBytes, statistics?.txPackets);
+ * ```
  */
 export class Link {
   readonly #w: Words;
@@ -79,22 +92,24 @@ export class Link {
     this.#at = at;
   }
 
-  /** The index, unique in the namespace. */
+  /** The index, unique in the namespace; 1 is its loopback (`ifi_index`). */
   get index(): number {
     return this.#w[this.#at + 5];
   }
 
-  /** The name. */
+  /** The name, 1 to 15 bytes (IFLA_IFNAME). */
   get name(): string {
     return string(this.#w, this.#at, START, SET.ifname.id) ?? "";
   }
 
-  /** What made it: "veth", "bridge", ...; undefined for hardware and loopback. */
+  /** What made it: "veth", "bridge", ...; undefined for hardware and loopback (IFLA_INFO_KIND). */
   get kind(): string | undefined {
     return this.#info(INFO.kind.id);
   }
 
-  /** What it is a port of: "bridge", "bond", ... */
+  /**
+   * What it is a port of: "bridge", "bond", ...; undefined if of nothing (IFLA_INFO_SLAVE_KIND).
+   */
   get portKind(): string | undefined {
     return this.#info(INFO.slaveKind.id);
   }
@@ -106,18 +121,18 @@ export class Link {
     return i < 0 ? undefined : text(w, (i + 1) << 2, payloadLength(w, i));
   }
 
-  /** Largest packet, in bytes. */
+  /** Largest packet, in bytes (IFLA_MTU). */
   get mtu(): number {
     return u32(this.#w, this.#at, START, SET.mtu.id) ?? 0;
   }
 
-  /** The hardware address, "" if it has none. */
+  /** The hardware address, as in "02:00:00:00:00:01"; "" if it has none (IFLA_ADDRESS). */
   get address(): string {
     const i = locate(this.#w, this.#at, START, SET.address.id);
     return i < 0 ? "" : hexText(this.#w, (i + 1) << 2, payloadLength(this.#w, i), ":");
   }
 
-  /** Whether it is switched on. */
+  /** Whether it is switched on (IFF_UP); whether packets can pass is {@linkcode Link.operState}. */
   get up(): boolean {
     return (this.#w[this.#at + 6] & IFF_UP) !== 0;
   }
@@ -127,33 +142,36 @@ export class Link {
     return FLAGS.list(this.#w[this.#at + 6] >>> 0) as readonly string[];
   }
 
-  /** Whether packets can pass. */
+  /** Whether packets can pass (IFLA_OPERSTATE). Loopback and tun stay "unknown" though they can. */
   get operState(): OperState {
     const i = locate(this.#w, this.#at, START, SET.operstate.id);
     return OPER_STATES[i < 0 ? 0 : this.#w[i + 1] & 0xff] ?? "unknown";
   }
 
-  /** Index of the link that it is a port of. */
+  /** Index of the link that it is a port of; undefined if of none (IFLA_MASTER). */
   get master(): number | undefined {
     return u32(this.#w, this.#at, START, SET.master.id);
   }
 
-  /** Index of the link below, or of a veth's other end. */
+  /**
+   * Index of the link below, or of a veth's other end (IFLA_LINK). If {@linkcode Link.attributes} has a
+   * `linkNetnsid`, that link is in another namespace and the index counts there.
+   */
   get parent(): number | undefined {
     return u32(this.#w, this.#at, START, SET.link.id);
   }
 
-  /** Packets that wait to be sent at most. */
+  /** The most packets that wait to be sent (IFLA_TXQLEN). */
   get txQueueLength(): number {
     return u32(this.#w, this.#at, START, SET.txqlen.id) ?? 0;
   }
 
-  /** The administrator's note on it. */
+  /** The administrator's note on it; undefined without one (IFLA_IFALIAS). */
   get alias(): string | undefined {
     return string(this.#w, this.#at, START, SET.ifalias.id);
   }
 
-  /** The further names. */
+  /** The further names, by which it is found as well (IFLA_PROP_LIST). */
   get altNames(): readonly string[] {
     return this.attributes.propList?.altIfname ?? [];
   }
@@ -167,12 +185,12 @@ export class Link {
     return kind === undefined ? {} : kindOptions(kind, bytesOrValues(linkinfo?.data));
   }
 
-  /** Its options as a port of a bridge; links by index. */
+  /** Its options as a port of a bridge, links by index; undefined if it is none. */
   get bridgePort(): Record<string, unknown> | undefined {
     return this.#port("bridge");
   }
 
-  /** Its options as a port of a bond. */
+  /** Its options as a port of a bond; undefined if it is none. */
   get bondPort(): Record<string, unknown> | undefined {
     return this.#port("bond");
   }
@@ -182,27 +200,29 @@ export class Link {
     return portOptions(kind, bytesOrValues(this.attributes.linkinfo?.slaveData));
   }
 
-  /** Whether it takes packets to any MAC address because it was told to. */
+  /** Whether it takes packets to any MAC address because it was told to (IFF_PROMISC). */
   get promiscuous(): boolean {
     return (this.#w[this.#at + 6] & IFF_PROMISC) !== 0;
   }
 
-  /** Whether it takes packets to any multicast address because it was told to. */
+  /** Whether it takes packets to any multicast address because it was told to (IFF_ALLMULTI). */
   get allMulticast(): boolean {
     return (this.#w[this.#at + 6] & IFF_ALLMULTI) !== 0;
   }
 
-  /** Whether it asks for MAC addresses. */
+  /** Whether it asks for MAC addresses by ARP and neighbour discovery (IFF_NOARP is not set). */
   get arp(): boolean {
     return (this.#w[this.#at + 6] & IFF_NOARP) === 0;
   }
 
-  /** Number of the group that it is in. */
+  /** Number of the group that it is in; 0 by default (IFLA_GROUP). */
   get group(): number {
     return u32(this.#w, this.#at, START, SET.group.id) ?? 0;
   }
 
-  /** What it has counted. */
+  /**
+   * What it has counted since it was made (IFLA_STATS64); undefined where the kernel did not say.
+   */
   get statistics(): LinkStatistics | undefined {
     const { stats64 } = this.attributes;
     if (stats64 === undefined) return undefined;

@@ -62,7 +62,21 @@ class LinkAsk implements Ask {
   }
 }
 
-/** The links of a connection's namespace. */
+/**
+ * The links of a connection's namespace (RTM_*LINK of linux/rtnetlink.h, linux/if_link.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge", stp: false });
+ * await nl.links.add({ name: "a0", kind: "veth", mtu: 9000, peer: { name: "a1", mtu: 9000 } });
+ * await nl.links.set("a0", { master: "br0", up: true });
+ * for await (const { name, mtu } of nl.links.list({ master: "br0" })) console.log(name, mtu); // a0 9000
+ * await nl.links.delete("a0"); // and with it a1
+ * ```
+ */
 export class Links {
   readonly #nl: Connection;
 
@@ -72,9 +86,10 @@ export class Links {
   }
 
   /**
-   * One link, by name, alternative name or index.
+   * One link, by name, alternative name or index; it asks for that one alone.
    *
    * @throws {NetlinkError} `ENODEV` when there is none
+   * @throws {TypeError | RangeError} for what is no name or index
    */
   get(link: LinkRef, options?: RequestOptions): Promise<Link> {
     try {
@@ -85,7 +100,12 @@ export class Links {
     }
   }
 
-  /** All links, or those that the kernel selects. */
+  /**
+   * All links, or those that the kernel selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such master
+   */
   list(filter: LinkFilter = {}): Dump<Link> {
     const { kind, master } = filter;
     if (kind !== undefined && typeof kind !== "string") throw bad("kind", "a name", kind);
@@ -112,10 +132,11 @@ export class Links {
   }
 
   /**
-   * Creates a link.
+   * Creates a link. It is switched off unless `up` says otherwise; what is left out is as the kernel has
+   * it by default.
    *
    * @throws {NetlinkError} `EEXIST` when the name is taken, `EOPNOTSUPP` for a kind that this kernel lacks
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
     linkName("name", link.name);
@@ -132,6 +153,7 @@ export class Links {
    * Changes a link. Nothing that is not named is touched.
    *
    * @throws {NetlinkError} `ENODEV` when there is none
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async set(link: LinkRef, changes: LinkChanges, options?: RequestOptions): Promise<void> {
     linkRef("link", link);
@@ -161,7 +183,7 @@ export class Links {
   /**
    * Gives a link further names, of up to 127 bytes, by which it is found as well.
    *
-   * @throws {NetlinkError} `EEXIST` when a link has that name
+   * @throws {NetlinkError} `EEXIST` when a link has that name, `ENODEV` when there is no such link
    */
   async addAltNames(
     link: LinkRef,
@@ -171,7 +193,11 @@ export class Links {
     await this.#property(NEW_PROPERTY, "add names to", link, names, options);
   }
 
-  /** Takes further names from a link. */
+  /**
+   * Takes further names from a link.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when it does not have the name
+   */
   async deleteAltNames(
     link: LinkRef,
     names: readonly string[],
@@ -181,9 +207,20 @@ export class Links {
   }
 
   /**
-   * Waits until packets can pass a link.
+   * Waits until packets can pass a link: it is switched on, and has a carrier where its kind knows one.
+   * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`, 5000 ms by default.
    *
    * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
+   *
+   * @example
+   * ```ts
+   * import { RouteConnection } from "@x/pool/netlink";
+   *
+   * await using nl = await RouteConnection.open();
+   * await nl.links.add({ name: "b0", kind: "veth", up: true, peer: { name: "b1" } });
+   * await nl.links.set("b1", { up: true });
+   * console.log((await nl.links.waitUntilUp("b0", { timeout: 1000 })).operState); // up
+   * ```
    */
   async waitUntilUp(link: LinkRef, options: RequestOptions = {}): Promise<Link> {
     const { timeout = 5000, signal } = options;

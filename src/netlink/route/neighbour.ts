@@ -24,7 +24,25 @@ export type NeighbourState =
   | "noarp"
   | "permanent";
 
-/** What neighbours and forwarding entries have in common. */
+/**
+ * What neighbours and forwarding entries have in common (struct ndmsg of linux/neighbour.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge", up: true });
+ * await nl.neighbours.add({
+ *   link: "br0",
+ *   address: "10.0.0.8",
+ *   mac: "02:00:00:00:00:08",
+ *   externallyLearned: true,
+ * });
+ * const { link, flags } = await nl.neighbours.get({ link: "br0", address: "10.0.0.8" });
+ * console.log(link, flags); // 2 [ "ext-learned" ]
+ * ```
+ */
 export class NeighbourEntry {
   /** Everything that the kernel said, named as in the kernel's specification. */
   readonly attributes: Families["rt-neigh"]["getneigh"]["dump"]["reply"];
@@ -46,7 +64,20 @@ export class NeighbourEntry {
   }
 }
 
-/** What the kernel knows of a host on a link: ARP and neighbour discovery (linux/neighbour.h). */
+/**
+ * What the kernel knows of a host on a link: ARP and neighbour discovery (linux/neighbour.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "br0", kind: "bridge", up: true });
+ * await nl.neighbours.add({ link: "br0", address: "fd00::7", mac: "02:00:00:00:00:07", router: true });
+ * const found = await nl.neighbours.get({ link: "br0", address: "fd00::7" });
+ * console.log(found.address, found.mac, found.state, found.router); // ... permanent true
+ * ```
+ */
 export class Neighbour extends NeighbourEntry {
   /** IP version. */
   get family(): 4 | 6 | undefined {
@@ -98,7 +129,21 @@ export class Neighbour extends NeighbourEntry {
 /** How long an entry of a forwarding table stays. */
 export type FdbLifetime = "permanent" | "static" | "dynamic";
 
-/** An entry of a bridge's or VXLAN's forwarding table (linux/neighbour.h). */
+/**
+ * An entry of a bridge's or VXLAN's forwarding table (linux/neighbour.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.links.add({ name: "vx0", kind: "vxlan", id: 7 });
+ * await nl.fdb.add({ link: "vx0", mac: "02:00:00:00:00:09", remote: "10.0.0.2", port: 8472 });
+ * for await (const { mac, remote, port, lifetime } of nl.fdb.list({ link: "vx0" })) {
+ *   console.log(mac, remote, port, lifetime); // 02:00:00:00:00:09 10.0.0.2 8472 permanent
+ * }
+ * ```
+ */
 export class FdbEntry extends NeighbourEntry {
   /** The MAC address. */
   get mac(): string {

@@ -128,7 +128,7 @@ export class Neighbours {
    * Adds a neighbour.
    *
    * @throws {NetlinkError} `EEXIST` when the link has it
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(neighbour: NewNeighbour, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, neighbour, options);

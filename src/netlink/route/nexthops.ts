@@ -117,7 +117,20 @@ interface Attributes {
   readonly resGroup?: { buckets?: number; idleTimer?: number; unbalancedTimer?: number };
 }
 
-/** A nexthop object (linux/nexthop.h). */
+/**
+ * A nexthop object (struct nhmsg and NHA_* of linux/nexthop.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.nexthops.add({ id: 5, link: "lo", family: 4 });
+ * await nl.nexthops.add({ id: 6, group: [{ id: 5, weight: 3 }] });
+ * console.log((await nl.nexthops.get(5)).protocol); // static
+ * console.log((await nl.nexthops.get(6)).group); // [ { id: 5, weight: 3 } ]
+ * ```
+ */
 export class Nexthop {
   readonly #a: Attributes;
 
@@ -272,7 +285,7 @@ export class Nexthops {
    * Adds a nexthop.
    *
    * @throws {NetlinkError} `EEXIST` when the id is taken, `EINVAL` when a group's member is not there
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(nexthop: NewNexthop, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, nexthop, options);

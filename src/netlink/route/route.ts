@@ -30,7 +30,20 @@ const VIA = SET.via.id, METRICS = SET.metrics.id;
 const RTNH_F_ONLINK = 4;
 const START = 7; // words: nlmsghdr 4, rtmsg 3
 
-/** A route (linux/rtnetlink.h). */
+/**
+ * A route (struct rtmsg and RTA_* of linux/rtnetlink.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.routes.add({ destination: "10.5.0.0/16", link: "lo", priority: 50, mtu: 1400 });
+ * const route = await nl.routes.lookup("10.5.6.7", { match: true });
+ * console.log(route.destination, route.priority, route.mtu); // 10.5.0.0/16 50 1400
+ * console.log(route.protocol, route.scope, route.table); // static link 254
+ * ```
+ */
 export class Route {
   readonly #w: Words;
   readonly #at: number;
@@ -62,7 +75,7 @@ export class Route {
     return i < 0 ? undefined : ipAt(this.#w, i) + SLASH[(this.#w[this.#at + 4] >>> 16) & 0xff];
   }
 
-  /** The next hop's address. */
+  /** The next hop's address; undefined for a destination on the link (RTA_GATEWAY, RTA_VIA). */
   get gateway(): string | undefined {
     const w = this.#w, at = this.#at;
     const i = locate(w, at, START, GATEWAY);
@@ -81,37 +94,39 @@ export class Route {
     );
   }
 
-  /** Index of the link that it goes out by. */
+  /** Index of the link that it goes out by; undefined if by none, or by several (RTA_OIF). */
   get link(): number | undefined {
     return u32(this.#w, this.#at, START, OIF);
   }
 
-  /** Number of its table; 254 is the main one. */
+  /** Number of its table: 254 is the main one, 255 the local one (RTA_TABLE). */
   get table(): number {
     return u32(this.#w, this.#at, START, TABLE) ?? this.#w[this.#at + 5] & 0xff;
   }
 
-  /** The lower, the better; 0 is best for IPv4. */
+  /**
+   * Of routes to the same network the one with the lowest is taken; 0 is the best (RTA_PRIORITY).
+   */
   get priority(): number {
     return u32(this.#w, this.#at, START, PRIORITY) ?? 0;
   }
 
-  /** Preferred source address. */
+  /** Preferred source address of packets that this machine sends (RTA_PREFSRC). */
   get source(): string | undefined {
     return ip(this.#w, this.#at, START, PREFSRC);
   }
 
-  /** What happens to packets: "unicast" sends them on. */
+  /** What happens to packets: "unicast" sends them on (RTN_*). */
   get type(): RouteType {
     return ROUTE_TYPES[this.#w[this.#at + 5] >>> 24] ?? "unspec";
   }
 
-  /** How far the destination is. */
+  /** How far the destination is: "global", "link", "host", or a number (RT_SCOPE_*). */
   get scope(): string | number {
     return scopeName((this.#w[this.#at + 5] >>> 16) & 0xff);
   }
 
-  /** Who made it: "kernel", "boot", "static", "dhcp", ... */
+  /** Who made it: "kernel", "boot", "static", "dhcp", ..., or a number (RTPROT_*). */
   get protocol(): string | number {
     return protocolName((this.#w[this.#at + 5] >>> 8) & 0xff);
   }
@@ -132,7 +147,7 @@ export class Route {
     return readHops(this.attributes.multipath);
   }
 
-  /** Id of the nexthop object that it uses. */
+  /** Id of the nexthop object that it uses, where it uses one (RTA_NH_ID). */
   get nexthop(): number | undefined {
     return u32(this.#w, this.#at, START, SET.nhId.id);
   }
@@ -144,7 +159,7 @@ export class Route {
     return readEncapsulation(encapType, encap);
   }
 
-  /** Which of equal routers is taken, IPv6, where that is not medium. */
+  /** Which of equal routers is taken, IPv6, where that is not medium (RFC 4191, RTA_PREF). */
   get preference(): RouteDetails["preference"] {
     return preferenceName(this.attributes.pref);
   }
@@ -159,7 +174,7 @@ export class Route {
     return u32(this.#w, this.#at, START, SET.flow.id);
   }
 
-  /** Whether the gateway is taken to be on the link though no address says so. */
+  /** Whether the gateway is taken to be on the link though no address says so (RTNH_F_ONLINK). */
   get onlink(): boolean {
     return (this.#w[this.#at + 6] & RTNH_F_ONLINK) !== 0;
   }

@@ -54,7 +54,22 @@ const RTM_F_LOOKUP_TABLE = 0x1000, RTM_F_FIB_MATCH = 0x2000; // linux/rtnetlink.
 const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
 const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
 
-/** The routes of a connection's namespace. */
+/**
+ * The routes of a connection's namespace (RTM_*ROUTE of linux/rtnetlink.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.routes.add({ destination: "10.6.0.0/16", link: "lo", table: 100 });
+ * await nl.routes.replace({ destination: "10.6.0.0/16", type: "blackhole", table: 100 });
+ * for await (const { destination, type } of nl.routes.list({ table: 100 })) {
+ *   console.log(destination, type); // 10.6.0.0/16 blackhole
+ * }
+ * console.log((await nl.routes.lookup("127.0.0.1")).type); // local
+ * ```
+ */
 export class Routes {
   readonly #nl: Connection;
   readonly #links: Links;
@@ -65,7 +80,12 @@ export class Routes {
     this.#links = links;
   }
 
-  /** All routes, or those that the kernel selects. */
+  /**
+   * All routes of all tables and both IP versions, or those that the kernel selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: RouteFilter = {}): Dump<Route> {
     const { family, table, link, type, protocol } = filter;
     const af = familyNumber("family", family);
@@ -97,14 +117,19 @@ export class Routes {
    * Adds a route.
    *
    * @throws {NetlinkError} `EEXIST` when there is one, `ENETUNREACH` when the gateway is on no link
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   add(route: NewRoute, options?: RequestOptions): Promise<void> {
     const flags = NLM_F_ACK | NLM_F_CREATE | (route.replace ? NLM_F_REPLACE : NLM_F_EXCL);
     return this.#send(NEW, flags, "add", route, options);
   }
 
-  /** Adds a route, or changes the one to the same network, with the same priority. */
+  /**
+   * Adds a route, or changes the one to the same network, with the same priority.
+   *
+   * @throws {NetlinkError} `ENETUNREACH` when the gateway is on no link, `ENODEV` when there is no such link
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   replace(route: NewRoute, options?: RequestOptions): Promise<void> {
     return this.#send(
       NEW,
@@ -115,16 +140,22 @@ export class Routes {
     );
   }
 
-  /** Adds a route behind those to the same network; IPv6 makes next hops of one route of them. */
+  /**
+   * Adds a route behind those to the same network; IPv6 makes next hops of one route of them.
+   *
+   * @throws {NetlinkError} `ENETUNREACH` when the gateway is on no link, `ENODEV` when there is no such link
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   append(route: NewRoute, options?: RequestOptions): Promise<void> {
     return this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, "append", route, options);
   }
 
   /**
-   * The route that packets to an address take.
+   * The route that packets to an address take, as the kernel would choose it now.
    *
    * @throws {NetlinkError} `ENETUNREACH` when there is none, `EHOSTUNREACH`, `EACCES` or `EINVAL` for
    * one of the types unreachable, prohibit and blackhole
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async lookup(destination: string, options: RouteLookup = {}): Promise<Route> {
     const { from, link, incoming, mark, user, ipProtocol, sourcePort, destinationPort } = options;
@@ -173,9 +204,10 @@ export class Routes {
   }
 
   /**
-   * Deletes a route.
+   * Deletes the first route that has everything named.
    *
    * @throws {NetlinkError} `ESRCH` when there is none
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   delete(route: RouteRef, options?: RequestOptions): Promise<void> {
     return this.#send(DELETE, NLM_F_ACK, "delete", route, options);

@@ -36,7 +36,21 @@ export type Range = readonly [first: number, last: number];
 const RT_TABLE_COMPAT = 252;
 const ALL = 0xffffffff;
 
-/** A rule (linux/fib_rules.h). What it says nothing about is undefined. */
+/**
+ * A rule of the routing policy (struct fib_rule_hdr and FRA_* of linux/fib_rules.h). What it says
+ * nothing about is undefined.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.rules.add({ priority: 200, mark: 7, destinationPorts: [80, 443], table: 100 });
+ * const rules = await nl.rules.list({ family: 4 }).toArray();
+ * const rule = rules.find(({ priority }) => priority === 200)!;
+ * console.log(rule.action, rule.table, rule.mark, rule.destinationPorts); // lookup 100 7 [ 80, 443 ]
+ * ```
+ */
 export class Rule {
   /** Everything that the kernel said, named as in the kernel's specification. */
   readonly attributes: Families["rt-rule"]["getrule"]["dump"]["reply"];

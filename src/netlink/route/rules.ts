@@ -167,7 +167,7 @@ export class Rules {
    * Adds a rule.
    *
    * @throws {NetlinkError} `EEXIST` when there is one of that priority that has everything named
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(rule: NewRule, options?: RequestOptions): Promise<void> {
     const values = check(rule, true);

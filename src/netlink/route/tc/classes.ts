@@ -267,7 +267,7 @@ export class Classes {
    * Adds a class.
    *
    * @throws {NetlinkError} `EEXIST` when the handle is taken, `ENOENT` when there is no parent
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(entry: NewClass, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, entry, options);

@@ -198,7 +198,7 @@ export class Filters {
    * Adds a filter.
    *
    * @throws {NetlinkError} `EEXIST` when there is one of that number, `ENOENT` for a kind that this kernel lacks
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(filter: NewFilter, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, filter, options);

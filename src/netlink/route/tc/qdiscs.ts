@@ -130,7 +130,7 @@ export class Qdiscs {
    * Adds a queueing discipline where there is none that was set.
    *
    * @throws {NetlinkError} `EEXIST` when there is one, `ENOENT` for a kind that this kernel lacks
-   * @throws {TypeError} for a value that no kernel would accept
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
     await this.#send("add", Mode.add, qdisc, options);
