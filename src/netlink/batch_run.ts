@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import type { LinkRef } from "./route/input.ts";
 import type { RouteConnection } from "./route_connection.ts";
+import { Turn } from "./turn.ts";
 
 const DONE: BatchResult = Object.freeze({ status: "done" });
 const SKIPPED: BatchResult = Object.freeze({ status: "skipped" });
@@ -14,8 +15,6 @@ const SKIPPED: BatchResult = Object.freeze({ status: "skipped" });
 const STOPPED = Symbol("stopped");
 /** Bytes of messages that are sent at once. */
 const FULL = 32 * 1024;
-/** Milliseconds until other work gets its turn. */
-const TURN = 8;
 
 type Methods = Record<string, (...args: unknown[]) => Promise<void>>;
 
@@ -55,7 +54,8 @@ export class BatchRun {
     signal?.throwIfAborted();
     const objects = await this.#objects();
     this.#results = new Array(operations.length).fill(SKIPPED);
-    let start = performance.now(), unsent = 0;
+    const turn = new Turn(this.#connection.channel.adapter);
+    let unsent = 0;
     for (let i = 0; i < operations.length; i++) {
       const { object, method, args } = operations[i];
       if (object === "links") this.#indexes.clear();
@@ -70,11 +70,7 @@ export class BatchRun {
       // Look-ups send what came before them, and bad values send nothing: they take time as well.
       if (!this.#sent && (++unsent & 15) !== 0) continue;
       this.#sent = false;
-      if (performance.now() - start > TURN) {
-        await this.#connection.channel.adapter.breathe();
-        signal?.throwIfAborted();
-        start = performance.now();
-      }
+      if (turn.over) await turn.next(signal);
     }
     await this.#flush();
     return this.#results;

@@ -9,13 +9,12 @@ import { Ledger } from "./ledger.ts";
 import { NLM_F_REQUEST, NLMSG_HEADER, Protocol } from "./protocol.ts";
 import { sendOffThread } from "./offload.ts";
 import { NetlinkSocket } from "./socket.ts";
+import { Turn } from "./turn.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
 const ETIMEDOUT = 110, EBADF = 9;
 const DEFAULT_TIMEOUT = 5000;
-/** A loop may keep other work waiting for that long, in milliseconds. */
-const TURN = 8;
 /** Datagrams that certainly take less, of 32 KiB each. */
 const FEW = 8;
 
@@ -56,8 +55,8 @@ export class Channel {
   }
 
   #readForATurn(): void {
-    const start = performance.now();
-    while (this.read(undefined, true) && performance.now() - start < TURN);
+    const turn = new Turn(this.adapter);
+    while (this.read(undefined, true) && !turn.over);
   }
 
   /** Whether {@linkcode close} was called. */
@@ -229,13 +228,10 @@ export class Channel {
   }
 
   async #readInTurns(): Promise<void> {
-    let start = performance.now();
+    const turn = new Turn(this.adapter);
     while (this.read(undefined, true)) {
       if (this.#broken !== undefined) return;
-      if (performance.now() - start > TURN) {
-        await this.adapter.breathe();
-        start = performance.now();
-      }
+      if (turn.over) await turn.next();
     }
   }
 
@@ -269,14 +265,10 @@ export class Channel {
 
   /** Reads until `exchange` is done, giving way to other work now and then. */
   async readTo(exchange: Exchange, options: RequestOptions): Promise<void> {
-    let start = performance.now();
+    const turn = new Turn(this.adapter);
     while (!exchange.done) {
       if (!this.read(exchange, true)) await this.#wait(exchange, options);
-      if (performance.now() - start > TURN) {
-        await this.adapter.breathe();
-        options.signal?.throwIfAborted();
-        start = performance.now();
-      }
+      if (turn.over) await turn.next(options.signal);
     }
   }
 

@@ -5,6 +5,7 @@ import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { NetlinkError } from "./error.ts";
 import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
+import { Turn } from "./turn.ts";
 
 /** How a dump is read. */
 export interface DumpOptions extends RequestOptions {
@@ -23,8 +24,6 @@ export type Make<T> = (w: Words, at: number) => T;
 const EINTR = 4;
 const INTERRUPTED = NLM_F_DUMP_INTR << 16;
 const ATTEMPTS = 10;
-/** Milliseconds between two looks at the clock while items are given out. */
-const TURN = 8;
 
 class DumpExchange<T> extends Exchange {
   items: T[] = [];
@@ -157,18 +156,20 @@ export class Dump<T> implements AsyncIterable<T> {
   }
 
   async *#whole(): AsyncGenerator<T, undefined> {
-    yield* this.#give(await this.toArray());
+    const items = await this.toArray();
+    yield* this.#give(items, new Turn(this.#channel.adapter));
   }
 
   async *#stream(): AsyncGenerator<T, undefined> {
     const ask = await this.#ask();
     const exchange = await this.#begin(ask), waiting = this.#waiting;
+    const turn = new Turn(this.#channel.adapter);
     try {
       do {
         await this.#channel.readSome(exchange, waiting);
         const { items } = exchange;
         exchange.items = [];
-        yield* this.#give(this.#selected(items));
+        yield* this.#give(this.#selected(items), turn);
       } while (!exchange.done || exchange.items.length > 0);
     } finally {
       if (!exchange.done) this.#abandon(exchange);
@@ -178,20 +179,14 @@ export class Dump<T> implements AsyncIterable<T> {
   }
 
   /** A loop over what is there already runs in microtasks: others get their turns here. */
-  async *#give(items: T[]): AsyncGenerator<T, undefined> {
+  async *#give(items: T[], turn: Turn): AsyncGenerator<T, undefined> {
     const { signal } = this.#options;
     for (let i = 0; i < items.length; i++) {
-      if ((i & 127) === 0 && performance.now() - this.#turn > TURN) {
-        await this.#channel.adapter.breathe();
-        signal?.throwIfAborted();
-        this.#turn = performance.now();
-      }
+      if ((i & 127) === 0 && turn.over) await turn.next(signal);
       yield items[i];
       signal?.throwIfAborted();
     }
   }
-
-  #turn = performance.now();
 }
 
 function interrupted(ask: Ask, times: number): NetlinkError {

@@ -9,6 +9,7 @@ import type { WatchItems, WatchKind } from "./watch_kinds.ts";
 import { difference } from "./watch_difference.ts";
 import { apply, copied, snapshot, type Tables } from "./watch_snapshot.ts";
 import type { Table, TableChange } from "./watch_table.ts";
+import { Turn } from "./turn.ts";
 
 /** What a {@linkcode Mirror} can hold. */
 export type MirrorKind = "link" | "address" | "route" | "neighbour";
@@ -156,7 +157,7 @@ export class Mirror implements AsyncDisposable {
     const changes: MirrorChange[] = [];
     for (const [kind, table] of this.#listeners.size > 0 ? tables : []) {
       if (!this.#views.has(kind)) continue;
-      const found = await difference(this.#tables.get(kind)!, table, () => adapter.breathe());
+      const found = await difference(this.#tables.get(kind)!, table, new Turn(adapter));
       for (const change of found) changes.push({ kind, ...change } as MirrorChange);
     }
     this.#tables = tables;

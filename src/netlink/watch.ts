@@ -9,6 +9,7 @@ import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { kinds, type KindSpec, type WatchItems, type WatchKind } from "./watch_kinds.ts";
 import { copied, snapshot, type Specs, stateOf, type WatchState } from "./watch_snapshot.ts";
 import { concerns, removes } from "./watch_table.ts";
+import { Turn } from "./turn.ts";
 
 /** An item is new or has changed, or it is gone. */
 export type WatchChange<K extends WatchKind> = {
@@ -77,9 +78,6 @@ export interface Source<E> {
   close(): void;
 }
 
-/** Milliseconds for which events are given out before timers and other sockets get their turn. */
-const TURN = 8;
-
 /**
  * Events, one after the other, as they are asked for: what is not asked for stays in the kernel's
  * buffer, and nothing holds the process while nobody asks. `break`, `close` and the end of an `await
@@ -87,7 +85,7 @@ const TURN = 8;
  */
 export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDisposable {
   readonly #feed: Feed;
-  readonly #breathe: () => Promise<void>;
+  readonly #adapter: KernelAccess;
   readonly #source: Source<E>;
   readonly #events: AsyncGenerator<E, undefined>;
   readonly #stop = new AbortController();
@@ -103,7 +101,7 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
     options: { signal?: AbortSignal; initial?: boolean },
   ) {
     this.#feed = feed;
-    this.#breathe = () => adapter.breathe();
+    this.#adapter = adapter;
     this.#source = source;
     this.#signal = options.signal;
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
@@ -120,12 +118,12 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
     };
     try {
       if (initial) yield await this.#source.resync("start", signal);
-      let start = performance.now();
+      const turn = new Turn(this.#adapter);
       while (!this.#feed.closed) {
         const found = this.#feed.read(take);
         if (found === "nothing") {
           await this.#feed.readable(signal);
-          start = performance.now();
+          turn.renew();
         } else if (found === "overrun") {
           yield await this.#source.resync("overrun", signal);
         } else {
@@ -136,10 +134,7 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
             if (this.#feed.closed) return;
           }
         }
-        if (performance.now() - start > TURN) {
-          await this.#breathe();
-          start = performance.now();
-        }
+        if (turn.over) await turn.next();
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -3,11 +3,10 @@
 import type { BaseView } from "./codec/view.ts";
 import { NLMSG_HEADER } from "./protocol.ts";
 import type { Table, TableChange } from "./watch_table.ts";
+import type { Turn } from "./turn.ts";
 
 /** Items that are compared between two looks at the clock. */
 const STRIDE = 128;
-/** Milliseconds until other work gets its turn. */
-const TURN = 8;
 
 /**
  * Compares two tables: first what is gone, then what has changed or is new. An item has changed if
@@ -16,15 +15,11 @@ const TURN = 8;
 export async function difference<T extends object>(
   old: Table<T>,
   now: Table<T>,
-  breathe: () => Promise<void>,
+  turn: Turn,
 ): Promise<TableChange<T>[]> {
   const gone: TableChange<T>[] = [], changes: TableChange<T>[] = [];
-  let n = 0, start = performance.now();
-  const rest = async () => {
-    if (++n % STRIDE !== 0 || performance.now() - start < TURN) return;
-    await breathe();
-    start = performance.now();
-  };
+  let n = 0;
+  const rest = () => ++n % STRIDE === 0 && turn.over ? turn.next() : undefined;
   for (const key of old.keys()) {
     if (now.at(key).length === 0) {
       for (const item of old.at(key)) gone.push({ action: "delete", item });
