@@ -27,6 +27,7 @@ export async function lab() {
   const line = (tool: string) => (words: string) => run(tool, words.split(" "));
   return {
     nl,
+    name: ns.name,
     run,
     ...{ ip: line("ip"), bridge: line("bridge"), tc: line("tc") },
     async [Symbol.asyncDispose]() {

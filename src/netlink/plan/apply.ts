@@ -4,6 +4,7 @@ import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { type Change, contextOf, type Plan, plan, SECTIONS } from "./plan.ts";
 import { Bystanders } from "./bystanders.ts";
+import { links } from "./links.ts";
 import { type Context, gone } from "./section.ts";
 
 /** Rounds until everything must be there: a change may take along what a later round makes again. */
@@ -26,16 +27,23 @@ export async function apply(
   const calm = { ...options, signal: undefined };
   let next = changes;
   for (let round = 0; round < ROUNDS && !next.empty; round++) {
-    const context = await contextOf(nl, desired, options);
+    const context = await contextOf(nl, desired, options), before = done.length;
+    let failed: { error: unknown } | undefined;
     try {
-      for (const change of next.changes) {
-        options?.signal?.throwIfAborted();
-        await execute(context, change);
-        done.push(change);
-      }
-    } finally {
-      await bystanders?.restore(await contextOf(nl, desired, calm), done);
+      await execute(context, next.changes, done);
+    } catch (error) {
+      failed = { error };
+      const left = next.changes.slice(done.length - before);
+      await remake(context, await contextOf(nl, desired, calm), left);
     }
+    try {
+      await bystanders?.restore(await contextOf(nl, desired, calm), done);
+    } catch (error) {
+      failed = {
+        error: failed ? new AggregateError([failed.error, error], `${failed.error}`) : error,
+      };
+    }
+    if (failed) throw failed.error;
     if (!done.some(unsettles)) return done;
     next = await plan(nl, desired, options);
   }
@@ -55,7 +63,34 @@ function unsettles(change: Change): boolean {
   return destroys(change) || change.object === "link";
 }
 
-async function execute(context: Context, change: Change): Promise<void> {
+/** Makes changes in their order; `done` are those that were made. */
+async function execute(context: Context, changes: readonly Change[], done: Change[]) {
+  const signal = context.options?.signal;
+  // What a link stands in the way of may come before it.
+  for (const change of changes.filter(isNewLink)) {
+    signal?.throwIfAborted();
+    if (change.action === "replace") await gone(links.remove(context, change.before!));
+  }
+  for (const change of changes) {
+    signal?.throwIfAborted();
+    await make(context, change);
+    done.push(change);
+  }
+}
+
+const isNewLink = ({ object, action }: Change) =>
+  object === links.object && (action === "replace" || action === "create");
+
+/** Links that were there and went, to be made anew, are made whatever came in between. */
+async function remake(before: Context, now: Context, left: readonly Change[]): Promise<void> {
+  const [was, is] = [before, now].map(({ links }) => new Set(links.map(({ name }) => name)));
+  for (const { key, after } of left.filter(isNewLink)) {
+    // What cannot be made is for the error that brought us here to tell, or for the next plan.
+    if (was.has(key) && !is.has(key)) await links.create(now, after!).catch(() => {});
+  }
+}
+
+async function make(context: Context, change: Change): Promise<void> {
   const section = sectionOf.get(change.object)!;
   const { action, before, after, differences } = change;
   switch (action) {

@@ -32,7 +32,11 @@ export class Bystanders {
     for (const section of SECTIONS) {
       const mine = this.#items.filter((entry) => entry.section === section);
       if (mine.length === 0) continue;
-      const there = new Set((await section.read(context)).map((item) => section.key(item)));
+      // A new link has a queueing discipline, which nobody asked for.
+      const found = (await section.read(context)).filter((i) =>
+        section !== qdiscs || qdiscs.own(i)
+      );
+      const there = new Set(found.map((item) => section.key(item)));
       const depth = classDepths(mine.map(({ item }) => item));
       const order = (item: Item) => section.rank(item) + depth(item) / 1e3;
       for (const { item } of mine.sort((a, b) => order(a.item) - order(b.item))) {

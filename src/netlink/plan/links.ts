@@ -27,6 +27,8 @@ const SETTINGS = [
   "arp",
   "group",
 ];
+// What is changed by requests of its own.
+const APART = ["altNames", "peer"];
 const AT_CREATION = ["name", "kind", "peer"];
 
 /** What of a kind can be changed while it lives; all of it where nothing is said. */
@@ -44,6 +46,21 @@ const CHANGEABLE: { readonly [kind: string]: readonly string[] } = {
   hsr: [],
 };
 
+const PAIRS = ["veth", "netkit"];
+
+/** Name of the link that another stands on, or is paired with, if it is in the same namespace. */
+export function below(link: Link, nameOf: Context["nameOf"]): string | undefined {
+  // Elsewhere its index belongs to another link.
+  const { parent, attributes: { linkNetnsid } } = link;
+  return parent === undefined || linkNetnsid !== undefined ? undefined : nameOf(parent);
+}
+
+/** Name of the other end that a declared pair shall have in the same namespace. */
+export function peerName({ peer }: Item): string | undefined {
+  const { name, netns } = (peer ?? {}) as { name?: string; netns?: unknown };
+  return netns === undefined ? name : undefined;
+}
+
 /** A link as it would be declared. */
 export function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
   const named = (options: Record<string, unknown> | undefined) =>
@@ -54,9 +71,10 @@ export function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
       ]),
     );
   const { name, kind, mtu, address, up, alias, txQueueLength, group } = link;
-  const { promiscuous, allMulticast, arp, parent } = link;
+  const { promiscuous, allMulticast, arp } = link, other = below(link, nameOf);
   return tidy({
-    link: parent === undefined ? undefined : nameOf(parent),
+    link: other,
+    peer: PAIRS.includes(kind ?? "") && other !== undefined ? { name: other } : undefined,
     ...named(link.options),
     name,
     kind,
@@ -145,6 +163,9 @@ export const links: Section = {
     const kept = out.filter((name) => current[name] === undefined && off(name));
     for (const name of kept) out.splice(out.indexOf(name), 1);
     if (kind !== undefined && kind !== current.kind) out.unshift("kind");
+    else if (peerName(declared) !== undefined && peerName(declared) !== peerName(current)) {
+      out.push("peer");
+    }
     for (const port of ["bridgePort", "bondPort"]) {
       const wanted = declared[port] as Item | undefined, is = (current[port] ?? {}) as Item;
       if (wanted && Object.keys(wanted).some((name) => !alike(wanted[name], is[name]))) {
@@ -153,9 +174,13 @@ export const links: Section = {
     }
     return out;
   },
-  inPlace(declared, differences) {
+  inPlace(declared, differences, current) {
     if (differences.includes("kind")) return false;
+    // One that went to another namespace cannot be renamed from here.
+    if (differences.includes("peer") && peerName(current) === undefined) return false;
     const kind = (declared.kind as string | undefined) ?? "", changeable = CHANGEABLE[kind];
+    // This one has its MAC address for life.
+    if (kind === "ifb" && differences.includes("address")) return false;
     const options = kindOptionNames(kind);
     return differences.every((name) =>
       !options.includes(name) || changeable === undefined || changeable.includes(name)
@@ -167,13 +192,18 @@ export const links: Section = {
     if (altNames) await nl.links.addAltNames(item.name as string, altNames as string[], options);
   },
   async set({ nl, options }, item, current, differences) {
-    const name = item.name as string, changes: Record<string, unknown> = {};
-    for (const difference of differences) changes[difference] = item[difference];
-    delete changes.altNames;
-    if (differences.some((d) => kindOptionNames(String(item.kind)).includes(d))) {
-      changes.kind = item.kind;
+    const name = item.name as string, ofKind = kindOptionNames(String(item.kind));
+    // Some kinds take their own options and the MTU only one after the other.
+    for (const own of [true, false]) {
+      const names = differences.filter((d) => !APART.includes(d) && ofKind.includes(d) === own);
+      if (names.length === 0) continue;
+      const changes: Record<string, unknown> = own ? { kind: item.kind } : {};
+      for (const name of names) changes[name] = item[name];
+      await nl.links.set(name, changes as LinkChanges, options);
     }
-    if (Object.keys(changes).length > 0) await nl.links.set(name, changes as LinkChanges, options);
+    if (differences.includes("peer")) {
+      await nl.links.set(peerName(current)!, { name: peerName(item) }, options);
+    }
     if (!differences.includes("altNames")) return;
     const wanted = item.altNames as string[], had = (current.altNames ?? []) as string[];
     const gone = had.filter((n) => !wanted.includes(n)),

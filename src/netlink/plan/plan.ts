@@ -2,13 +2,14 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import type { LinkRef } from "../route/input.ts";
+import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { addresses, fdb, neighbours } from "./addressing.ts";
 import { declared } from "./check.ts";
 import { classDepths, classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
-import { linkNeeds, links } from "./links.ts";
+import { below, linkNeeds, links, peerName } from "./links.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { checkReferences } from "./references.ts";
 import { nexthops, routes, rules } from "./routing.ts";
@@ -129,6 +130,8 @@ export async function plan(
       changes.push({ section, change, order: section.rank(change.after ?? change.before!) });
     for (const [key, item] of current) {
       if (items.has(key) || !section.pruned(item, prune)) continue;
+      // The other end of a declared pair is declared with it.
+      if (section === links && isPeer(key, item, items)) continue;
       if (section === links) lost.add(key);
       add({ action: "delete", object: section.object, key, before: item, differences: [] });
     }
@@ -154,6 +157,12 @@ export async function plan(
   return new Plan(desired, inOrder(changes));
 }
 
+/** Whether a link is the other end of the declared pair whose one end it has. */
+function isPeer(name: string, item: Item, items: ReadonlyMap<string, Item>): boolean {
+  const other = items.get(peerName(item) ?? "");
+  return other !== undefined && other.kind === item.kind && peerName(other) === name;
+}
+
 /**
  * Links that a deleted link takes along are made again if they are declared; if they are not, they
  * are none of the plan's business, and the plan is refused.
@@ -167,18 +176,15 @@ function mendLinks(
   const causes = new Set(lost);
   for (let before = -1; before !== lost.size;) {
     before = lost.size;
-    for (const { name, kind, parent } of all) {
-      // Tunnels outlive the link that they use.
-      const below = STACKED.has(kind ?? "") ? nameOf(parent) : undefined;
-      if (below !== undefined && lost.has(below)) lost.add(name);
+    for (const link of all) {
+      const under = fallsWith(link, nameOf);
+      if (under !== undefined && lost.has(under)) lost.add(link.name);
     }
   }
   const peers = new Map<string, string>();
   for (const item of items.values()) {
-    const peer = item.peer as { name?: string; netns?: unknown } | undefined;
-    if (peer?.name !== undefined && peer.netns === undefined) {
-      peers.set(peer.name, String(item.name));
-    }
+    const peer = peerName(item);
+    if (peer !== undefined) peers.set(peer, String(item.name));
   }
   const out = changes.filter(({ key }) => !lost.has(key) || causes.has(key)).map((change) => {
     // The other end of a pair comes with it, or is there: it is only set.
@@ -206,6 +212,13 @@ function mendLinks(
     );
   }
   return out;
+}
+
+/** The link that takes another along when it is deleted. */
+function fallsWith(link: Link, nameOf: Context["nameOf"]): string | undefined {
+  // Other tunnels outlive the link that they use.
+  if (link.kind === "vxlan") return nameOf(link.options.link as number | undefined);
+  return STACKED.has(link.kind ?? "") ? below(link, nameOf) : undefined;
 }
 
 const STACKED = new Set([
