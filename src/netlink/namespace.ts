@@ -104,7 +104,7 @@ export async function namespaceNames(): Promise<string[]> {
  */
 export function inNamespace<R>(libc: Libc, target: NamespaceTarget, call: () => R): R {
   const path = targetPath(target);
-  const operation = `enter network namespace ${path}`;
+  const operation = `enter network namespace ${(target as Pinned).of ?? path}`;
   const fd = "fd" in Object(target)
     ? (target as { fd: number }).fd
     : check(libc.open(path, O_CLOEXEC), operation, "open");
@@ -113,6 +113,12 @@ export function inNamespace<R>(libc: Libc, target: NamespaceTarget, call: () => 
   } finally {
     if (!("fd" in Object(target))) libc.close(fd);
   }
+}
+
+/** A descriptor, and how its namespace was named. */
+interface Pinned {
+  fd: number;
+  of?: string;
 }
 
 /** Calls `call` with a target that means the same namespace throughout, whatever its name comes to mean. */
@@ -125,7 +131,7 @@ export async function pinned<R>(
   const path = targetPath(target);
   const fd = check(libc.open(path, O_CLOEXEC), `enter network namespace ${path}`, "open");
   try {
-    return await call({ fd });
+    return await call({ fd, of: path } as Pinned);
   } finally {
     libc.close(fd);
   }

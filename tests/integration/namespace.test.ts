@@ -132,8 +132,8 @@ it("without the privilege to enter a namespace that is an error, and all else wo
     };
     for (const [name, attempt] of Object.entries(tries)) {
       const error = await attempt().catch((error) => error);
-      const { isPermission } = error.cause ?? error;
-      console.log(name, isPermission);
+      const { isPermission, operation } = error.cause ?? error;
+      console.log(name, isPermission && /xpool-/.test(operation));
     }
     const nl = await netlink.RouteConnection.open();
     const error = await nl.links.set("lo", { mtu: 1400 }).catch((error) => error);
