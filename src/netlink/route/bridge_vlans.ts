@@ -11,11 +11,13 @@ import { AF_BRIDGE } from "./item.ts";
 import type { Links } from "./links.ts";
 import { Requests } from "./requests.ts";
 
-/** VLANs of a bridge's port, or of the bridge itself. */
+/**
+ * VLANs of a bridge's port, or of the bridge itself (struct bridge_vlan_info of linux/if_bridge.h).
+ */
 export interface BridgeVlan {
   /** The link's index. */
   link: number;
-  /** VLAN number. */
+  /** VLAN number, 1 to 4094; the first one, of a range. */
   vlan: number;
   /** The last one, of a range. */
   end?: number;
@@ -143,7 +145,11 @@ export class BridgeVlans {
     this.#links = links;
   }
 
-  /** All VLANs, or those of one link. */
+  /**
+   * All VLANs, or those of one link; ranges as the kernel has merged them.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link
+   */
   async list(filter: BridgeVlanFilter = {}): Promise<BridgeVlan[]> {
     const { link, ...options } = filter;
     const only = link === undefined ? undefined : await this.#links.index(link, "link", options);
@@ -169,7 +175,13 @@ export class BridgeVlans {
     await this.#send("setlink", "add VLAN", vlan, options);
   }
 
-  /** Deletes VLANs of a port. */
+  /**
+   * Deletes VLANs of a port.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `EOPNOTSUPP` when the kernel has no
+   * VLAN filtering
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async delete(vlan: BridgeVlanRef, options?: RequestOptions): Promise<void> {
     await this.#send("dellink", "delete VLAN", vlan, options);
   }

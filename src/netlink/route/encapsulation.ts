@@ -7,7 +7,10 @@ import { NESTED, Writer } from "../codec/writer.ts";
 import { address, bad, integer } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
-/** IP in IP, or in what the link's tunnel uses: the outer header's fields. */
+/**
+ * IP in IP, or in what the link's tunnel uses: the outer header's fields (LWTUNNEL_IP_* and
+ * LWTUNNEL_IP6_* of linux/lwtunnel.h).
+ */
 export interface IpEncapsulation {
   /** "ip" with IPv4 outside, "ip6" with IPv6. */
   type: "ip" | "ip6";
@@ -43,7 +46,7 @@ export interface Seg6Encapsulation {
   segments: readonly string[];
 }
 
-/** How a route or a nexthop encapsulates packets. */
+/** How a route or a nexthop encapsulates packets (RTA_ENCAP; LWTUNNEL_ENCAP_* of linux/lwtunnel.h). */
 export type Encapsulation = IpEncapsulation | MplsEncapsulation | Seg6Encapsulation;
 
 const TYPES = { mpls: 1, ip: 2, ip6: 4, seg6: 5 } as const; // LWTUNNEL_ENCAP_*

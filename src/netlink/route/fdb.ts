@@ -23,13 +23,21 @@ export interface FdbRef {
    * @default "self" for an entry with a remote, else "master"
    */
   table?: "self" | "master";
-  /** The VLAN. */
+  /** The VLAN, 1 to 4094 (NDA_VLAN). */
   vlan?: number;
   /** The tunnel's other end, of a VXLAN. */
   remote?: string;
-  /** UDP port of the other end. */
+  /**
+   * UDP port of the other end (NDA_PORT).
+   *
+   * @default the VXLAN's own
+   */
   port?: number;
-  /** Network identifier at the other end. */
+  /**
+   * Network identifier at the other end (NDA_VNI).
+   *
+   * @default the VXLAN's own
+   */
   vni?: number;
   /** The network identifier that the entry is for, of a VXLAN that serves many. */
   sourceVni?: number;
@@ -47,9 +55,17 @@ export interface NewFdbEntry extends FdbRef {
   lifetime?: FdbLifetime;
   /** Id of a nexthop object, in place of a remote. */
   nexthop?: number;
-  /** Whether it may not move to another port. */
+  /**
+   * Whether it may not move to another port (NTF_STICKY).
+   *
+   * @default false
+   */
   sticky?: boolean;
-  /** Whether something else than the bridge keeps it up to date. */
+  /**
+   * Whether something else than the bridge keeps it up to date (NTF_EXT_LEARNED).
+   *
+   * @default false
+   */
   externallyLearned?: boolean;
 }
 
@@ -69,7 +85,8 @@ const STATES: Record<FdbLifetime, string> = {
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new FdbEntry(w, at);
 
 /**
- * The forwarding tables in a connection's namespace.
+ * The forwarding tables of bridges and VXLANs in a connection's namespace (RTM_*NEIGH of
+ * linux/rtnetlink.h with AF_BRIDGE).
  *
  * @example
  * ```ts
@@ -91,7 +108,11 @@ export class Fdb {
     this.#links = links;
   }
 
-  /** All entries, or those that the kernel selects. */
+  /**
+   * All entries, or those that the kernel selects.
+   *
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: FdbFilter = {}): Dump<FdbEntry> {
     const { link, bridge, ...options } = filter;
     return this.#requests.list(
@@ -119,12 +140,24 @@ export class Fdb {
     await this.#send("add", Mode.add, entry, options);
   }
 
-  /** Adds an entry, or changes the one that is there. */
+  /**
+   * Adds an entry, or changes the one that is there.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `EOPNOTSUPP` or `EINVAL` when it has
+   * no such table
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.replace, entry, options);
   }
 
-  /** Adds a further remote to an entry of a VXLAN. */
+  /**
+   * Adds a further remote to an entry of a VXLAN.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `EOPNOTSUPP` or `EINVAL` when it has
+   * no such table
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async append(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
     await this.#send("append", Mode.append, entry, options);
   }

@@ -4,7 +4,7 @@ import { type IpWords, parseIp } from "../codec/address.ts";
 import { swap32 } from "../codec/words.ts";
 import { AF_INET, AF_INET6 } from "./item.ts";
 
-/** A link, by name or by index. */
+/** A link, by name (1 to 15 bytes), alternative name (up to 127 bytes) or index (from 1). */
 export type LinkRef = string | number;
 
 /** An address with a prefix length. */

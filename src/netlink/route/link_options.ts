@@ -125,7 +125,7 @@ export interface IpvlanOptions {
   isolation?: "bridge" | "private" | "vepa";
 }
 
-/** A VRF's options. */
+/** A VRF's options (IFLA_VRF_*). */
 export interface VrfOptions {
   /** The routing table of its ports. */
   table: number;
@@ -194,11 +194,11 @@ export interface NetkitOptions {
   mode?: "l2" | "l3";
   /** What becomes of packets without a program. */
   policy?: "forward" | "blackhole";
-  /** The same at the other end. */
+  /** What becomes of packets at the other end without a program. */
   peerPolicy?: "forward" | "blackhole";
   /** Whether packets lose mark and priority. */
   scrub?: "none" | "default";
-  /** The same at the other end. */
+  /** Whether packets lose mark and priority at the other end. */
   peerScrub?: "none" | "default";
 }
 
@@ -243,7 +243,10 @@ export interface TunOptions {
   disabledQueues?: number;
 }
 
-/** What the kinds that have options of their own need. */
+/**
+ * What the kinds that have options of their own need (IFLA_INFO_DATA of linux/if_link.h). What is
+ * left out is as the kernel has it by default.
+ */
 export interface KindOptions {
   /** Software bridge. */
   bridge: BridgeOptions;
@@ -253,11 +256,11 @@ export interface KindOptions {
   vxlan: VxlanOptions;
   /** Further MAC address of a link. */
   macvlan: MacvlanOptions;
-  /** The same with a character device. */
+  /** Further MAC address of a link, for a program that opens its character device. */
   macvtap: MacvlanOptions;
   /** Further IP addresses on one MAC address. */
   ipvlan: IpvlanOptions;
-  /** The same with a character device. */
+  /** Further IP addresses on one MAC address, for a program that opens its character device. */
   ipvtap: IpvlanOptions;
   /** Routing table for its ports. */
   vrf: VrfOptions;

@@ -6,29 +6,40 @@ import type { NamespaceTarget } from "../namespace.ts";
 import type { LinkRef } from "./input.ts";
 import type { BondPortOptions, BridgePortOptions, KindOptions } from "./link_options.ts";
 
-/** What every link can be given. */
+/**
+ * What every link can be given (IFLA_* of linux/if_link.h). A link that is created has what is left
+ * out as the kernel has it by default; of one that is set, it stays.
+ */
 export interface LinkSettings {
   /** Largest packet, in bytes. */
   mtu?: number;
   /** MAC address, as in "02:00:00:00:00:01". */
   address?: string;
-  /** Whether it is switched on. */
+  /**
+   * Whether it is switched on (IFF_UP).
+   *
+   * @default false, for a new link
+   */
   up?: boolean;
   /** The bridge, bond or VRF that it becomes a port of; null leaves it. */
   master?: LinkRef | null;
-  /** The network namespace that it moves to. */
+  /** The network namespace that it is created in, or moves to. */
   netns?: NamespaceTarget;
   /** A note of up to 255 bytes. */
   alias?: string;
-  /** Packets that wait to be sent at most. */
+  /** The most packets that wait to be sent (IFLA_TXQLEN). */
   txQueueLength?: number;
-  /** Whether it takes packets to any MAC address. */
+  /** Whether it takes packets to any MAC address (IFF_PROMISC). */
   promiscuous?: boolean;
-  /** Whether it takes packets to any multicast address. */
+  /** Whether it takes packets to any multicast address (IFF_ALLMULTI). */
   allMulticast?: boolean;
-  /** Whether it asks for MAC addresses. */
+  /** Whether it asks for MAC addresses (IFF_NOARP is not set). */
   arp?: boolean;
-  /** Number of the group that it is in. */
+  /**
+   * Number of the group that it is in (IFLA_GROUP).
+   *
+   * @default 0, for a new link
+   */
   group?: number;
   /** Options as a port of a bridge. */
   bridgePort?: BridgePortOptions;

@@ -26,7 +26,7 @@ export interface NeighbourRef {
 
 /** A neighbour to be added. */
 export interface NewNeighbour extends NeighbourRef {
-  /** The hardware address. */
+  /** The hardware address, as in "02:00:00:00:00:01" (NDA_LLADDR). */
   mac?: string;
   /**
    * How far the entry is trusted.
@@ -34,11 +34,19 @@ export interface NewNeighbour extends NeighbourRef {
    * @default "permanent"
    */
   state?: NeighbourState;
-  /** Whether it is a router. */
+  /**
+   * Whether it is a router (NTF_ROUTER).
+   *
+   * @default false
+   */
   router?: boolean;
-  /** Whether something else than the kernel keeps it up to date. */
+  /**
+   * Whether something else than the kernel keeps it up to date (NTF_EXT_LEARNED).
+   *
+   * @default false
+   */
   externallyLearned?: boolean;
-  /** Who made it, by name or number. */
+  /** Who made it, by name or number (NDA_PROTOCOL, RTPROT_*). */
   protocol?: string | number;
 }
 
@@ -72,7 +80,8 @@ const STATES: readonly NeighbourState[] = [
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Neighbour(w, at);
 
 /**
- * The neighbours in a connection's namespace.
+ * The neighbours in a connection's namespace: ARP and neighbour discovery (RTM_*NEIGH of
+ * linux/rtnetlink.h).
  *
  * @example
  * ```ts
@@ -96,7 +105,12 @@ export class Neighbours {
     this.#links = links;
   }
 
-  /** All neighbours, or those that the filter selects. */
+  /**
+   * All neighbours, or those that the filter selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: NeighbourFilter = {}): Dump<Neighbour> {
     const { link, master, family, proxy, ...options } = filter;
     const ndmFamily = familyNumber("family", family);
@@ -134,7 +148,12 @@ export class Neighbours {
     await this.#send("add", Mode.add, neighbour, options);
   }
 
-  /** Adds a neighbour, or changes the one that is there. */
+  /**
+   * Adds a neighbour, or changes the one that is there.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(neighbour: NewNeighbour, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.replace, neighbour, options);
   }
@@ -150,8 +169,12 @@ export class Neighbours {
   }
 
   /**
-   * Deletes what the filter selects, permanent and unneeded entries excepted as `ip` does; resolves
-   * with how many they were.
+   * Deletes what the filter selects, permanent and unneeded entries excepted as `ip` does; with
+   * `permanent` the former as well.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays
+   * deleted
    */
   async flush(filter: NeighbourFilter & { permanent?: boolean } = {}): Promise<number> {
     const { permanent = false, ...rest } = filter;

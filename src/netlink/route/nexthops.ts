@@ -76,7 +76,10 @@ export interface NewNexthop {
   protocol?: string | number;
 }
 
-/** A resilient group's settings. */
+/**
+ * A resilient group's settings (NHA_RES_GROUP_* of linux/nexthop.h). What is left out is as the
+ * kernel has it by default.
+ */
 export interface ResilientOptions {
   /** Number of buckets that flows are spread over. */
   buckets?: number;
@@ -154,7 +157,7 @@ export class Nexthop {
     return this.#a.oif;
   }
 
-  /** The gateway's address. */
+  /** The gateway's address; undefined without one (NHA_GATEWAY). */
   get gateway(): string | undefined {
     return this.#a.gateway;
   }
@@ -174,12 +177,12 @@ export class Nexthop {
     return this.#a.header.flags;
   }
 
-  /** How packets are encapsulated. */
+  /** How packets are encapsulated; undefined if they are not. */
   get encapsulation(): Encapsulation | undefined {
     return readEncapsulation(this.#a.encapType, this.#a.encap);
   }
 
-  /** The members, of a group. */
+  /** The members; undefined for one that is no group (NHA_GROUP). */
   get group(): Required<NexthopMember>[] | undefined {
     const { group } = this.#a;
     if (group === undefined) return undefined;
@@ -190,7 +193,7 @@ export class Nexthop {
     });
   }
 
-  /** The settings of a resilient group. */
+  /** The settings of a resilient group; undefined for others (NHA_RES_GROUP). */
   get resilient(): ResilientOptions | undefined {
     const { resGroup } = this.#a;
     return resGroup && {
@@ -200,12 +203,12 @@ export class Nexthop {
     };
   }
 
-  /** Who made it. */
+  /** Who made it: "kernel", "static", ..., or a number (RTPROT_*). */
   get protocol(): string | number {
     return protocolName(this.#a.header.protocol);
   }
 
-  /** How far it is. */
+  /** How far it is: "global", "link", "host", or a number (RT_SCOPE_*). */
   get scope(): string | number {
     return scopeName(this.#a.header.scope);
   }
@@ -230,7 +233,7 @@ const SET = spec.sets.nexthop;
 const STATIC = 4; // RTPROT_STATIC
 
 /**
- * The nexthop objects of a connection's namespace.
+ * The nexthop objects of a connection's namespace (RTM_*NEXTHOP of linux/rtnetlink.h).
  *
  * @example
  * ```ts
@@ -254,7 +257,11 @@ export class Nexthops {
     this.#links = links;
   }
 
-  /** All nexthops, or those that the kernel selects. */
+  /**
+   * All nexthops, or those that the kernel selects.
+   *
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: NexthopFilter = {}): Dump<Nexthop> {
     const { link, master, groups, fdb, ...options } = filter;
     return this.#requests.list(
@@ -291,7 +298,13 @@ export class Nexthops {
     await this.#send("add", Mode.add, nexthop, options);
   }
 
-  /** Adds a nexthop, or changes the one that is there; routes that use it follow. */
+  /**
+   * Adds a nexthop, or changes the one that is there; routes that use it follow.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `EINVAL` when a group's member is not
+   * there
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(nexthop: NewNexthop, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.replace, nexthop, options);
   }

@@ -26,7 +26,11 @@ export interface RouteRef {
    * @default 254, the main one
    */
   table?: number;
-  /** The lower, the better. */
+  /**
+   * Of routes to the same network the one with the lowest is taken (RTA_PRIORITY).
+   *
+   * @default 0 for a new IPv4 route, 1024 for a new IPv6 route
+   */
   priority?: number;
   /** Preferred source address. */
   source?: string;
@@ -36,17 +40,25 @@ export interface RouteRef {
    * @default "unicast"
    */
   type?: RouteType;
-  /** How far the destination is; by default as far as the type and gateway imply. */
+  /**
+   * How far the destination is (RT_SCOPE_*).
+   *
+   * @default as far as the type and gateway imply
+   */
   scope?: string | number;
   /** Who made it. */
   protocol?: string | number;
   /** The network that packets come from, IPv6. */
   from?: string;
-  /** Type of service, IPv4. */
+  /**
+   * Type of service, IPv4, 0 to 255.
+   *
+   * @default 0 for a new route, which is any
+   */
   tos?: number;
 }
 
-/** A route to be added. */
+/** A route to be added (struct rtmsg and RTA_* of linux/rtnetlink.h). */
 export interface NewRoute extends RouteRef, RouteDetails {
   /** The path's MTU, in bytes. */
   mtu?: number;
@@ -92,7 +104,11 @@ export interface RouteLookup extends RequestOptions {
   link?: LinkRef;
   /** The link that the packet comes in by, as if it were forwarded; needs `from`. */
   incoming?: LinkRef;
-  /** Firewall mark. */
+  /**
+   * Firewall mark.
+   *
+   * @default 0
+   */
   mark?: number;
   /** Number of the user. */
   user?: number;

@@ -125,7 +125,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
 
 /**
- * The routing policy of a connection's namespace.
+ * The routing policy of a connection's namespace (RTM_*RULE of linux/rtnetlink.h, linux/fib_rules.h).
  *
  * @example
  * ```ts
@@ -147,7 +147,11 @@ export class Rules {
     this.#requests = new Requests(connection, ruleCodec);
   }
 
-  /** All rules in the order in which they are tried, IPv4 first. */
+  /**
+   * All rules in the order in which they are tried, IPv4 first.
+   *
+   * @throws {TypeError} for a `family` that is neither 4 nor 6
+   */
   list(filter: RuleFilter = {}): Dump<Rule> {
     const { family, ...options } = filter;
     const header = { family: familyNumber("family", family) };
@@ -174,7 +178,12 @@ export class Rules {
     await this.#requests.change("newrule", Mode.add, `add rule${named(rule)}`, values, options);
   }
 
-  /** Adds a rule even if there is one that has everything named, or is the same. */
+  /**
+   * Adds a rule even if there is one that has everything named, or is the same.
+   *
+   * @throws {NetlinkError} `EINVAL` for a `goto` that leads back
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async append(rule: NewRule, options?: RequestOptions): Promise<void> {
     const values = check(rule, true);
     await this.#requests.change(
@@ -190,6 +199,7 @@ export class Rules {
    * Deletes the first rule that has everything named.
    *
    * @throws {NetlinkError} `ENOENT` when there is none
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async delete(rule: NewRule, options?: RequestOptions): Promise<void> {
     const values = check(rule, false);

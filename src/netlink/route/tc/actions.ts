@@ -7,7 +7,10 @@ import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate
 /** What becomes of a packet: TC_ACT_* of linux/pkt_cls.h. */
 export type Verdict = "ok" | "reclassify" | "drop" | "pipe" | "stolen" | "continue";
 
-/** One action. */
+/**
+ * What a filter does with the packets that it matches (linux/tc_act/*.h): "gact" decides, "mirred"
+ * sends to another link, "police" limits the rate, "skbedit" marks, "vlan" edits the tag.
+ */
 export type Action =
   | { kind: "gact"; verdict: Verdict }
   | {
@@ -31,16 +34,20 @@ export type Action =
      * @default 2040, as with tc
      */
     mtuBytes?: number;
-    /** What becomes of packets beyond the rate. */
+    /**
+     * What becomes of packets beyond the rate.
+     *
+     * @default "drop"
+     */
     exceed?: Verdict;
   }
   | {
     kind: "skbedit";
-    /** Firewall mark to set. */
+    /** Firewall mark to set; left alone without. */
     mark?: number;
-    /** Priority to set. */
+    /** Priority to set (`skb->priority`); left alone without. */
     priority?: number;
-    /** Queue to send by. */
+    /** Transmit queue to send by, from 0; left alone without. */
     queue?: number;
   }
   | { kind: "vlan"; mode: "pop" }

@@ -42,9 +42,17 @@ export interface HtbClassOptions {
    * @default as burstBytes
    */
   ceilBurstBytes?: number;
-  /** Bytes that it may send in its turn. */
+  /**
+   * Bytes that it may send in its turn.
+   *
+   * @default its rate divided by the `rateToQuantum` of the queueing discipline
+   */
   quantumBytes?: number;
-  /** Classes of a lower number are offered what others leave first. */
+  /**
+   * Classes of a lower number, 0 to 7, are offered what others leave first.
+   *
+   * @default 0
+   */
   priority?: number;
 }
 
@@ -74,7 +82,11 @@ export interface ClassRef {
 export type NewClass =
   & ClassRef
   & {
-    /** The class or queueing discipline above; "1:" by default for "1:10". */
+    /**
+     * The class or queueing discipline above.
+     *
+     * @default the queueing discipline of the handle: "1:" for "1:10"
+     */
     parent?: Parent;
     /** Attributes of its options as the kernel's specification has them. */
     data?: Values;
@@ -168,9 +180,24 @@ export function classOptions(kind: string, values: Values): object | undefined {
   return Object.hasOwn(kinds, kind) ? kinds[kind as keyof ClassOptions].read(values) : undefined;
 }
 
-/** A class. */
+/**
+ * A class of a queueing discipline (struct tcmsg of linux/rtnetlink.h, linux/pkt_sched.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.qdiscs.replace({ link: "lo", kind: "htb", handle: "1:" });
+ * const options = { rateBytesPerSecond: 125_000, priority: 2 };
+ * await nl.classes.add({ link: "lo", kind: "htb", handle: "1:10", options });
+ * const [found] = await nl.classes.list({ link: "lo" }).toArray();
+ * console.log(found.handle, found.parent, found.statistics?.packets); // 1:10 root 0
+ * console.log(found.options); // { rateBytesPerSecond: 125000, ceilBytesPerSecond: 125000, ... }
+ * ```
+ */
 export class TrafficClass extends TcObject {
-  /** Its handle. */
+  /** Its handle, as in "1:10". */
   get handle(): Handle {
     return handleText(this.attributes.header.handle);
   }
@@ -186,7 +213,10 @@ export class TrafficClass extends TcObject {
     return info === 0 ? undefined : handleText(info);
   }
 
-  /** Its options in plain units; undefined for a kind that has no table here. */
+  /**
+   * Its options in plain units, as {@linkcode ClassOptions} has them; undefined for a kind that is
+   * not among those.
+   */
   get options(): object | undefined {
     return classOptions(this.kind, this.values ?? {});
   }
@@ -205,7 +235,7 @@ export class TrafficClass extends TcObject {
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new TrafficClass(w, at);
 
 /**
- * The classes of the links of a connection's namespace.
+ * The classes of the links of a connection's namespace (RTM_*TCLASS of linux/rtnetlink.h).
  *
  * @example
  * ```ts
@@ -235,7 +265,12 @@ export class Classes {
     this.#links = links;
   }
 
-  /** The classes of a link. */
+  /**
+   * The classes of a link.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: ClassFilter): Dump<TrafficClass> {
     const { link, parent, ...options } = filter;
     return this.#requests.list(
@@ -273,7 +308,12 @@ export class Classes {
     await this.#send("add", Mode.add, entry, options);
   }
 
-  /** Adds a class, or changes the one that is there. */
+  /**
+   * Adds a class, or changes the one that is there.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when there is no parent
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(entry: NewClass, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.replace, entry, options);
   }

@@ -88,7 +88,7 @@ export interface FwOptions extends CommonFilterOptions {
   mask?: number;
 }
 
-/** What each kind takes. */
+/** What each kind takes (linux/pkt_cls.h). */
 export interface FilterOptions {
   /** Everything. */
   matchall: MatchallOptions;

@@ -30,13 +30,29 @@ export interface FilterRef {
    * @default "root"
    */
   parent?: Parent;
-  /** Filters are tried in the order of their priorities, lowest first; 1 to 65535. */
+  /**
+   * Filters are tried in the order of their priorities, 1 to 65535, lowest first.
+   *
+   * @default one that the kernel chooses, for a new filter
+   */
   priority?: number;
-  /** Type of packets: "ip", "ipv6", "arp", "802.1q", "all" or an ethertype. */
+  /**
+   * Type of packets: "ip", "ipv6", "arp", "802.1q", "all" or an ethertype.
+   *
+   * @default "all", for a new filter
+   */
   protocol?: string | number;
-  /** Number of the chain; 0 is tried first. */
+  /**
+   * Number of the chain; 0 is tried first.
+   *
+   * @default 0, for a new filter
+   */
   chain?: number;
-  /** Number of one filter among those of a priority. */
+  /**
+   * Number of one filter among those of a priority.
+   *
+   * @default one that the kernel chooses, for a new filter
+   */
   handle?: number;
 }
 
@@ -64,24 +80,39 @@ export interface FilterFilter extends DumpOptions {
   parent?: Parent;
 }
 
-/** A filter. */
+/**
+ * A filter (struct tcmsg of linux/rtnetlink.h, linux/pkt_cls.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.qdiscs.replace({ link: "lo", kind: "htb", handle: "1:" });
+ * const parent = "1:", options = { class: "1:10", keys: [] };
+ * await nl.filters.add({ link: "lo", parent, kind: "u32", priority: 9, protocol: "ip", options });
+ * const [filter] = await nl.filters.list({ link: "lo", parent }).toArray();
+ * console.log(filter.kind, filter.priority, filter.protocol, filter.chain); // u32 9 ip 0
+ * console.log(filter.options); // { keys: [ { offset: 0, value: 0, mask: 0 } ], class: "1:10" }
+ * ```
+ */
 export class Filter extends TcObject {
-  /** Where it hangs. */
+  /** Where it hangs: "root", "ingress", "egress", or a handle. */
   get parent(): Parent {
     return parentText(this.attributes.header.parent);
   }
 
-  /** Filters are tried in the order of their priorities, lowest first. */
+  /** Filters are tried in the order of their priorities, 1 to 65535, lowest first. */
   get priority(): number {
     return readInfo(this.attributes.header.info).priority;
   }
 
-  /** Type of packets. */
+  /** Type of packets: "ip", "ipv6", "arp", "802.1q", "all", or an ethertype. */
   get protocol(): string | number {
     return readInfo(this.attributes.header.info).protocol;
   }
 
-  /** Number of the chain. */
+  /** Number of the chain; 0 is tried first (TCA_CHAIN). */
   get chain(): number {
     return this.attributes.chain ?? 0;
   }
@@ -91,7 +122,10 @@ export class Filter extends TcObject {
     return this.attributes.header.handle;
   }
 
-  /** Its options in plain units; undefined for a kind that has no table here. */
+  /**
+   * Its options in plain units, as {@linkcode FilterOptions} has them; undefined for a kind that is
+   * not among those.
+   */
   get options(): CommonFilterOptions | undefined {
     const values = (this.values ?? {}) as Values;
     const own = filterOptions(this.kind, values);
@@ -122,7 +156,7 @@ export class Filter extends TcObject {
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Filter(w, at);
 
 /**
- * The filters of the links of a connection's namespace.
+ * The filters of the links of a connection's namespace (RTM_*TFILTER of linux/rtnetlink.h).
  *
  * @example
  * ```ts
@@ -160,7 +194,12 @@ export class Filters {
     this.#links = links;
   }
 
-  /** The filters of a link and parent in the order in which they are tried. */
+  /**
+   * The filters of a link and parent in the order in which they are tried.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: FilterFilter): Dump<Filter> {
     const { link, parent = "root", ...options } = filter;
     return this.#requests.list(
@@ -204,7 +243,13 @@ export class Filters {
     await this.#send("add", Mode.add, filter, options);
   }
 
-  /** Adds a filter, or replaces the one of the same priority and number. */
+  /**
+   * Adds a filter, or replaces the one of the same priority and number.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `EINVAL` when nothing to hang at is
+   * there
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(filter: NewFilter, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.create, filter, options);
   }

@@ -4,11 +4,14 @@ import { bad } from "../input.ts";
 
 /**
  * A handle as tc writes it: "1:" for a queueing discipline, "1:10" for a class, both parts
- * hexadecimal.
+ * hexadecimal (TC_H_MAJ and TC_H_MIN of linux/pkt_sched.h).
  */
 export type Handle = string;
 
-/** Where a queueing discipline hangs: at a link's root, at its entry, or at a class. */
+/**
+ * Where a queueing discipline, class or filter hangs: at a link's root, at its entry, at the hooks of
+ * clsact, or at a handle (TC_H_* of linux/pkt_sched.h).
+ */
 export type Parent = "root" | "ingress" | "clsact" | "egress" | Handle;
 
 export const ROOT = 0xffffffff;

@@ -3,13 +3,13 @@
  * the names say so.
  */
 
-/** FIFO queue of packets. */
+/** FIFO queue of packets (struct tc_fifo_qopt of linux/pkt_sched.h). */
 export interface PfifoOptions {
   /** Packets that it holds at most. */
   limitPackets?: number;
 }
 
-/** FIFO queue of bytes. */
+/** FIFO queue of bytes (struct tc_fifo_qopt of linux/pkt_sched.h). */
 export interface BfifoOptions {
   /** Bytes that it holds at most. */
   limitBytes?: number;
@@ -101,9 +101,17 @@ export interface TbfOptions {
 
 /** Hierarchical token bucket (TCA_HTB_*). */
 export interface HtbOptions {
-  /** Minor number, hexadecimal in a handle, of the class that takes the packets of no other. */
+  /**
+   * Minor number, hexadecimal in a handle, of the class that takes the packets of no other.
+   *
+   * @default 0: they are sent at once, unshaped
+   */
   defaultClass?: number;
-  /** What a class's rate is divided by for its quantum. */
+  /**
+   * What a class's rate is divided by for its quantum.
+   *
+   * @default 10
+   */
   rateToQuantum?: number;
   /** Packets that wait at most without a class. */
   directQueuePackets?: number;
@@ -143,15 +151,19 @@ export interface NetemOptions {
   ecn?: boolean;
 }
 
-/** Bands of priority. */
+/** Bands of priority (struct tc_prio_qopt of linux/pkt_sched.h). */
 export interface PrioOptions {
-  /** Number of bands, 2 to 16. */
+  /**
+   * Number of bands, 2 to 16.
+   *
+   * @default 3
+   */
   bands?: number;
   /** The band of each of the 16 packet priorities. */
   priorityMap?: readonly number[];
 }
 
-/** Stochastic fair queueing. */
+/** Stochastic fair queueing (struct tc_sfq_qopt of linux/pkt_sched.h). */
 export interface SfqOptions {
   /** Bytes that a flow may send in its turn. */
   quantumBytes?: number;
@@ -170,7 +182,7 @@ export interface SfqOptions {
 /** No options. */
 export type NoOptions = Record<never, never>;
 
-/** What each kind takes. */
+/** What each kind takes (linux/pkt_sched.h). What is left out is as the kernel has it by default. */
 export interface QdiscOptions {
   /** Queue of packets. */
   pfifo: PfifoOptions;

@@ -52,19 +52,36 @@ export interface QdiscFilter extends DumpOptions {
   link?: LinkRef;
 }
 
-/** A queueing discipline. */
+/**
+ * A queueing discipline (struct tcmsg of linux/rtnetlink.h, linux/pkt_sched.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const options = { rateBytesPerSecond: 125_000, burstBytes: 10_000, latencyMs: 50 };
+ * await nl.qdiscs.replace({ link: "lo", kind: "tbf", handle: "1:", options });
+ * const [qdisc] = await nl.qdiscs.list({ link: "lo" }).toArray();
+ * console.log(qdisc.handle, qdisc.parent); // 1: root
+ * console.log(qdisc.options); // { rateBytesPerSecond: 125000, burstBytes: 10000, ... }
+ * ```
+ */
 export class Qdisc extends TcObject {
   /** Its handle; "0:" for one that the kernel chose. */
   get handle(): Handle {
     return handleText(this.attributes.header.handle);
   }
 
-  /** Where it hangs. */
+  /** Where it hangs: "root", "ingress", "clsact", or the handle of a class. */
   get parent(): Parent {
     return this.kind === "clsact" ? "clsact" : parentText(this.attributes.header.parent);
   }
 
-  /** Its options in plain units; undefined for a kind that has no table here. */
+  /**
+   * Its options in plain units, as {@linkcode QdiscOptions} has them; undefined for a kind that is
+   * not among those.
+   */
   get options(): object | undefined {
     return qdiscOptions(this.kind, this.values);
   }
@@ -83,7 +100,8 @@ export class Qdisc extends TcObject {
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Qdisc(w, at);
 
 /**
- * The queueing disciplines of the links of a connection's namespace.
+ * The queueing disciplines of the links of a connection's namespace (RTM_*QDISC of
+ * linux/rtnetlink.h).
  *
  * @example
  * ```ts
@@ -109,7 +127,11 @@ export class Qdiscs {
     this.#links = links;
   }
 
-  /** All queueing disciplines that were set, and those that the kernel chose. */
+  /**
+   * All queueing disciplines that were set, and those that the kernel chose.
+   *
+   * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
+   */
   list(filter: QdiscFilter = {}): Dump<Qdisc> {
     const { link, ...options } = filter;
     let ifindex = 0;
@@ -136,7 +158,14 @@ export class Qdiscs {
     await this.#send("add", Mode.add, qdisc, options);
   }
 
-  /** Sets a queueing discipline, whatever is there. */
+  /**
+   * Sets a queueing discipline, whatever is there. One of the same kind and handle is changed and
+   * keeps its packets.
+   *
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` for a kind that this kernel
+   * lacks
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
   async replace(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
     await this.#send("replace", Mode.replace, qdisc, options);
   }
@@ -145,6 +174,7 @@ export class Qdiscs {
    * Changes options of a queueing discipline, of which the kind stays and the packets too.
    *
    * @throws {NetlinkError} `ENOENT` when there is none
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async change(qdisc: NewQdisc, options?: RequestOptions): Promise<void> {
     await this.#send("change", Mode.change, qdisc, options);

@@ -10,7 +10,7 @@ import { spec } from "../../spec/tc.ts";
 export const tcCodec: Codec = new Codec(spec);
 const Full = tcCodec.message("getqdisc");
 
-/** What a queue has counted (struct gnet_stats_basic and gnet_stats_queue). */
+/** What a queue has counted (struct gnet_stats_basic and gnet_stats_queue of linux/gen_stats.h). */
 export interface TcStatistics {
   /** Bytes sent. */
   bytes: number;
@@ -28,7 +28,20 @@ export interface TcStatistics {
   queuedBytes: number;
 }
 
-/** Common properties (linux/rtnetlink.h, struct tcmsg). */
+/**
+ * What queueing disciplines, classes and filters have in common (struct tcmsg of linux/rtnetlink.h).
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * await nl.qdiscs.replace({ link: "lo", kind: "pfifo", options: { limitPackets: 100 } });
+ * const [qdisc] = await nl.qdiscs.list({ link: "lo" }).toArray();
+ * console.log(qdisc.link, qdisc.kind); // 1 pfifo
+ * console.log(qdisc.statistics?.bytes, qdisc.statistics?.drops); // 0 0
+ * ```
+ */
 export class TcObject {
   /** Everything that the kernel said, named as in the kernel's specification. */
   readonly attributes: Families["tc"]["getqdisc"]["dump"]["reply"];
@@ -43,12 +56,12 @@ export class TcObject {
     return this.attributes.header.ifindex;
   }
 
-  /** Its kind. */
+  /** Its kind, such as "htb" or "u32" (TCA_KIND). */
   get kind(): string {
     return this.attributes.kind ?? "";
   }
 
-  /** What it has counted, where it counts. */
+  /** What it has counted; undefined for one that counts nothing (TCA_STATS2). */
   get statistics(): TcStatistics | undefined {
     const { stats2 } = this.attributes;
     if (stats2 === undefined) return undefined;
