@@ -94,6 +94,8 @@ describe("links, against ip", { skip }, () => {
     await add(nl, { name: "vrf0", kind: "vrf", table: 77 });
     await add(nl, { name: "ifb0", kind: "ifb" });
 
+    // Operational states follow a little later.
+    for (const name of ["br0", "veth0", "veth1"]) await nl.links.waitUntilUp(name);
     const shown = t.ip("-d", "link");
     const names = new Map(shown.map((s) => [s.ifindex, s.ifname]));
     const links = await nl.links.list().toArray();
