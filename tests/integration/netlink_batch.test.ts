@@ -140,15 +140,13 @@ it("a signal ends a batch between two calls, and other requests share the socket
     changes.routes.add({ destination: `10.${i >> 8}.${i & 255}.0/24`, type: "blackhole" });
   }
   const ended = changes.commit({ signal: control.signal });
-  setTimeout(() => control.abort(new Error("enough")), 20);
   let meanwhile = 0;
   const timer = setInterval(async () => {
     await t.nl.links.get("lo");
-    meanwhile++;
+    if (++meanwhile === 3) control.abort(new Error("enough"));
   }, 1);
   await assert.rejects(ended, /enough/);
   clearInterval(timer);
-  assert.ok(meanwhile > 0, "nothing else ran");
   assert.ok(t.nl.usable);
   const routes = await t.nl.routes.list({ type: "blackhole" }).toArray();
   assert.ok(routes.length > 0 && routes.length < 50_000, `${routes.length}`);
