@@ -7,7 +7,7 @@ import { lab } from "./plan_lab.ts";
 const skip = need("net-admin", "ip", "bridge");
 
 describe("plan and apply", { skip }, () => {
-  it("notice drift of every attribute that they manage", async () => {
+  it("notice drift of every attribute that they manage", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const wanted: Desired = {
       links: [
@@ -53,31 +53,35 @@ describe("plan and apply", { skip }, () => {
     }
   });
 
-  it("know that a tunnel floods to several remotes and sends to one", async () => {
-    await using t = await lab();
-    const flood = "00:00:00:00:00:00", one = "02:00:00:00:00:07";
-    const states = [
-      [[flood, "192.0.2.1"], [flood, "192.0.2.2"], [one, "192.0.2.1"]],
-      [[flood, "192.0.2.2"], [flood, "192.0.2.3"], [one, "192.0.2.2"]],
-      [],
-    ];
-    await t.nl.links.set("vx9", { kind: "vxlan", remote: "192.0.2.9" });
-    for (const state of states) {
-      const wanted: Desired = {
-        fdb: state.map(([mac, remote]) => ({ link: "vx9", mac, remote })),
-        prune: { fdb: ["vx9"] },
-      };
-      await apply(t.nl, await plan(t.nl, wanted));
-      assert.equal(String(await plan(t.nl, wanted)), "", JSON.stringify(state));
-      // The remote of the link itself is not the plan's.
-      assert.deepEqual(
-        (await t.nl.fdb.list({ link: "vx9" }).toArray()).map((e) => [e.mac, e.remote]).sort(),
-        [...state, [flood, "192.0.2.9"]].sort(),
-      );
-    }
-  });
+  it(
+    "know that a tunnel floods to several remotes and sends to one",
+    { timeout: 60_000 },
+    async () => {
+      await using t = await lab();
+      const flood = "00:00:00:00:00:00", one = "02:00:00:00:00:07";
+      const states = [
+        [[flood, "192.0.2.1"], [flood, "192.0.2.2"], [one, "192.0.2.1"]],
+        [[flood, "192.0.2.2"], [flood, "192.0.2.3"], [one, "192.0.2.2"]],
+        [],
+      ];
+      await t.nl.links.set("vx9", { kind: "vxlan", remote: "192.0.2.9" });
+      for (const state of states) {
+        const wanted: Desired = {
+          fdb: state.map(([mac, remote]) => ({ link: "vx9", mac, remote })),
+          prune: { fdb: ["vx9"] },
+        };
+        await apply(t.nl, await plan(t.nl, wanted));
+        assert.equal(String(await plan(t.nl, wanted)), "", JSON.stringify(state));
+        // The remote of the link itself is not the plan's.
+        assert.deepEqual(
+          (await t.nl.fdb.list({ link: "vx9" }).toArray()).map((e) => [e.mac, e.remote]).sort(),
+          [...state, [flood, "192.0.2.9"]].sort(),
+        );
+      }
+    },
+  );
 
-  it("refuse what makes no sense before anything is changed", async () => {
+  it("refuse what makes no sense before anything is changed", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const refused = (desired: Desired, message: RegExp) =>
       assert.rejects(plan(t.nl, desired), { name: /TypeError|RangeError/, message });

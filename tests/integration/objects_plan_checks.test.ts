@@ -215,7 +215,7 @@ describe("a declaration", { skip }, () => {
     assert.ok(count > 2000, String(count));
   });
 
-  it("with an unknown property is refused, with the path to it", async () => {
+  it("with an unknown property is refused, with the path to it", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const bad: string[] = [];
     for (const path of positions(everything)) {

@@ -39,7 +39,9 @@ describe("plan and apply of links upon links", { skip }, () => {
     );
   });
 
-  it("keep what is not declared of a link that is made anew, also when interrupted", async () => {
+  it("keep what is not declared of a link that is made anew, also when interrupted", {
+    timeout: 60_000,
+  }, async () => {
     await using t = await lab();
     const wanted = (id: number): Desired => ({
       links: [
@@ -70,7 +72,37 @@ describe("plan and apply of links upon links", { skip }, () => {
     }
   });
 
-  it("know both ends of a pair, and only in their own namespace", async () => {
+  it("keep neighbours and addresses of a link that is changed", { timeout: 60_000 }, async () => {
+    await using t = await lab();
+    await t.nl.neighbours.add({ link: "b1", address: "10.3.0.9", mac: "02:00:00:00:00:09" });
+    await t.nl.neighbours.add({ link: "b1", address: "fd03::9", mac: "02:00:00:00:00:09" });
+    await t.nl.addresses.add({ link: "b1", address: "fd05::1/64", flags: ["nodad"] });
+    await t.nl.routes.add({ destination: "fd06::/48", link: "b1" });
+    await t.nl.routes.add({ destination: "10.6.0.0/16", link: "b1" });
+    const seen = () =>
+      ["neighbour show nud permanent", "-6 -o address show scope global", "route", "-6 route"]
+        .flatMap((words) => t.ip(words).replace(/ linkdown| pref medium/g, "").split("\n"))
+        // The kernel's own.
+        .filter((line) => /^(10.3|fd03|fd06|10.6)|fd05::1/.test(line)).map((line) => line.trim());
+    const before = seen();
+    assert.equal(before.length, 5, before.join("\n"));
+    const b1 = { name: "b1", address: "02:00:00:00:00:b1", arp: true, mtu: 1500, master: null };
+    for (
+      const change of [
+        { address: "02:00:00:00:00:b2" },
+        { arp: false },
+        { mtu: 1400 },
+        { promiscuous: true },
+        { alias: "x", group: 3 },
+        {},
+      ]
+    ) {
+      await apply(t.nl, await plan(t.nl, { links: [{ ...b1, ...change }] }));
+      assert.deepEqual(seen(), before, JSON.stringify(change));
+    }
+  });
+
+  it("know both ends of a pair, and only in their own namespace", { timeout: 60_000 }, async () => {
     await using t = await lab();
     await using other = await testNamespace();
     await using far = await RouteConnection.open({ netns: other.name });
@@ -113,7 +145,9 @@ describe("plan and apply of links upon links", { skip }, () => {
     assert.equal((await t.nl.links.get("tmp")).name, "tmp");
   });
 
-  it("make a tunnel again that goes with its link, and refuse if it is not declared", async () => {
+  it("make a tunnel again that goes with its link, and refuse if it is not declared", {
+    timeout: 60_000,
+  }, async () => {
     await using t = await lab();
     const links = [
       { name: "x0", kind: "bridge" },
@@ -130,7 +164,7 @@ describe("plan and apply of links upon links", { skip }, () => {
     );
   });
 
-  it("change what some kinds take only by itself, or never", async () => {
+  it("change what some kinds take only by itself, or never", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const wanted = (n: number): Desired => ({
       links: [

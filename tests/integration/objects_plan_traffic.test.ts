@@ -11,7 +11,9 @@ const pointing = { link: "a0", priority: 1, protocol: "ip", kind: "u32" as const
 const to = (target: string) => ({ keys: [{ offset: 16, value: 7, mask: 255 }], class: target });
 
 describe("plan and apply of traffic control", { skip }, () => {
-  it("move classes with the filters that point to them, and delete them from the leaves up", async () => {
+  it("move classes with the filters that point to them, and delete them from the leaves up", {
+    timeout: 60_000,
+  }, async () => {
     await using t = await lab();
     const base: Desired = {
       qdiscs: [{ link: "a0", kind: "htb", handle: "1:" }],
@@ -41,7 +43,7 @@ describe("plan and apply of traffic control", { skip }, () => {
     }
   });
 
-  it("keep what hangs below what is replaced, declared or not", async () => {
+  it("keep what hangs below what is replaced, declared or not", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const state = (above: string, defaultClass: number): Desired => ({
       qdiscs: [{ link: "a0", kind: "htb", handle: "1:", options: { defaultClass } }],
@@ -96,38 +98,42 @@ describe("plan and apply of traffic control", { skip }, () => {
     }
   });
 
-  it("delete a class once the filters that pointed to it point elsewhere", async () => {
-    await using t = await lab();
-    const tree = (shown: readonly string[], target: string): Desired => ({
-      qdiscs: [{ link: "a0", kind: "htb", handle: "1:" }],
-      classes: shown.map((handle) => ({ link: "a0", handle, ...shape })),
-      filters: ["1:", "1:1"].map((parent) => ({ ...pointing, parent, options: to(target) })),
-      prune: { qdiscs: ["a0"] },
-    });
-    for (const last of ["1:11", "1:12", "1:11"]) {
-      const wanted = tree(["1:1", last], last);
-      await apply(t.nl, await plan(t.nl, wanted));
-      assert.equal(String(await plan(t.nl, wanted)), "", last);
-      // The kernel lists both with each.
-      for (const parent of ["1:", "1:1"]) {
-        const targets = t.tc(`filter show dev a0 parent ${parent}`).match(/flowid \S+/g);
-        assert.deepEqual(targets, Array(2).fill(`flowid ${last}`));
+  it(
+    "delete a class once the filters that pointed to it point elsewhere",
+    { timeout: 60_000 },
+    async () => {
+      await using t = await lab();
+      const tree = (shown: readonly string[], target: string): Desired => ({
+        qdiscs: [{ link: "a0", kind: "htb", handle: "1:" }],
+        classes: shown.map((handle) => ({ link: "a0", handle, ...shape })),
+        filters: ["1:", "1:1"].map((parent) => ({ ...pointing, parent, options: to(target) })),
+        prune: { qdiscs: ["a0"] },
+      });
+      for (const last of ["1:11", "1:12", "1:11"]) {
+        const wanted = tree(["1:1", last], last);
+        await apply(t.nl, await plan(t.nl, wanted));
+        assert.equal(String(await plan(t.nl, wanted)), "", last);
+        // The kernel lists both with each.
+        for (const parent of ["1:", "1:1"]) {
+          const targets = t.tc(`filter show dev a0 parent ${parent}`).match(/flowid \S+/g);
+          assert.deepEqual(targets, Array(2).fill(`flowid ${last}`));
+        }
+        assert.equal((await t.nl.classes.list({ link: "a0" }).toArray()).length, 2);
       }
-      assert.equal((await t.nl.classes.list({ link: "a0" }).toArray()).length, 2);
-    }
-    // A filter that nobody declared goes before the class that it points to.
-    t.tc("class add dev a0 parent 1: classid 1:66 htb rate 1mbit");
-    for (const parent of ["1:", "1:1", "1:11"]) {
-      t.tc(`filter add dev a0 parent ${parent} prio 7 protocol ip u32 match u32 0 0 flowid 1:66`);
-    }
-    const wanted = tree(["1:1", "1:11"], "1:11"), changes = await plan(t.nl, wanted);
-    assert.equal(changes.changes.length, 4, String(changes));
-    await apply(t.nl, changes);
-    assert.equal(String(await plan(t.nl, wanted)), "");
-    assert.ok(!t.tc("class show dev a0").includes("1:66"));
-  });
+      // A filter that nobody declared goes before the class that it points to.
+      t.tc("class add dev a0 parent 1: classid 1:66 htb rate 1mbit");
+      for (const parent of ["1:", "1:1", "1:11"]) {
+        t.tc(`filter add dev a0 parent ${parent} prio 7 protocol ip u32 match u32 0 0 flowid 1:66`);
+      }
+      const wanted = tree(["1:1", "1:11"], "1:11"), changes = await plan(t.nl, wanted);
+      assert.equal(changes.changes.length, 4, String(changes));
+      await apply(t.nl, changes);
+      assert.equal(String(await plan(t.nl, wanted)), "");
+      assert.ok(!t.tc("class show dev a0").includes("1:66"));
+    },
+  );
 
-  it("refuse what points to nothing, and name both", async () => {
+  it("refuse what points to nothing, and name both", { timeout: 60_000 }, async () => {
     await using t = await lab();
     const base: Desired = {
       qdiscs: [{ link: "a0", kind: "htb", handle: "1:" }],
@@ -175,71 +181,77 @@ describe("plan and apply of traffic control", { skip }, () => {
     );
   });
 
-  it("tell the filters of a priority apart by side, parent and chain", async () => {
-    await using t = await lab();
-    const key = (value: number) => ({ keys: [{ offset: 16, value, mask: 255 }] });
-    const u32 = { priority: 5, protocol: "ip", kind: "u32" as const };
-    const at = (link: string, parent: string, chain: number, value: number) => ({
-      ...u32,
-      ...{ link, parent, chain, options: key(value) },
-    });
-    const ours = [at("b2", "ingress", 0, 1), at("b1", "1:", 3, 2)];
-    const theirs = [
-      ...[at("b2", "ingress", 2, 11), at("b2", "egress", 0, 12), at("b2", "egress", 2, 13)],
-      ...[at("b1", "1:", 0, 14), at("b1", "1:1", 0, 15), at("b1", "1:1", 3, 16)],
-    ];
-    await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
-    await t.nl.qdiscs.add({ link: "b1", kind: "htb", handle: "1:" });
-    await t.nl.classes.add({ link: "b1", handle: "1:1", ...shape });
-    const values = async () => {
-      const found: number[] = [];
-      // By their own root tables: the kernel lists all with each.
-      for (const ref of [...ours, ...theirs]) {
-        const { handle } = await t.nl.filters.get({ ...ref, handle: 0xfff00000 });
-        const all = await t.nl.filters.list(ref).toArray();
-        const own = all.filter((f) => f.chain === ref.chain && f.handle >>> 20 === handle >>> 20);
-        for (const { options } of own) {
-          found.push((options as ReturnType<typeof key>).keys[0].value);
+  it(
+    "tell the filters of a priority apart by side, parent and chain",
+    { timeout: 60_000 },
+    async () => {
+      await using t = await lab();
+      const key = (value: number) => ({ keys: [{ offset: 16, value, mask: 255 }] });
+      const u32 = { priority: 5, protocol: "ip", kind: "u32" as const };
+      const at = (link: string, parent: string, chain: number, value: number) => ({
+        ...u32,
+        ...{ link, parent, chain, options: key(value) },
+      });
+      const ours = [at("b2", "ingress", 0, 1), at("b1", "1:", 3, 2)];
+      const theirs = [
+        ...[at("b2", "ingress", 2, 11), at("b2", "egress", 0, 12), at("b2", "egress", 2, 13)],
+        ...[at("b1", "1:", 0, 14), at("b1", "1:1", 0, 15), at("b1", "1:1", 3, 16)],
+      ];
+      await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
+      await t.nl.qdiscs.add({ link: "b1", kind: "htb", handle: "1:" });
+      await t.nl.classes.add({ link: "b1", handle: "1:1", ...shape });
+      const values = async () => {
+        const found: number[] = [];
+        // By their own root tables: the kernel lists all with each.
+        for (const ref of [...ours, ...theirs]) {
+          const { handle } = await t.nl.filters.get({ ...ref, handle: 0xfff00000 });
+          const all = await t.nl.filters.list(ref).toArray();
+          const own = all.filter((f) => f.chain === ref.chain && f.handle >>> 20 === handle >>> 20);
+          for (const { options } of own) {
+            found.push((options as ReturnType<typeof key>).keys[0].value);
+          }
         }
+        return found.sort((a, b) => a - b);
+      };
+      for (const strangersFirst of [true, false]) {
+        if (strangersFirst) { for (const filter of theirs) await t.nl.filters.add(filter); }
+        for (const filters of [ours, ours.map((f, i) => ({ ...f, options: key(21 + i) })), ours]) {
+          const changes = await plan(t.nl, { filters });
+          assert.equal(changes.changes.length, 2, String(changes));
+          await apply(t.nl, changes);
+          assert.equal(String(await plan(t.nl, { filters })), "");
+          if (!strangersFirst) continue;
+          const declared = filters.map((f) => f.options.keys[0].value);
+          assert.deepEqual(
+            await values(),
+            [...theirs.keys()].map((i) => 11 + i).concat(declared).sort((a, b) => a - b),
+          );
+        }
+        if (strangersFirst) { for (const filter of ours) await t.nl.filters.delete(filter); }
       }
-      return found.sort((a, b) => a - b);
-    };
-    for (const strangersFirst of [true, false]) {
-      if (strangersFirst) { for (const filter of theirs) await t.nl.filters.add(filter); }
-      for (const filters of [ours, ours.map((f, i) => ({ ...f, options: key(21 + i) })), ours]) {
-        const changes = await plan(t.nl, { filters });
-        assert.equal(changes.changes.length, 2, String(changes));
-        await apply(t.nl, changes);
-        assert.equal(String(await plan(t.nl, { filters })), "");
-        if (!strangersFirst) continue;
-        const declared = filters.map((f) => f.options.keys[0].value);
-        assert.deepEqual(
-          await values(),
-          [...theirs.keys()].map((i) => 11 + i).concat(declared).sort((a, b) => a - b),
-        );
-      }
-      if (strangersFirst) { for (const filter of ours) await t.nl.filters.delete(filter); }
-    }
-    // All of them declared, and then none.
-    const filters = [...ours, ...theirs];
-    await apply(t.nl, await plan(t.nl, { filters }));
-    assert.equal(String(await plan(t.nl, { filters })), "");
-    const none: Desired = {
-      qdiscs: [{ link: "b2", kind: "clsact" }, { link: "b1", kind: "htb", handle: "1:" }],
-      classes: [{ link: "b1", handle: "1:1", ...shape }],
-      filters: [],
-      prune: { qdiscs: ["b1", "b2"] },
-    };
-    const last = await plan(t.nl, none);
-    assert.deepEqual(
-      last.changes.map((c) => `${c.action} ${c.object}`),
-      Array(8).fill("delete filter"),
-    );
-    await apply(t.nl, last);
-    assert.equal(String(await plan(t.nl, none)), "");
-  });
+      // All of them declared, and then none.
+      const filters = [...ours, ...theirs];
+      await apply(t.nl, await plan(t.nl, { filters }));
+      assert.equal(String(await plan(t.nl, { filters })), "");
+      const none: Desired = {
+        qdiscs: [{ link: "b2", kind: "clsact" }, { link: "b1", kind: "htb", handle: "1:" }],
+        classes: [{ link: "b1", handle: "1:1", ...shape }],
+        filters: [],
+        prune: { qdiscs: ["b1", "b2"] },
+      };
+      const last = await plan(t.nl, none);
+      assert.deepEqual(
+        last.changes.map((c) => `${c.action} ${c.object}`),
+        Array(8).fill("delete filter"),
+      );
+      await apply(t.nl, last);
+      assert.equal(String(await plan(t.nl, none)), "");
+    },
+  );
 
-  it("leave filters of every kind alone that share a priority with a declared one", async () => {
+  it("leave filters of every kind alone that share a priority with a declared one", {
+    timeout: 60_000,
+  }, async () => {
     await using t = await lab();
     await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
     const kinds: readonly [kind: string, one: object, other: object][] = [
@@ -278,7 +290,7 @@ describe("plan and apply of traffic control", { skip }, () => {
     assert.ok(done.includes("u32") && done.includes("bpf"), String(done));
   });
 
-  it("own the priorities that are declared", async () => {
+  it("own the priorities that are declared", { timeout: 60_000 }, async () => {
     await using t = await lab();
     await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
     const filters = [{

@@ -54,9 +54,13 @@ export async function apply(
 }
 
 /** Whether a change may take other things along. */
-function destroys({ action, object, after }: Change): boolean {
-  return action === "delete" || action === "replace" || (object === "link" && after?.up === false);
+function destroys({ action, object, after, differences }: Change): boolean {
+  return action === "delete" || action === "replace" ||
+    (object === links.object && (after?.up === false || differences.some((d) => FLUSHES.has(d))));
 }
+
+// With a link's MAC address, or what it means, the kernel forgets the neighbours, permanent ones too.
+const FLUSHES = new Set(["address", "arp", "mtu", "master"]);
 
 /** Whether a change may undo others of its plan. */
 function unsettles(change: Change): boolean {
@@ -100,9 +104,12 @@ async function make(context: Context, change: Change): Promise<void> {
       return await section.set(context, after!, before!, differences);
     case "delete":
       return await gone(section.remove(context, before!));
-    case "replace":
-      if (section.swap) return await section.swap(context, after!, before!);
-      await gone(section.remove(context, before!));
-      return await section.create(context, after!);
+    case "replace": {
+      // No interruption comes in between: half of this would be a loss.
+      const calm = { ...context, options: { ...context.options, signal: undefined } };
+      if (section.swap) return await section.swap(calm, after!, before!);
+      await gone(section.remove(calm, before!));
+      return await section.create(calm, after!);
+    }
   }
 }

@@ -14,17 +14,15 @@ interface Member {
 
 /**
  * Replaces a queueing discipline or a class by another. What hung on it or pointed to it is as before
- * then, as far as it can be. No interruption comes in between: half of this would be a loss.
+ * then, as far as it can be.
  */
 export async function swapWhole(
   section: Section,
-  { options, ...rest }: Context,
+  context: Context,
   item: Item,
   current: Item,
 ): Promise<void> {
-  options?.signal?.throwIfAborted();
   const entry = ENTRY.includes(String(current.kind));
-  const context: Context = { ...rest, options: { ...options, signal: undefined } };
   const members = await beneath(context, current);
   const inner = members.filter(({ section }) => section === classes);
   if (section === classes) {

@@ -12,7 +12,8 @@ import { filters } from "./filters.ts";
 import { below, linkNeeds, links, peerName } from "./links.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { checkReferences } from "./references.ts";
-import { nexthops, routes, rules } from "./routing.ts";
+import { nexthops, routes } from "./routing.ts";
+import { rules } from "./rules.ts";
 import type { Context, Item, Section } from "./section.ts";
 
 /** All sections. */

@@ -1,6 +1,6 @@
-/** Nexthop objects, routes and rules of a plan. */
+/** Nexthop objects and routes of a plan. */
 
-import { bad, integer } from "../route/input.ts";
+import { integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import type { Encapsulation } from "../route/encapsulation.ts";
 import {
@@ -9,24 +9,25 @@ import {
   type RouteHop,
   type RouteMetrics,
 } from "../route/route_details.ts";
-import type { DesiredNexthop, DesiredRoute, DesiredRule, RouteScope } from "./desired.ts";
+import type { DesiredNexthop, DesiredRoute, RouteScope } from "./desired.ts";
 import {
   alike,
   canonicalIp,
   canonicalPrefix,
-  type Context,
   type Item,
   type Section,
   tidy,
   unlike,
 } from "./section.ts";
-import { RULE_RESULTS as RESULTS, RULE_SELECTORS as SELECTORS } from "../route/rule_fields.ts";
 
-const KERNEL = ["kernel", "ra", "redirect"];
-const protocol = (item: Item) =>
-  item.protocol === undefined
+/** Who makes what a plan leaves alone. */
+export const KERNEL: readonly string[] = ["kernel", "ra", "redirect"];
+/** Who made an item, as the kernel's list says it. */
+export function protocol(item: Item): string | number | undefined {
+  return item.protocol === undefined
     ? undefined
     : protocolName(protocolValue("protocol", item.protocol as string));
+}
 
 /** Whether hops agree; a link that is not declared may be any. */
 function sameHop(wanted: Item, is: Item): boolean {
@@ -116,7 +117,8 @@ export const nexthops: Section = {
   rank: (item) => item.group === undefined ? 3 : 4,
 };
 
-function within(value: number, [first, last]: readonly [number, number]): boolean {
+/** Whether a number is in a range, of which both ends are. */
+export function within(value: number, [first, last]: readonly [number, number]): boolean {
   return value >= first && value <= last;
 }
 
@@ -251,100 +253,3 @@ function inScope(item: Item, { table = 254, family, link, protocol }: RouteScope
       ? !KERNEL.includes(item.protocol as string)
       : item.protocol === protocolName(protocolValue("prune.routes.protocol", protocol)));
 }
-
-/** Whether asking for `item` means `rule` as well. */
-function covers(item: Item, rule: Item): boolean {
-  return [...SELECTORS, ...RESULTS].every((name) =>
-    name === "not" || item[name] === undefined || alike(item[name], rule[name])
-  );
-}
-
-/** Rules. */
-export const rules: Section = {
-  name: "rules",
-  object: "rule",
-  normal(item) {
-    if (item.priority === undefined) {
-      throw bad("priority", "given, for a rule of a plan", undefined);
-    }
-    const network = (name: string) => {
-      if (item[name] === undefined) return undefined;
-      const text = canonicalPrefix(name, item[name]);
-      return text.endsWith("/0") ? undefined : text;
-    };
-    const six = [item.from, item.to].some((text) => String(text ?? "").includes(":"));
-    const action = item.action ?? (item.goto === undefined ? "lookup" : "goto");
-    return tidy({
-      ...item,
-      family: item.family ?? (six ? 6 : 4),
-      action,
-      table: item.table ?? (action === "lookup" && !item.l3mdev ? 254 : undefined),
-      from: network("from"),
-      to: network("to"),
-      not: item.not || undefined,
-      l3mdev: item.l3mdev || undefined,
-      markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
-      tos: item.tos || undefined,
-      // The kernel gives each rule a full one.
-      dscpMask: item.dscpMask === 0x3f ? undefined : item.dscpMask,
-      sourcePortMask: item.sourcePortMask === 0xffff ? undefined : item.sourcePortMask,
-      destinationPortMask: item.destinationPortMask === 0xffff
-        ? undefined
-        : item.destinationPortMask,
-      protocol: protocol(item),
-    });
-  },
-  key(item) {
-    const selectors = SELECTORS.filter((name) => item[name] !== undefined)
-      .map((name) => `${name} ${JSON.stringify(item[name])}`);
-    return [`${item.priority}`, `IPv${item.family}`, ...selectors].join(" ");
-  },
-  async read({ nl, options }) {
-    return (await nl.rules.list(options).toArray()).map((rule) => rule.toJSON());
-  },
-  differs: (declared, current) => [
-    ...RESULTS.filter((name) => !alike(declared[name], current[name])),
-    ...unlike(declared, current, ["protocol"]),
-  ],
-  inPlace: () => false,
-  async create({ nl, options }, item) {
-    const rule = item as unknown as DesiredRule;
-    try {
-      await nl.rules.add(rule, options);
-    } catch (error) {
-      if (!(error as { isExists?: boolean }).isExists) throw error;
-      // To the kernel a rule of more selectors is the same.
-      const all = await nl.rules.list({ ...options, family: item.family as 4 | 6 }).toArray();
-      const same = (is: Item) => rules.key(is) === rules.key(item) && covers(item, is);
-      if (!all.some((r) => same(r.toJSON()))) await nl.rules.append(rule, options);
-    }
-  },
-  set: () => Promise.resolve(),
-  async remove({ nl, options }, item) {
-    // The kernel deletes the first rule that has what is named, and may have more than that.
-    const wrong: Item[] = [];
-    for await (const rule of nl.rules.list({ ...options, family: item.family as 4 | 6 })) {
-      const is = rule.toJSON();
-      if (is.priority !== item.priority || !covers(item, is)) continue;
-      if (rules.key(is) === rules.key(item)) break;
-      wrong.push(is);
-    }
-    for (const _ of wrong) await nl.rules.delete(item as unknown as DesiredRule, options);
-    await nl.rules.delete(item as unknown as DesiredRule, options);
-    for (const rule of wrong) await nl.rules.append(rule as unknown as DesiredRule, options);
-  },
-  async swap(context: Context, item: Item, current: Item) {
-    // The new one first: no packet goes without a rule.
-    if (RESULTS.some((name) => !alike(item[name], current[name]))) {
-      await rules.create(context, item);
-      await rules.remove(context, current);
-    } else {
-      await rules.remove(context, current);
-      await rules.create(context, item);
-    }
-  },
-  pruned: (item, { rules: range }) =>
-    range !== undefined && within(item.priority as number, range) && rules.own(item),
-  own: (item) => !KERNEL.includes(item.protocol as string),
-  rank: () => 7,
-};

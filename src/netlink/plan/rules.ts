@@ -1,0 +1,112 @@
+/** Rules of a plan. */
+
+import { bad } from "../route/input.ts";
+import { RULE_RESULTS as RESULTS, RULE_SELECTORS as SELECTORS } from "../route/rule_fields.ts";
+import type { DesiredRule } from "./desired.ts";
+import { KERNEL, protocol, within } from "./routing.ts";
+import {
+  alike,
+  canonicalPrefix,
+  type Context,
+  type Item,
+  type Section,
+  tidy,
+  unlike,
+} from "./section.ts";
+
+/** Whether asking for `item` means `rule` as well. */
+function covers(item: Item, rule: Item): boolean {
+  return [...SELECTORS, ...RESULTS].every((name) =>
+    name === "not" || item[name] === undefined || alike(item[name], rule[name])
+  );
+}
+
+/** Rules. */
+export const rules: Section = {
+  name: "rules",
+  object: "rule",
+  normal(item) {
+    if (item.priority === undefined) {
+      throw bad("priority", "given, for a rule of a plan", undefined);
+    }
+    const network = (name: string) => {
+      if (item[name] === undefined) return undefined;
+      const text = canonicalPrefix(name, item[name]);
+      return text.endsWith("/0") ? undefined : text;
+    };
+    const six = [item.from, item.to].some((text) => String(text ?? "").includes(":"));
+    const action = item.action ?? (item.goto === undefined ? "lookup" : "goto");
+    return tidy({
+      ...item,
+      family: item.family ?? (six ? 6 : 4),
+      action,
+      table: item.table ?? (action === "lookup" && !item.l3mdev ? 254 : undefined),
+      from: network("from"),
+      to: network("to"),
+      not: item.not || undefined,
+      l3mdev: item.l3mdev || undefined,
+      markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
+      tos: item.tos || undefined,
+      // The kernel gives each rule a full one.
+      dscpMask: item.dscpMask === 0x3f ? undefined : item.dscpMask,
+      sourcePortMask: item.sourcePortMask === 0xffff ? undefined : item.sourcePortMask,
+      destinationPortMask: item.destinationPortMask === 0xffff
+        ? undefined
+        : item.destinationPortMask,
+      protocol: protocol(item),
+    });
+  },
+  key(item) {
+    const selectors = SELECTORS.filter((name) => item[name] !== undefined)
+      .map((name) => `${name} ${JSON.stringify(item[name])}`);
+    return [`${item.priority}`, `IPv${item.family}`, ...selectors].join(" ");
+  },
+  async read({ nl, options }) {
+    return (await nl.rules.list(options).toArray()).map((rule) => rule.toJSON());
+  },
+  differs: (declared, current) => [
+    ...RESULTS.filter((name) => !alike(declared[name], current[name])),
+    ...unlike(declared, current, ["protocol"]),
+  ],
+  inPlace: () => false,
+  async create({ nl, options }, item) {
+    const rule = item as unknown as DesiredRule;
+    try {
+      await nl.rules.add(rule, options);
+    } catch (error) {
+      if (!(error as { isExists?: boolean }).isExists) throw error;
+      // To the kernel a rule of more selectors is the same.
+      const all = await nl.rules.list({ ...options, family: item.family as 4 | 6 }).toArray();
+      const same = (is: Item) => rules.key(is) === rules.key(item) && covers(item, is);
+      if (!all.some((r) => same(r.toJSON()))) await nl.rules.append(rule, options);
+    }
+  },
+  set: () => Promise.resolve(),
+  async remove({ nl, options }, item) {
+    // The kernel deletes the first rule that has what is named, and may have more than that.
+    const wrong: Item[] = [];
+    for await (const rule of nl.rules.list({ ...options, family: item.family as 4 | 6 })) {
+      const is = rule.toJSON();
+      if (is.priority !== item.priority || !covers(item, is)) continue;
+      if (rules.key(is) === rules.key(item)) break;
+      wrong.push(is);
+    }
+    for (const _ of wrong) await nl.rules.delete(item as unknown as DesiredRule, options);
+    await nl.rules.delete(item as unknown as DesiredRule, options);
+    for (const rule of wrong) await nl.rules.append(rule as unknown as DesiredRule, options);
+  },
+  async swap(context: Context, item: Item, current: Item) {
+    // The new one first: no packet goes without a rule.
+    if (RESULTS.some((name) => !alike(item[name], current[name]))) {
+      await rules.create(context, item);
+      await rules.remove(context, current);
+    } else {
+      await rules.remove(context, current);
+      await rules.create(context, item);
+    }
+  },
+  pruned: (item, { rules: range }) =>
+    range !== undefined && within(item.priority as number, range) && rules.own(item),
+  own: (item) => !KERNEL.includes(item.protocol as string),
+  rank: () => 7,
+};
