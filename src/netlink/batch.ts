@@ -73,6 +73,19 @@ export interface Operation {
 /**
  * Collects changes, which are made when it is committed: in their order, each on its own. Made by
  * {@linkcode RouteConnection.batch}.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const batch = nl.batch();
+ * for (let i = 1; i < 4; i++) batch.addresses.add({ link: "lo", address: `10.10.0.${i}/32` });
+ * console.log(batch.size); // 3
+ * for (const result of await batch.commit()) {
+ *   if (result.status === "failed") throw result.error;
+ * }
+ * ```
  */
 export class Batch {
   /** Network links. */
@@ -129,6 +142,7 @@ export class Batch {
    * @returns a result for each operation, in order; the batch is empty again then
    * @throws {NetlinkError} when the connection fails or does not answer in time
    * @throws {unknown} the signal's reason; what was sent by then has been done
+   * @throws {RangeError} for a `chunk` that is not 1 to 200
    */
   async commit(options: BatchOptions = {}): Promise<BatchResult[]> {
     const { onError = "continue", chunk = onError === "stop" ? 1 : 100 } = options;

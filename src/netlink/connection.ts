@@ -53,13 +53,28 @@ class GetExchange<T> extends Exchange {
   }
 }
 
-/** What the connections of all protocols have in common; made by their `open`. */
+/**
+ * What the connections of all protocols have in common: one netlink socket each, which many requests
+ * may use at a time. Made by their `open`.
+ *
+ * @example
+ * ```ts
+ * import { GenericConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await GenericConnection.open({ timeout: 1000 });
+ * console.log(nl.protocol, nl.usable); // 16 true
+ * const control = await nl.family("nlctrl");
+ * console.log(control.id, control.groups.get("notify")); // 16 16
+ * nl.close();
+ * console.log(nl.closed, nl.usable); // true false
+ * ```
+ */
 export class Connection implements AsyncDisposable {
   /** @internal */
   readonly channel: Channel;
   /** @internal Where it was opened. */
   readonly netns?: NamespaceTarget;
-  /** The netlink protocol number. */
+  /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
   readonly protocol: number;
   /** Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined. */
   timeout?: number;
@@ -81,7 +96,7 @@ export class Connection implements AsyncDisposable {
     return adapter;
   }
 
-  /** The socket's port id, unique in its namespace. */
+  /** The socket's port id, unique in its namespace (`nl_pid` of struct sockaddr_nl). */
   get portId(): number {
     return this.channel.portId;
   }
@@ -193,7 +208,7 @@ export class Connection implements AsyncDisposable {
     return this.channel.settle(exchange, { timeout: this.timeout, ...options });
   }
 
-  /** Closes the socket. Requests under way are rejected. Idempotent. */
+  /** Closes the socket; requests under way are rejected. Idempotent. */
   close(): void {
     this.channel.close();
   }

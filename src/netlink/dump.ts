@@ -11,7 +11,8 @@ import { Turn } from "./turn.ts";
 export interface DumpOptions extends RequestOptions {
   /**
    * Whether all is read before the first item is given out. What changes meanwhile makes the kernel
-   * mark a dump as interrupted: a whole one is then read again, a streaming one ends with an error.
+   * mark a dump as interrupted (NLM_F_DUMP_INTR): a whole one is then read again, a streaming one
+   * ends with an error.
    *
    * @default true
    */
@@ -88,9 +89,11 @@ export class Dump<T> implements AsyncIterable<T> {
   }
 
   /**
-   * All items.
+   * All items, once the kernel has given the last one.
    *
    * @throws {NetlinkError} `EINTR` when the list changed each of ten times that it was read
+   * @throws {NetlinkError} what the kernel refused, `ETIMEDOUT` when it does not answer in time
+   * @throws {unknown} the signal's reason, if that aborts first
    */
   toArray(): Promise<T[]> {
     try {
@@ -127,7 +130,12 @@ export class Dump<T> implements AsyncIterable<T> {
     throw interrupted(ask, ATTEMPTS);
   }
 
-  /** Iterates; leaving early is allowed at any time. */
+  /**
+   * Iterates; leaving early is allowed at any time.
+   *
+   * @throws {NetlinkError | unknown} as {@linkcode Dump.toArray} does; `EINTR` at the end of a list
+   * that changed while it was streamed
+   */
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
     return this.#options.whole === false ? this.#stream() : this.#whole();
   }

@@ -21,7 +21,23 @@ export interface NetlinkErrorOptions extends ErrorOptions {
   policy?: Record<string, unknown>;
 }
 
-/** The kernel refused an operation, or a system call on the way to it failed. */
+/**
+ * The kernel refused an operation, or a system call on the way to it failed (NLMSG_ERROR with the
+ * NLMSGERR_ATTR_* of linux/netlink.h).
+ *
+ * @example
+ * ```ts
+ * import { NetlinkError, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * try {
+ *   await nl.links.add({ name: "lo", kind: "bridge" });
+ * } catch (error) {
+ *   if (!(error instanceof NetlinkError && error.isExists)) throw error;
+ *   console.log(error.operation, error.code, error.errno); // add link lo EEXIST 17
+ * }
+ * ```
+ */
 export class NetlinkError extends Error {
   /** The error's class name. */
   override readonly name = "NetlinkError";
@@ -34,15 +50,16 @@ export class NetlinkError extends Error {
   /** What the kernel said in words (NLMSGERR_ATTR_MSG), where it did. */
   declare readonly kernelMessage?: string;
   /**
-   * Path of the attribute that the kernel objects to: "linkinfo.data.id", or "wanted.bits.bit.1.name"
-   * where there may be several.
+   * Path of the attribute that the kernel objects to (NLMSGERR_ATTR_OFFS): "linkinfo.data.id", or
+   * "wanted.bits.bit.1.name" where there may be several.
    */
   declare readonly attribute?: string;
-  /** Path of an attribute that the kernel misses. */
+  /** Path of an attribute that the kernel misses (NLMSGERR_ATTR_MISS_TYPE). */
   declare readonly missing?: string;
   /**
-   * What the kernel accepts for the attribute: its `type` ("u32", "nul-string"), and of `min`, `max`,
-   * `minSigned`, `maxSigned`, `minLength`, `maxLength`, `mask` and `bits` those that it tells.
+   * What the kernel accepts for the attribute (NLMSGERR_ATTR_POLICY): its `type` ("u32",
+   * "nul-string"), and of `min`, `max`, `minSigned`, `maxSigned`, `minLength`, `maxLength`, `mask`
+   * and `bits` those that it tells. Lengths are bytes.
    */
   declare readonly policy?: Record<string, unknown>;
 
@@ -64,7 +81,7 @@ export class NetlinkError extends Error {
     if (policy !== undefined) this.policy = policy;
   }
 
-  /** The error for a libc call that returned `-errno`. */
+  /** The error for a libc call that returned `-errno`, which is `result`. */
   static fromCall(operation: string, call: string, result: number): NetlinkError {
     return new NetlinkError(`${call} failed`, { errno: -result, operation });
   }
@@ -74,7 +91,7 @@ export class NetlinkError extends Error {
     return ["ENOENT", "ENODEV", "ESRCH", "ENXIO", "EADDRNOTAVAIL"].includes(this.code);
   }
 
-  /** There is such an object already. */
+  /** There is such an object already: EEXIST. */
   get isExists(): boolean {
     return this.code === "EEXIST";
   }
@@ -84,7 +101,7 @@ export class NetlinkError extends Error {
     return this.code === "EPERM" || this.code === "EACCES";
   }
 
-  /** Something else holds the object, or another dump the socket. */
+  /** Something else holds the object, or another dump the socket: EBUSY. */
   get isBusy(): boolean {
     return this.code === "EBUSY";
   }
@@ -99,12 +116,12 @@ export class NetlinkError extends Error {
     return ["EOPNOTSUPP", "EPROTONOSUPPORT", "ENOSYS", "EPFNOSUPPORT"].includes(this.code);
   }
 
-  /** A dump changed while it was read, more often than it was retried. */
+  /** A dump changed while it was read, more often than it was retried: EINTR. */
   get isInterrupted(): boolean {
     return this.code === "EINTR";
   }
 
-  /** The time that the caller or the default allowed is over. */
+  /** The time that the caller or the default allowed is over: ETIMEDOUT. */
   get isTimeout(): boolean {
     return this.code === "ETIMEDOUT";
   }

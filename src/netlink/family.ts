@@ -109,6 +109,16 @@ export class Family<O> {
    *
    * @throws {NetlinkError} when the kernel refuses
    * @throws {TypeError} for an operation or attribute that the family does not have
+   *
+   * @example
+   * ```ts
+   * import { NetlinkConnection } from "@x/pool/netlink";
+   *
+   * await using nl = await NetlinkConnection.open("route");
+   * const links = await nl.family("rt-link");
+   * const { mtu, linkinfo } = await links.do("getlink", { ifname: "lo" });
+   * console.log(mtu, linkinfo?.kind); // 65536 undefined
+   * ```
    */
   async do<K extends With<O, "do"> & string>(
     operation: K,
@@ -209,9 +219,10 @@ export class Family<O> {
   }
 
   /**
-   * A list.
+   * A list: the kernel's reply for each object.
    *
    * @throws {TypeError} for an operation or attribute that the family does not have
+   * @throws {NetlinkError} while it is iterated: what the kernel refused
    */
   dump<K extends With<O, "dump"> & string>(
     operation: K,

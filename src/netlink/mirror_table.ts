@@ -2,7 +2,22 @@
 
 import type { Table, TableChange } from "./watch_table.ts";
 
-/** A way to read what is known of one kind. Every read first takes in what the kernel has told. */
+/**
+ * A way to read what is known of one kind. Every read first takes in what the kernel has told; once
+ * the mirror has failed, it throws that error, and a `TypeError` for a kind that the mirror does not
+ * hold.
+ *
+ * @example
+ * ```ts
+ * import { mirror } from "@x/pool/netlink";
+ *
+ * await using kernel = await mirror({ kinds: ["link", "address"] });
+ * const lo = kernel.links.get("lo");
+ * const own = kernel.addresses.filter(({ link }) => link === lo?.index);
+ * console.log(kernel.links.size, own.map(({ address }) => address));
+ * for (const { name, up } of kernel.links) console.log(name, up);
+ * ```
+ */
 export class MirrorTable<T extends object> implements Iterable<T> {
   readonly #current: () => Table<T>;
   readonly #names: (item: T) => (string | number)[];
@@ -41,7 +56,7 @@ export class MirrorTable<T extends object> implements Iterable<T> {
     return best;
   }
 
-  /** The first item that `test` accepts. */
+  /** The first item that `test` accepts; undefined if it accepts none. */
   find(test: (item: T) => boolean): T | undefined {
     for (const item of this.#current()) if (test(item)) return item;
     return undefined;

@@ -30,6 +30,7 @@ const EEXIST = 17, EINVAL = 22;
  * {@linkcode deleteNamespace}; its loopback link is down at first.
  *
  * @throws {NetlinkError} `EEXIST` when the name is taken, `EPERM` without CAP_SYS_ADMIN
+ * @throws {TypeError} for what cannot be a file's name
  *
  * @example
  * ```ts
@@ -70,6 +71,18 @@ export async function createNamespace(name: string): Promise<void> {
  * Deletes a named network namespace. Processes and sockets that are in it keep it alive, unnamed.
  *
  * @throws {NetlinkError} `ENOENT` when there is none of that name, `EPERM` without CAP_SYS_ADMIN
+ * @throws {TypeError} for what cannot be a file's name
+ *
+ * @example
+ * ```ts
+ * import { createNamespace, deleteNamespace, NetlinkError } from "@x/pool/netlink";
+ *
+ * await createNamespace("grey");
+ * await deleteNamespace("grey");
+ * await deleteNamespace("grey").catch((error) => {
+ *   if (!(error instanceof NetlinkError && error.isNotFound)) throw error; // it was gone already
+ * });
+ * ```
  */
 export async function deleteNamespace(name: string): Promise<void> {
   const { libc } = await loadAdapter();

@@ -40,6 +40,17 @@ export interface NamespaceWatchOptions {
 /**
  * Events, one after the other, as they are asked for. Nothing holds the process while nobody asks.
  * `break`, `close` and the end of an `await using` end it.
+ *
+ * @example
+ * ```ts
+ * import { createNamespace, deleteNamespace, watchNamespaces } from "@x/pool/netlink";
+ *
+ * await using events = await watchNamespaces();
+ * await createNamespace("red");
+ * const { value } = await events.next();
+ * console.log(value?.action, value?.name); // set red
+ * await deleteNamespace("red");
+ * ```
  */
 export class NamespaceWatch
   implements AsyncIterableIterator<NamespaceEvent, undefined>, AsyncDisposable {
@@ -93,7 +104,11 @@ export class NamespaceWatch
     if (this.#failed) throw this.#signal!.reason;
   }
 
-  /** The next event. */
+  /**
+   * The next event; the end once the watch was closed.
+   *
+   * @throws {unknown} the signal's reason, if that has ended the watch
+   */
   next(): Promise<IteratorResult<NamespaceEvent, undefined>> {
     return this.#events.next();
   }

@@ -38,6 +38,7 @@ export class NetlinkConnection extends Connection {
    * @param protocol its name or number
    * @throws {PlatformError} where there is no Linux, or no permission to call libc
    * @throws {NetlinkError} when the kernel lacks the protocol or the namespace cannot be entered
+   * @throws {TypeError} for a name that is none of {@linkcode ProtocolName}
    */
   static async open(
     protocol: ProtocolName | number,

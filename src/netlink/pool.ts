@@ -118,6 +118,18 @@ export function connectionFactory<P extends ProtocolName | number>(
 /**
  * A pool whose connections survive what the kernel refuses: one goes only if it is not clean, whatever
  * its user threw.
+ *
+ * @example
+ * ```ts
+ * import { netlinkPool } from "@x/pool/netlink";
+ *
+ * await using pool = netlinkPool({ size: 1 });
+ * {
+ *   using lease = await pool.acquire();
+ *   await lease.value.links.get("none").catch((error) => console.log(error.code)); // ENODEV
+ * }
+ * console.log(pool.stats.idle); // 1: the refusal did the socket no harm
+ * ```
  */
 export class NetlinkPool<T extends Connection> extends Pool<T> {
   readonly #mounts: MountWatch;
@@ -134,7 +146,13 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
     this.#mounts.close();
   }
 
-  /** Borrows a connection for the length of a call. */
+  /**
+   * Borrows a connection for the length of a call. A throw does not end it, unless `discardOnError`
+   * says so.
+   *
+   * @throws {PoolError} when none can be had in time or opened, with the reason as `cause`
+   * @throws {unknown} the signal's reason, if that aborts first, and what the call throws
+   */
   override use<R>(fn: (connection: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
     return super.use(fn, { discardOnError: false, ...o });
   }

@@ -19,7 +19,21 @@ export interface NetlinkPoolsOptions<P extends ProtocolName | number = "route">
   maxTotal?: number;
 }
 
-/** A pool for each namespace that is asked for; undefined stands for the process's own. */
+/**
+ * A pool of connections for each namespace that is asked for; undefined stands for the process's own.
+ *
+ * @example
+ * ```ts
+ * import { netlinkPools } from "@x/pool/netlink";
+ *
+ * await using pools = netlinkPools({ size: 2, maxTotal: 8 });
+ * for (const netns of [undefined, { pid: process.pid }]) {
+ *   const lo = await pools.use(netns, (nl) => nl.links.get("lo"));
+ *   console.log(lo.index); // 1
+ * }
+ * console.log(pools.stats.keys, pools.stats.size); // 2 2
+ * ```
+ */
 export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarget | undefined, T> {
   readonly #mounts: MountWatch;
 
@@ -33,13 +47,19 @@ export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarge
     this.#mounts = mounts;
   }
 
-  /** Closes the pools of all namespaces. */
+  /** Closes the pools of all namespaces, as {@linkcode KeyedPool.close} does. */
   override async close(o?: { signal?: AbortSignal }): Promise<void> {
     await super.close(o);
     this.#mounts.close();
   }
 
-  /** Borrows a connection in a namespace for the length of a call. */
+  /**
+   * Borrows a connection in a namespace for the length of a call. A throw does not end it, unless
+   * `discardOnError` says so.
+   *
+   * @throws {PoolError} when none can be had in time or opened, with the reason as `cause`
+   * @throws {unknown} the signal's reason, if that aborts first, and what the call throws
+   */
   override use<R>(
     netns: NamespaceTarget | undefined,
     fn: (connection: T) => R | Promise<R>,

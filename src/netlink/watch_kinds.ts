@@ -11,7 +11,10 @@ import type { Rule } from "./route/rule.ts";
 import type { Qdisc } from "./route/tc/qdiscs.ts";
 import type { NamespaceId } from "./watch_namespace_id.ts";
 
-/** What each kind of event is about. */
+/**
+ * What each kind of event is about: the messages of one or more RTNLGRP_* groups of
+ * linux/rtnetlink.h.
+ */
 export interface WatchItems {
   /** Network links. */
   link: Link;

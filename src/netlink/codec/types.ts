@@ -4,7 +4,19 @@
  * @module
  */
 
-/** What every decoded message and nest offers besides its own attributes. */
+/**
+ * What every decoded message and nest offers besides its own attributes.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const { attributes } = await nl.links.get("lo");
+ * console.log(attributes.ifname, attributes.raw(3)); // lo Uint8Array [ 108, 111, 0 ]: IFLA_IFNAME
+ * console.log(attributes.toJSON().ifname); // lo
+ * ```
+ */
 export interface View {
   /** The payload of the first attribute numbered `id`, known or not, as a copy. */
   raw(id: number): Uint8Array | undefined;
