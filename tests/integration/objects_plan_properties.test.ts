@@ -71,7 +71,7 @@ async function seen(nl: RouteConnection) {
 describe("plan and apply", { skip }, () => {
   it(
     "lead from any state to any other, and then there is nothing to do",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       await using t = await lab();
       await fc.assert(
@@ -87,7 +87,7 @@ describe("plan and apply", { skip }, () => {
     },
   );
 
-  it("never touch what is not declared", { timeout: 120_000 }, async () => {
+  it("never touch what is not declared", { timeout: 300_000 }, async () => {
     await using t = await lab();
     await strangers(t.nl);
     const before = await seen(t.nl);
@@ -112,7 +112,7 @@ describe("plan and apply", { skip }, () => {
     );
   });
 
-  it("cost nobody anything by an interruption", { timeout: 120_000 }, async () => {
+  it("cost nobody anything by an interruption", { timeout: 300_000 }, async () => {
     await using t = await lab();
     await strangers(t.nl);
     const before = await seen(t.nl);
@@ -131,7 +131,7 @@ describe("plan and apply", { skip }, () => {
     );
   });
 
-  it("finish what an interrupted apply left", { timeout: 120_000 }, async () => {
+  it("finish what an interrupted apply left", { timeout: 300_000 }, async () => {
     await using t = await lab();
     await fc.assert(
       fc.asyncProperty(desired, fc.nat(30), async (state, steps) => {
