@@ -1,6 +1,20 @@
 /**
  * The time of a pool. The default is the platform's, looked up at each call, so that a test that
  * replaces the globals moves the pool's time as well.
+ *
+ * @example
+ * ```ts
+ * import { type Clock, Pool } from "@x/pool";
+ *
+ * let time = 0;
+ * const clock: Clock = { now: () => time, setTimeout: () => 0, clearTimeout: () => {} };
+ * const factory = { create: () => Promise.resolve({}), destroy: () => {} };
+ * await using pool = new Pool(factory, { clock, idleTimeout: 1000 });
+ * await pool.use(() => {});
+ * time = 2000;
+ * pool.maintain();
+ * console.log(pool.stats.totals.destroyed); // one that was idle for too long
+ * ```
  */
 export interface Clock {
   /** Milliseconds since any fixed moment. */

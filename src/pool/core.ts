@@ -283,7 +283,13 @@ export class Core<T> extends Stock<T> {
       else if (!this.#lacking() && !this.#wanted(idle) || !this.create()) break;
     }
     this.#pumping = false;
-    if (this.size === 0 && this.#queue.size === 0) this.quota?.vacant(this);
+    if (this.vacant) this.quota?.vacant(this);
+  }
+
+  /** Whether it has nothing, nobody waits, and its upkeep is to make nothing either. */
+  get vacant(): boolean {
+    return this.size === 0 && this.#queue.size === 0 &&
+      !this.#wanted(this.sweeper.running ? this.options.minIdle : 0);
   }
 
   /** Whether there are more waiters than resources on their way. */

@@ -81,6 +81,18 @@ function collect(
  * alone. Counts are whole numbers or `unlimited`, durations as {@linkcode parseDuration} reads them.
  *
  * @throws {TypeError | RangeError} naming the flag and its value
+ *
+ * @example
+ * ```ts
+ * import { parseArgs } from "node:util";
+ * import { optionsFromArgs, Pool, poolFlags } from "@x/pool";
+ *
+ * const args = ["--max-connections-per-endpoint", "4", "--acquire-timeout", "1500ms"];
+ * const options = optionsFromArgs(parseArgs({ args, options: poolFlags }).values);
+ * console.log(options); // { maxSize: 4, acquireTimeout: 1500 }
+ * await using pool = new Pool({ create: () => Promise.resolve({}), destroy: () => {} }, options);
+ * console.log(pool.stats.size); // 0
+ * ```
  */
 export function optionsFromArgs(
   values: Readonly<Record<string, unknown>>,

@@ -4,7 +4,6 @@ import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
 import { assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
-import type { Stock } from "./stock.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
 
@@ -89,7 +88,8 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     this.#quota = new Quota(
       limitOf(options),
       () => this.#cores(),
-      (core) => this.#drop(core),
+      // Later: an acquire that has just found its only resource useless makes another one.
+      (core) => void Promise.resolve().then(() => this.#drop(core as Core<T>)),
     );
   }
 
@@ -106,7 +106,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     }
     const core = this.#coreOf(key);
     const lease = core.acquire(o);
-    if (core.size === 0 && core.waiting === 0) this.#drop(core); // it was refused
+    this.#drop(core); // it may have been refused
     return lease;
   }
 
@@ -156,14 +156,14 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     this.#quota.serve();
   }
 
-  /** The keys that have resources or waiters. */
+  /** The keys that have resources or waiters, or are to be kept ready (`minIdle`). */
   keys(): K[] {
-    return [...this.#entries.values()].map(({ key }) => key);
+    return [...this.#entries.values()].flatMap(({ key, core }) => core.vacant ? [] : [key]);
   }
 
   /** Sums over all keys. */
   get stats(): KeyedPoolStats {
-    const sum = { keys: this.#entries.size, size: 0, idle: 0, leased: 0, creating: 0, waiting: 0 };
+    const sum = { keys: this.keys().length, size: 0, idle: 0, leased: 0, creating: 0, waiting: 0 };
     for (const core of this.#cores()) {
       const { size, idle, leased, creating, waiting } = core.stats;
       sum.size += size;
@@ -224,8 +224,8 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     for (const { core } of this.#entries.values()) yield core;
   }
 
-  #drop(core: Stock<T>): void {
-    if (this.#entries.get(core.id)?.core === core) this.#entries.delete(core.id);
+  #drop(core: Core<T>): void {
+    if (core.vacant && this.#entries.get(core.id)?.core === core) this.#entries.delete(core.id);
   }
 }
 

@@ -1,4 +1,22 @@
-/** What a {@linkcode Lease} guards: a resource, and what to do with it in the end. */
+/**
+ * What a {@linkcode Lease} guards: a resource, and what to do with it in the end.
+ *
+ * @example
+ * ```ts
+ * import { Lease } from "@x/pool";
+ *
+ * const give = (way: string) => () => console.log(way);
+ * {
+ *   using lease = new Lease({
+ *     resource: "a seat",
+ *     release: give("released"),
+ *     discard: give("discarded"),
+ *     detach: () => "a seat",
+ *   });
+ *   console.log(lease.value); // a seat
+ * } // released
+ * ```
+ */
 export interface LeaseSource<T> {
   /** The resource itself. */
   readonly resource: T;

@@ -53,6 +53,9 @@ export class Pool<T> implements AsyncDisposable {
   /**
    * Borrows a resource for the length of a call. If that throws, the resource is destroyed, unless
    * `discardOnError` says otherwise.
+   *
+   * @returns what the call returns
+   * @throws {unknown} what {@linkcode Pool.acquire} rejects with, and what the call throws
    */
   use<R>(fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
     return useLease(this.#core.acquire(o), fn, o);
@@ -98,7 +101,7 @@ export class Pool<T> implements AsyncDisposable {
     this.#core.sweeper.sweep();
   }
 
-  /** Numbers of resources now, and what happened so far. */
+  /** Numbers of resources now, and what happened so far; a copy. Times are milliseconds. */
   get stats(): PoolStats {
     return this.#core.stats;
   }

@@ -121,6 +121,44 @@ describe("a keyed pool", () => {
     await town.pool.close();
   });
 
+  it("keeps a key whose only resource is replaced, and closes what it has", async () => {
+    const open = new Set<object>();
+    let usable = true;
+    const factory = {
+      create: () => {
+        const made = {};
+        open.add(made);
+        return Promise.resolve(made);
+      },
+      destroy: (made: object) => void open.delete(made),
+      usable: () => usable,
+    };
+    const clock = new FakeClock();
+    for (const minIdle of [0, 1]) {
+      const pool = new KeyedPool((_: string) => factory, {
+        clock,
+        minIdle,
+        maxTotal: 3,
+        maxSize: 2,
+      });
+      const first = await pool.acquire("a");
+      if (minIdle > 0) first.discard(); // what comes in its place is nobody's wish
+      else first.release();
+      await settle();
+      usable = false;
+      const second = pool.acquire("a");
+      usable = true;
+      (await second).release();
+      await settle();
+      await clock.advance(60_000);
+      await settle();
+      assert.deepEqual(pool.keys(), ["a"]);
+      assert.ok(open.size > 0 && pool.stats.size === open.size);
+      await pool.close();
+      assert.equal(open.size, 0);
+    }
+  });
+
   it("forgets keys that hold nothing: idle ones, failed ones, refused ones", async () => {
     const town = new Town({ idleTimeout: 1_000 });
     for (let i = 0; i < 50; i++) await town.pool.use(`k${i}`, () => {});
