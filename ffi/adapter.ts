@@ -103,10 +103,28 @@ export interface Adapter {
   breathe(): Promise<void>;
 }
 
-/** Why the runtime or the machine cannot do what was asked. */
+/**
+ * Why the runtime or the machine cannot do what was asked: a permission of Deno is missing, this is
+ * not Linux or neither Deno nor Bun, or there is no C library.
+ */
 export type PlatformErrorCode = "permission" | "platform" | "library";
 
-/** The machine, the runtime or its permissions cannot carry the call; the message says what to do. */
+/**
+ * The machine, the runtime or its permissions cannot carry the call; the message says what to do.
+ *
+ * @example
+ * ```ts
+ * import { PlatformError, RouteConnection } from "@x/pool/netlink";
+ *
+ * try {
+ *   await using nl = await RouteConnection.open();
+ *   console.log(nl.portId);
+ * } catch (error) {
+ *   if (!(error instanceof PlatformError)) throw error;
+ *   console.log(error.code, error.message); // permission, platform or library, and what to do
+ * }
+ * ```
+ */
 export class PlatformError extends Error {
   /** The error's class name. */
   override readonly name = "PlatformError";

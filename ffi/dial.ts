@@ -86,16 +86,42 @@ export interface DialOptions {
   readonly onConnected?: () => void;
 }
 
-/** Opens sockets natively on one runtime. */
+/**
+ * Opens sockets natively on one runtime.
+ *
+ * @example
+ * ```ts
+ * import { connect, type Dialer } from "@x/pool";
+ *
+ * const refuse = () => Promise.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+ * const dialer: Dialer = { dial: refuse };
+ * await connect("127.0.0.1:7", { dialer }).catch((error) => console.log(error.code)); // CONNECTION_FAILED
+ * ```
+ */
 export interface Dialer {
   /**
-   * Opens one connection. Rejects with the runtime's own error, which has a `code` such as
-   * `ECONNREFUSED`, or with {@linkcode HandshakeError}.
+   * Opens one connection.
+   *
+   * @throws {HandshakeError} when the transport is up, but TLS fails
+   * @throws {Error} the runtime's own, with a `code` such as `ECONNREFUSED`
+   * @throws {unknown} the signal's reason, if that aborts first
    */
   dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket>;
 }
 
-/** The transport was up but the TLS handshake failed; the message has the reason. */
+/**
+ * The transport was up but the TLS handshake failed; the message has the reason.
+ *
+ * @example
+ * ```ts
+ * import { connect, HandshakeError } from "@x/pool";
+ *
+ * // An echo server is no TLS server.
+ * await connect("127.0.0.1:7", { tls: {} }).catch((error) => {
+ *   console.log(error.code, error.cause instanceof HandshakeError); // TLS_HANDSHAKE_FAILED true
+ * });
+ * ```
+ */
 export class HandshakeError extends Error {
   /** The error's class name. */
   override readonly name = "HandshakeError";

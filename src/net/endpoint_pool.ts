@@ -81,7 +81,11 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     });
   }
 
-  /** Borrows an idle connection if there is one; opens none. */
+  /**
+   * Borrows an idle connection if there is one; opens none.
+   *
+   * @throws {ConnectError} `INVALID_ENDPOINT`
+   */
   tryAcquire(to: EndpointLike): Lease<T> | undefined {
     const lease = this.#pool.tryAcquire(this.#place(to));
     return lease && this.#lend(lease);
@@ -113,7 +117,11 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     });
   }
 
-  /** The numbers of one endpoint, all zero for one never used. */
+  /**
+   * The numbers of one endpoint, all zero for one never used.
+   *
+   * @throws {ConnectError} `INVALID_ENDPOINT`
+   */
   stats(of: EndpointLike): EndpointStats {
     const endpoint = Endpoint.from(of);
     const place = this.#places.get(endpoint.key) ?? new Place(endpoint, this.#options);
@@ -129,7 +137,11 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     ]);
   }
 
-  /** Closes an endpoint's idle connections; those in use go on and are closed when they come back. */
+  /**
+   * Closes an endpoint's idle connections; those in use go on and are closed when they come back.
+   *
+   * @throws {ConnectError} `INVALID_ENDPOINT`
+   */
   clearEndpoint(to: EndpointLike): void {
     const place = this.#places.get(Endpoint.from(to).key);
     if (place !== undefined) this.#pool.clear(place);

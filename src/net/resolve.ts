@@ -2,7 +2,19 @@ import type { Endpoint } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import { within } from "./within.ts";
 
-/** Turns a host name into address literals. */
+/**
+ * Turns a host name into address literals, in the order of preference; none, or a throw, is a
+ * failure.
+ *
+ * @example
+ * ```ts
+ * import { connect, type Resolve } from "@x/pool";
+ *
+ * const resolve: Resolve = (host) => Promise.resolve(host === "echo.test" ? ["127.0.0.1"] : []);
+ * await using connection = await connect("echo.test:7", { resolve });
+ * console.log(connection.remoteAddress); // 127.0.0.1:7
+ * ```
+ */
 export type Resolve = (host: string, options: { signal: AbortSignal }) => Promise<string[]>;
 
 /** Asks the system's resolver (`getaddrinfo`, so /etc/hosts counts). */

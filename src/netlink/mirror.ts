@@ -48,6 +48,19 @@ const KINDS = ["link", "address", "route", "neighbour"] as const;
  * link or a nexthop object went and silently took routes along: then everything is listed anew, which
  * {@linkcode Mirror.sync} waits for. What else the kernel does not tell, see {@linkcode watch}, is as it
  * was when it was last told or listed. It holds the process open only while somebody listens.
+ *
+ * @example
+ * ```ts
+ * import { mirror, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using kernel = await mirror();
+ * await using nl = await RouteConnection.open();
+ * const stop = kernel.onChange((change) => console.log(change.kind)); // address, route
+ * await nl.addresses.add({ link: "lo", address: "10.14.0.1/32" });
+ * console.log(kernel.addresses.get("10.14.0.1")?.prefixLength); // 32
+ * await kernel.sync();
+ * stop();
+ * ```
  */
 export class Mirror implements AsyncDisposable {
   /** Network links, by name or index. */
@@ -165,7 +178,11 @@ export class Mirror implements AsyncDisposable {
     return changes;
   }
 
-  /** Resolves once everything is in that the kernel had told before the call. */
+  /**
+   * Resolves once everything is in that the kernel had told before the call.
+   *
+   * @throws {unknown} what ended the mirror
+   */
   async sync(): Promise<void> {
     this.#poll();
     while (this.#syncing !== undefined) {
@@ -175,7 +192,11 @@ export class Mirror implements AsyncDisposable {
     if (this.#broken !== undefined) throw this.#broken.error;
   }
 
-  /** Calls `listener` for every change from now on, until the function that it returns is called. */
+  /**
+   * Calls `listener` for every change from now on. Somebody who listens holds the process open.
+   *
+   * @returns a function that ends it
+   */
   onChange(listener: (change: MirrorChange) => void): () => void {
     const remove = this.#listeners.add(listener);
     if (this.#listeners.size === 1 && this.#wait === undefined) this.#listen();

@@ -82,6 +82,19 @@ export interface Source<E> {
  * Events, one after the other, as they are asked for: what is not asked for stays in the kernel's
  * buffer, and nothing holds the process while nobody asks. `break`, `close` and the end of an `await
  * using` end it.
+ *
+ * @example
+ * ```ts
+ * import { RouteConnection, watch } from "@x/pool/netlink";
+ *
+ * await using events = await watch(["address"], { initial: true });
+ * await using nl = await RouteConnection.open();
+ * const { value: first } = await events.next();
+ * if (first?.kind === "resync") console.log(first.reason, first.state.address.length); // start 2
+ * await nl.addresses.add({ link: "lo", address: "10.13.0.1/32" });
+ * const { value } = await events.next();
+ * if (value?.kind === "address") console.log(value.action, value.item.ip); // set 10.13.0.1
+ * ```
  */
 export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDisposable {
   readonly #feed: Feed;
@@ -144,7 +157,13 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
     if (this.#failed) throw signal.reason;
   }
 
-  /** The next event. */
+  /**
+   * The next event; the end once the watch was closed.
+   *
+   * @throws {NetlinkError} when the socket fails, or the state cannot be listed after events were
+   * lost
+   * @throws {unknown} the signal's reason, if that has ended the watch
+   */
   next(): Promise<IteratorResult<E, undefined>> {
     return this.#events.next();
   }

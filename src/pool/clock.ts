@@ -9,11 +9,11 @@
  * let time = 0;
  * const clock: Clock = { now: () => time, setTimeout: () => 0, clearTimeout: () => {} };
  * const factory = { create: () => Promise.resolve({}), destroy: () => {} };
- * await using pool = new Pool(factory, { clock, idleTimeout: 1000 });
+ * await using pool = new Pool(factory, { clock, idleTimeout: 1000, maintenance: false });
  * await pool.use(() => {});
  * time = 2000;
- * pool.maintain();
- * console.log(pool.stats.totals.destroyed); // one that was idle for too long
+ * await pool.use(() => {});
+ * console.log(pool.stats.totals.created); // 2: the first one had been idle for too long
  * ```
  */
 export interface Clock {

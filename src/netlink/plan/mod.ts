@@ -19,6 +19,7 @@ export type { Change, Plan } from "./plan.ts";
  *
  * @throws {TypeError | RangeError} for a declaration that no kernel would accept, with the path to the
  * value; before anything is asked of the kernel
+ * @throws {NetlinkError} when the kernel cannot be asked
  *
  * @example
  * ```ts
@@ -51,6 +52,19 @@ export async function plan(
  *
  * @returns the changes that were made, those of further rounds among them
  * @throws {NetlinkError} what the kernel refused; the changes before it are made
+ * @throws {Error} when something else undoes what the plan does, round after round
+ * @throws {unknown} the signal's reason; what was done by then stays done
+ *
+ * @example
+ * ```ts
+ * import { apply, plan, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const desired = { addresses: [{ link: "lo", address: "10.11.0.1/32" }] };
+ * for (const { action, object, key } of await apply(nl, await plan(nl, desired))) {
+ *   console.log(action, object, key); // create address lo 10.11.0.1/32
+ * }
+ * ```
  */
 export async function apply(
   nl: RouteConnection,
