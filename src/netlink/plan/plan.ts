@@ -34,7 +34,7 @@ export const SECTIONS: readonly Section[] = [
 export interface Change {
   /** "replace" deletes and creates, where the kernel cannot change in place. */
   readonly action: "create" | "set" | "replace" | "delete";
-  /** The sort of object. */
+  /** The sort of object: "link", "address", "neighbour", "route", "rule", ... */
   readonly object: string;
   /** Which one, in words. */
   readonly key: string;
@@ -48,7 +48,19 @@ export interface Change {
 
 const SIGNS = { create: "+", set: "~", replace: "±", delete: "-" };
 
-/** What {@linkcode plan} found, in the order in which {@linkcode apply} does it. */
+/**
+ * What {@linkcode plan} found, in the order in which {@linkcode apply} does it.
+ *
+ * @example
+ * ```ts
+ * import { plan, RouteConnection } from "@x/pool/netlink";
+ *
+ * await using nl = await RouteConnection.open();
+ * const changes = await plan(nl, { routes: [{ destination: "10.12.0.0/16", link: "lo" }] });
+ * console.log(changes.empty, String(changes)); // false + route 10.12.0.0/16 table 254 ...
+ * for (const { action, object, after } of changes.changes) console.log(action, object, after);
+ * ```
+ */
 export class Plan {
   /** The changes; none if everything is as it shall be. */
   readonly changes: readonly Change[];
