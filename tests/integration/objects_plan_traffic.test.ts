@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { apply, type Desired, type NetlinkError, plan } from "../../src/netlink/mod.ts";
 import { need } from "../support.ts";
+import fc from "fast-check";
 import { lab, striking } from "./plan_lab.ts";
+import { trees } from "./plan_traffic.ts";
 
 const skip = need("net-admin", "tc");
 
@@ -42,6 +44,29 @@ describe("plan and apply of traffic control", { skip }, () => {
       );
     }
   });
+
+  it(
+    "lead from any tree of classes to any other, interrupted or not",
+    { timeout: 60_000 },
+    async () => {
+      await using t = await lab();
+      await fc.assert(
+        fc.asyncProperty(trees, fc.option(fc.nat(60)), async (tree, steps) => {
+          const wanted = { ...tree, prune: { qdiscs: ["a0"] } };
+          if (steps !== null) {
+            const signal = striking(steps);
+            await apply(t.nl, await plan(t.nl, wanted), { signal }).catch((error) => {
+              assert.equal(error.message, "interrupted");
+            });
+          }
+          const changes = await plan(t.nl, wanted);
+          await apply(t.nl, changes);
+          assert.equal(String(await plan(t.nl, wanted)), "", `after\n${changes}`);
+        }),
+        { numRuns: 40, endOnFailure: true },
+      );
+    },
+  );
 
   it("keep what hangs below what is replaced, declared or not", { timeout: 60_000 }, async () => {
     await using t = await lab();
@@ -174,6 +199,13 @@ describe("plan and apply of traffic control", { skip }, () => {
     await refused(
       { qdiscs: [...base.qdiscs!, { link: "a0", kind: "pfifo", parent: "1:7" }] },
       "qdisc a0 1:7: class 1:7 is neither declared nor there",
+    );
+    await refused(
+      {
+        qdiscs: [...base.qdiscs!, { link: "a0", kind: "pfifo", parent: "1:1" }],
+        classes: [...base.classes!, { link: "a0", handle: "1:2", parent: "1:1", ...shape }],
+      },
+      "qdisc a0 1:1: class 1:1 has classes below, and no queue",
     );
     await refused(
       { qdiscs: [{ link: "a0", kind: "pfifo", handle: "1:" }] },

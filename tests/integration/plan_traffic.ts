@@ -1,6 +1,7 @@
 /** Generated classes and filters. */
 
 import fc from "fast-check";
+import type { Desired } from "../../src/netlink/mod.ts";
 import { pick, some } from "./plan_lab.ts";
 
 /** Classes of a0 and a1. */
@@ -65,3 +66,44 @@ export const filters = some(
   (f) => `${f.link} ${f.parent} ${f.priority} ${(f as { chain?: number }).chain ?? 0}`,
   8,
 );
+
+/** Trees of classes below one queueing discipline, with queues and filters at any of them. */
+export const trees: fc.Arbitrary<Desired> = fc.record({
+  defaultClass: pick(1, 2),
+  // What is above each class: one of a smaller number once they are shuffled, or the root.
+  order: fc.shuffledSubarray([1, 2, 3, 4, 5, 6]),
+  above: fc.array(fc.nat(5), { minLength: 6, maxLength: 6 }),
+  rates: fc.array(pick(125_000, 250_000), { minLength: 6, maxLength: 6 }),
+  shares: fc.array(pick(undefined, 1, 2), { minLength: 6, maxLength: 6 }),
+  queues: fc.array(pick("none", "pfifo", "bfifo", "htb"), { minLength: 6, maxLength: 6 }),
+  filters: fc.array(fc.record({ at: fc.nat(6), to: fc.nat(5), chain: pick(0, 1) }), {
+    maxLength: 4,
+  }),
+}).map(({ defaultClass, order, above, rates, shares, queues, filters }) => {
+  const link = "a0", name = (i: number) => `1:${order[i]}`;
+  const parent = (i: number) => above[i] >= i ? "1:" : name(above[i]);
+  const inner = new Set(order.map((_, i) => parent(i)));
+  const classes = order.map((_, i) => ({
+    ...{ link, handle: name(i), parent: parent(i), kind: "htb" as const },
+    options: {
+      rateBytesPerSecond: rates[i],
+      ...shares[i] ? { priority: shares[i], quantumBytes: shares[i]! * 1000 } : {},
+    },
+  }));
+  const leaves = order.map((_, i) => i).filter((i) => !inner.has(name(i)) && queues[i] !== "none");
+  const below = leaves.map((i) => ({
+    ...{ link, parent: name(i), kind: queues[i] as "pfifo" },
+    ...queues[i] === "htb" ? { handle: `${10 + order[i]}:` } : {},
+  }));
+  const places = order.length === 0 ? [] : filters.map(({ at, to, chain }, i) => ({
+    ...{ link, parent: at >= order.length ? "1:" : name(at), priority: 1 + i % 2, chain },
+    ...{ protocol: "ip", kind: "u32" as const },
+    options: { keys: [{ offset: 16, value: i, mask: 255 }], class: name(to % order.length) },
+  }));
+  const keyed = new Map(places.map((f) => [`${f.parent} ${f.priority} ${f.chain}`, f]));
+  return {
+    qdiscs: [{ link, kind: "htb" as const, handle: "1:", options: { defaultClass } }, ...below],
+    classes,
+    filters: [...keyed.values()],
+  };
+});

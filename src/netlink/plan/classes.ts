@@ -1,9 +1,11 @@
 /** Classes of a plan. */
 
 import { classOptions, classValues, type NewClass } from "../route/tc/classes.ts";
+import type { NetlinkError } from "../error.ts";
 import { swapWhole } from "./beneath.ts";
+import { filters } from "./filters.ts";
 import { qdiscs } from "./qdiscs.ts";
-import { type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
+import { gone, type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
 import { handle, parentOf, sameOptions } from "./traffic.ts";
 
 /** Classes. */
@@ -63,6 +65,16 @@ export const classes: Section = {
     try {
       await context.nl.classes.delete({ link, handle }, context.options);
     } catch (error) {
+      if ((error as NetlinkError).isBusy) {
+        // A filter that shall point elsewhere is made again, by a change of its own.
+        const bound = (await filters.read(context)).filter((f) =>
+          f.link === link && (f.options as Item | undefined)?.class === handle
+        );
+        for (const filter of bound) await gone(filters.remove(context, filter));
+        if (bound.length > 0) {
+          return await context.nl.classes.delete({ link, handle }, context.options);
+        }
+      }
       // A queueing discipline that took the place of the class's has none.
       const all = await classes.read(context);
       if (all.some((c) => classes.key(c) === classes.key(item))) throw error;

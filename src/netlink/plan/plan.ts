@@ -261,6 +261,7 @@ function inOrder(changes: { section: Section; change: Change; order: number }[])
       section === classes ? [(change.after ?? change.before)!] : []
     ),
   );
+  const early = inTheWay(changes.map(({ change }) => change));
   const weight = ({ section, change, order }: typeof changes[number]): number => {
     if (section === links) {
       return change.action === "delete" ? -1 : linkOrder.indexOf(change) / 1e6;
@@ -270,12 +271,33 @@ function inOrder(changes: { section: Section; change: Change; order: number }[])
     // A class goes when no filter points to it and no class hangs under it any more.
     if (section === classes) {
       const below = depth((change.after ?? change.before)!) / 1e3;
-      return change.action === "delete" ? filters.rank({}) + 1 - below : order + below;
+      if (change.action !== "delete") return order + below;
+      return early(change.before!) ? order + 0.5 - below : filters.rank({}) + 1 - below;
     }
     return change.action === "delete" ? -1 - order : order;
   };
   return changes.map((entry) => ({ entry, w: weight(entry) }))
     .sort((a, b) => a.w - b.w).map(({ entry }) => entry.change);
+}
+
+/** Whether a class to be deleted makes an inner one of a class that is to have a queue. */
+function inTheWay(changes: readonly Change[]): (item: Item) => boolean {
+  const at = ({ link, parent }: Item) => `${link} ${parent}`;
+  const queues = new Set(
+    changes.flatMap(({ object, after }) =>
+      object === qdiscs.object && after && after.parent !== "root" ? [at(after)] : []
+    ),
+  );
+  const doomed = new Map(
+    changes.filter((c) => c.object === classes.object && c.action === "delete")
+      .map(({ key, before }) => [key, before!]),
+  );
+  return (item) => {
+    for (let c: Item | undefined = item; c !== undefined; c = doomed.get(at(c))) {
+      if (queues.has(at(c))) return true;
+    }
+    return false;
+  };
 }
 
 /** Links after those that they need. */

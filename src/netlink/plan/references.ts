@@ -36,6 +36,9 @@ export async function checkReferences(
     const kind = after.queue(name, link, parent);
     if (kind === undefined || !CLASSFUL.includes(kind)) continue;
     if (isClass(parent)) after.class(name, link, parent);
+    if (section === qdiscs && after.inner(link, parent)) {
+      throw refusal(name, `class ${parent} has classes below, and no queue`);
+    }
     const target = (item.options as Item | undefined)?.class;
     if (section === filters && isClass(target)) after.class(name, link, target);
   }
@@ -94,6 +97,11 @@ class Future {
       throw this.#missing(name, "queueing discipline", link, major(handle));
     }
     return kind;
+  }
+
+  /** Whether a class has others below it. */
+  inner(link: unknown, handle: unknown): boolean {
+    return [...this.#classes.values()].some((c) => c.link === link && c.parent === handle);
   }
 
   /** The class of a handle. */
