@@ -10,6 +10,7 @@ import { NLM_F_REQUEST, NLMSG_HEADER, Protocol } from "./protocol.ts";
 import { sendOffThread } from "./offload.ts";
 import { NetlinkSocket } from "./socket.ts";
 import { Turn } from "./turn.ts";
+import { type Turns, turnsOf } from "./turns.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
@@ -21,6 +22,8 @@ const FEW = 8;
 /** The socket, the requests under way, and who reads. */
 export class Channel {
   readonly adapter: KernelAccess;
+  /** Who else is to run between requests. */
+  readonly turns: Turns;
   readonly #socket: NetlinkSocket;
   readonly #writer = new Writer();
   readonly #ledger: Ledger;
@@ -32,6 +35,7 @@ export class Channel {
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
+    this.turns = turnsOf(adapter);
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
     const unaddressed = protocol === Protocol.audit;
     this.#ledger = new Ledger(this.#socket.portId, this.#writer, unaddressed);

@@ -200,8 +200,8 @@ export class Connection implements AsyncDisposable {
     }
     if (!exchange.done) return this.#settle(exchange, options).then(() => exchange.value!);
     return exchange.error === undefined
-      ? Promise.resolve(exchange.value!)
-      : Promise.reject(exchange.error);
+      ? this.channel.turns.give(exchange.value!)
+      : this.channel.turns.give(undefined).then(() => Promise.reject(exchange.error));
   }
 
   #settle(exchange: Exchange, options?: RequestOptions): Promise<void> {

@@ -106,7 +106,7 @@ export class Dump<T> implements AsyncIterable<T> {
       this.#channel.sendDump(exchange);
       this.#channel.readFew(exchange);
       return exchange.done && exchange.error === undefined && !exchange.interrupted
-        ? Promise.resolve(this.#selected(exchange.items))
+        ? this.#channel.turns.give(this.#selected(exchange.items))
         : this.#all(ask, exchange);
     } catch (error) {
       return Promise.reject(error);

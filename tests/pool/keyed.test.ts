@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { KeyedPool, type KeyedPoolOptions, type Lease } from "../../src/pool/mod.ts";
@@ -238,5 +239,53 @@ describe("a keyed pool", () => {
     await town.pool.close();
     assert.equal(town.alive.size, 0);
     assert.equal(town.pool.stats.keys, 0);
+  });
+
+  it("knows all that it has made, whatever becomes of it, and keeps nothing when closed", async () => {
+    const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 32);
+    console.log(`keyed: seed ${seed}`);
+    const property = fc.asyncProperty(
+      fc.constantFrom(0, 1),
+      fc.array(fc.tuple(fc.nat(8), fc.constantFrom("a", "b", "c")), {
+        minLength: 1,
+        maxLength: 60,
+      }),
+      async (minIdle, steps) => {
+        const alive = new Set<{ good: boolean }>(), leases: Lease<{ good: boolean }>[] = [];
+        let failing = false;
+        const clock = new FakeClock();
+        const pool = new KeyedPool<string, { good: boolean }>(() => ({
+          create() {
+            if (failing) return Promise.reject(new Error("no"));
+            const made = { good: true };
+            alive.add(made);
+            return Promise.resolve(made);
+          },
+          destroy: (made) => assert.ok(alive.delete(made)),
+          usable: (made) => made.good,
+        }), { clock, minIdle, maxSize: 2, maxTotal: 4, createRetries: 1, acquireTimeout: 500 });
+        for (const [what, key] of steps) {
+          if (what < 3) pool.acquire(key).then((lease) => leases.push(lease), () => {});
+          else if (what === 3) { for (const made of alive) made.good = false; }
+          else if (what === 4) leases.shift()?.release();
+          else if (what === 5) leases.shift()?.discard();
+          else if (what === 6) failing = !failing;
+          else if (what === 7) pool.clear(key);
+          else pool.warm(key, 1).catch(() => {});
+          await settle();
+          await clock.advance(100);
+          const { size, leased, idle } = pool.stats;
+          assert.equal(size, alive.size, "what is made is counted");
+          assert.ok(size <= 4 && leased + idle <= size);
+        }
+        const closed = pool.close();
+        for (const lease of leases) lease.release();
+        await settle();
+        await clock.advance(60_000);
+        await closed;
+        assert.deepEqual([alive.size, pool.stats.size, pool.keys()], [0, 0, []]);
+      },
+    );
+    await fc.assert(property, { seed, numRuns: 500 });
   });
 });
