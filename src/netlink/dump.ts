@@ -8,7 +8,7 @@ import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
 import { Turn } from "./turn.ts";
 
 /** How a dump is read. */
-export interface DumpOptions extends RequestOptions {
+export interface DumpOptions extends Omit<RequestOptions, "offload"> {
   /**
    * Whether all is read before the first item is given out. What changes meanwhile makes the kernel
    * mark a dump as interrupted (NLM_F_DUMP_INTR): a whole one is then read again, a streaming one

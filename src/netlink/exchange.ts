@@ -16,7 +16,7 @@ export interface RequestOptions {
   timeout?: number;
   /**
    * Whether another thread sends it: the kernel makes a request wait, and with it the thread, while
-   * somebody else changes links or addresses. It costs some 100 µs. Lists are not affected.
+   * somebody else changes links or addresses. It costs some 100 µs.
    *
    * @default false
    */

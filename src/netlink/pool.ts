@@ -40,8 +40,8 @@ export interface NetlinkPoolBase<P extends ProtocolName | number = "route">
    */
   protocol?: P;
   /**
-   * Milliseconds that a request waits for an answer, unless it or its lease says otherwise; a lease
-   * does by setting `timeout` of the connection, which holds until it ends.
+   * Milliseconds that a request waits for an answer, unless it or its lease says otherwise; an
+   * exclusive lease does by setting `timeout` of the connection, which holds until it ends.
    *
    * @default 5_000
    */

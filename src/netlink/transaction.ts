@@ -39,9 +39,9 @@ export async function commit(
   options.signal?.throwIfAborted();
   const { channel } = connection, transaction = new Transaction(asks);
   channel.makeRoom(transaction.writer.length, transaction.count * REFUSAL);
-  channel.sendRange(transaction);
+  channel.sendRange(transaction, options.offload);
   // To the last answer that is there: after a refusal of the whole, acknowledgements may follow.
-  channel.read();
+  if (!options.offload) channel.read();
   if (!transaction.done) {
     await channel.settle(transaction, { timeout: connection.timeout, ...options });
   }

@@ -92,6 +92,24 @@ describe("nftables", { skip }, () => {
     assert.deepEqual(seen, ["newtable", "newchain", "newrule"]);
   });
 
+  it("takes a transaction that another thread sends, and refuses one", async () => {
+    await using t = await netfilter();
+    const make = (names: string[]) =>
+      t.nftables.transaction((add) => {
+        for (const name of names) {
+          add("newtable", { header, name }, { flags: ["create", "exclusive"] });
+        }
+      }, { offload: true });
+    await make(["a", "b"]);
+    await assert.rejects(
+      make(["c", "a", "d"]),
+      (e) => e instanceof NetlinkError && e.isExists && /newtable/.test(e.operation),
+    );
+    assert.deepEqual(t.shown().map((s: { table: { name: string } }) => s.table.name), ["a", "b"]);
+    await make(["e"]);
+    assert.ok(t.nl.usable);
+  });
+
   it("makes all changes of a transaction or none, and names the one that it refuses", async () => {
     await using t = await netfilter();
     const { nftables, nl } = t;
