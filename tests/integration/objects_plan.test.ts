@@ -91,6 +91,27 @@ describe("plan and apply", { skip }, () => {
       { rules: [{ priority: 1, table: 1 }, { priority: 1, table: 2 }] },
       /rule 1 IPv4 is declared twice/,
     );
+    const address = "10.0.0.1/24", absent = /link nope is neither declared nor there/;
+    await refused({ addresses: [{ link: "nope", address }] }, /^Cannot plan address nope 10.0.0.1/);
+    await refused({ addresses: [{ link: "nope", address }] }, absent);
+    await refused({ links: [{ name: "a0", master: "nope" }] }, absent);
+    await refused({ routes: [{ destination: "default", nexthops: [{ link: "nope" }] }] }, absent);
+    const mirror = { kind: "mirred", link: "nope", mode: "mirror", direction: "egress" } as const;
+    await refused({
+      filters: [{
+        ...{ link: "a0", parent: "ingress", priority: 1, kind: "matchall" as const },
+        options: { actions: [mirror] },
+      }],
+    }, absent);
+    await t.nl.links.addAltNames("a0", ["elsewhere"]);
+    await refused(
+      { addresses: [{ link: "elsewhere", address }] },
+      /link elsewhere is a further name of a0, which a plan needs/,
+    );
+    await refused(
+      { addresses: [{ link: "vx9", address }], prune: { links: ["vx9"] } },
+      /link vx9 is not declared, and is to go/,
+    );
     await t.nl.links.add({ name: "mv0", kind: "macvlan", link: "a0" });
     await refused({ prune: { links: ["a0"] } }, /take link (b0|mv0) along, which is not declared/);
   });

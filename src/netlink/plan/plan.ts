@@ -9,6 +9,7 @@ import { declared } from "./check.ts";
 import { classDepths, classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
+import { checkLinks } from "./link_references.ts";
 import { below, linkNeeds, links, peerName } from "./links.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { checkReferences } from "./references.ts";
@@ -166,6 +167,7 @@ export async function plan(
       changes.splice(0, changes.length, ...mended.map((change) => ({ section, change, order: 0 })));
     }
   }
+  checkLinks(context, wanted, lost);
   await checkReferences(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
 }
