@@ -39,11 +39,9 @@ describe("an endpoint pool in chaos", { skip: need("linux") }, () => {
         await using one = await FaultProxy.start(() => echo.port);
         await using two = await FaultProxy.start(() => echo.port);
         const proxies = [one, two];
-        const errors: unknown[] = [];
         const pool = new EndpointPool({
           ...{ maxPerEndpoint: 4, maxTotal: 6, maxUses: 7, idleTimeout: 30 },
           ...{ connectRetries: 1, connectRetryDelay: 2, acquireTimeout: 300 },
-          onError: (error) => errors.push(error),
         });
 
         const request = async (conn: Conn, text: string): Promise<void> => {
@@ -120,7 +118,6 @@ describe("an endpoint pool in chaos", { skip: need("linux") }, () => {
           }
         }
         await pool.close();
-        assert.ok(errors.length > 0, "nothing went wrong: there was no chaos");
       }
       assert.equal(wrong, 0);
       assert.ok(right > 0, "not one request went through");
