@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { it } from "node:test";
+import {
+  createNamespace,
+  deleteNamespace,
+  GenericConnection,
+  RouteConnection,
+} from "@x/pool/netlink";
 import { Program } from "../child.ts";
 import { need, testNamespace } from "../support.ts";
 
@@ -34,4 +40,53 @@ it("examples/exporter.ts serves metrics of every namespace", { skip }, async () 
   }
   program.kill("SIGTERM");
   assert.equal(await program.ended, 0, program.output);
+});
+
+it(
+  "examples/ethtool.ts prints what a link offloads, and what becomes of it",
+  { skip },
+  async () => {
+    await using ns = await testNamespace();
+    await using route = await RouteConnection.open({ netns: ns.name });
+    await route.links.add({ name: "p0", kind: "veth", peer: { name: "q0" } });
+    await using program = new Program("examples/ethtool.ts", ["p0", "--netns", ns.name], {
+      deno: ["--allow-ffi"],
+    });
+    await program.printed(/^p0: no carrier, \d+ features: .*tx-checksum-ip-generic/m);
+    await using nl = await GenericConnection.open({ netns: ns.name });
+    const ethtool = await nl.family("ethtool");
+    const bit = [{ name: "tx-checksum-ip-generic" }];
+    await ethtool.do("features-set", { header: { devName: "p0" }, wanted: { bits: { bit } } });
+    await program.printed(/^p0: no carrier, \d+ features: (?!.*tx-checksum-ip-generic)/m);
+    program.kill("SIGTERM");
+    assert.equal(await program.ended, 0, program.output);
+  },
+);
+
+it("examples/agent.ts gives an interface to every namespace that appears", { skip }, async () => {
+  await using host = await testNamespace();
+  const prefix = `xpool-pod-${process.pid}-`, names = [`${prefix}a`, `${prefix}b`];
+  await createNamespace(names[0]);
+  try {
+    await using program = new Program("examples/agent.ts", [
+      "--prefix",
+      prefix,
+      "--netns",
+      host.name,
+    ]);
+    await program.printed(/-a has 10\.88\.0\.2: a process inside sees it/);
+    await createNamespace(names[1]);
+    await program.printed(/-b has 10\.88\.0\.3: a process inside sees it/);
+    const links = execFileSync("ip", ["-n", host.name, "-j", "link", "show", "master", "agent0"]);
+    assert.deepEqual(
+      JSON.parse(String(links)).map((link: { ifname: string }) => link.ifname),
+      ["agent-2", "agent-3"],
+    );
+    await deleteNamespace(names[0]);
+    await program.printed(/-a is gone: 2 is free again/);
+    program.kill("SIGINT");
+    assert.equal(await program.ended, 0, program.output);
+  } finally {
+    await Promise.allSettled(names.map(deleteNamespace));
+  }
 });
