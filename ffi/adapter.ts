@@ -92,6 +92,8 @@ export interface Adapter {
   /**
    * Waits until `fd` has something to read, has hung up or has failed; consumes nothing. One wait
    * per fd at a time. The process is held open while a wait is pending.
+   *
+   * @throws {unknown} the signal's reason, if that aborts first
    */
   readable(fd: number, options?: { signal?: AbortSignal }): Promise<void>;
   /**

@@ -14,7 +14,7 @@ export interface UnixTarget {
 
 /** The TLS settings that the runtimes understand, already validated. */
 export interface DialTls {
-  /** The name sent as SNI and verified against the certificate. */
+  /** The name sent as SNI (RFC 6066) and verified against the certificate. */
   readonly serverName: string;
   /** PEM certificates trusted instead of, or besides, the runtime's own. */
   readonly ca?: readonly string[];
@@ -22,9 +22,9 @@ export interface DialTls {
   readonly cert?: string;
   /** The client's private key, PEM. */
   readonly key?: string;
-  /** Protocols offered through ALPN, most wanted first. */
+  /** Protocols offered through ALPN (RFC 7301), most wanted first. */
   readonly alpn?: readonly string[];
-  /** The lowest protocol version accepted. */
+  /** The lowest protocol version accepted (RFC 5246, RFC 8446). */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
   /** False accepts any certificate. */
   readonly verify: boolean;
@@ -58,6 +58,8 @@ export interface RawSocket {
   /**
    * Hands bytes to the kernel and tells how many it took, at least one: a number when it took them
    * at once. One write at a time; the bytes must stay unchanged until then.
+   *
+   * @throws {Error} the runtime's own, with a `code` such as `ECONNRESET`; as a rejection or at once
    */
   write(bytes: Uint8Array): Promise<number> | number;
   /** Sends the end of the stream and goes on reading. */

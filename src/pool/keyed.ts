@@ -110,17 +110,29 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     return lease;
   }
 
-  /** Borrows an idle resource of a key if there is one that needs no check. */
+  /** Borrows an idle resource of a key if there is one that needs no check; creates none. */
   tryAcquire(key: K): Lease<T> | undefined {
     return this.#find(key)?.tryAcquire();
   }
 
-  /** Borrows a resource of a key for the length of a call, as {@linkcode Pool.use} does. */
+  /**
+   * Borrows a resource of a key for the length of a call, as {@linkcode Pool.use} does.
+   *
+   * @returns what the call returns
+   * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool is
+   * closed
+   * @throws {unknown} the `reason` of the signal, if that aborts first, or what the call throws
+   */
   use<R>(key: K, fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
     return useLease(this.acquire(key, o), fn, o);
   }
 
-  /** Creates resources of a key until there are `n`. */
+  /**
+   * Creates resources of a key until there are `n`.
+   *
+   * @default `minIdle`, or `maxSize` where that is 0
+   * @throws {PoolError} if creations go on failing, or the pool is closed
+   */
   warm(key: K, n?: number): Promise<void> {
     if (!this.#closed) return this.#coreOf(key).warm(n);
     return Promise.reject(new PoolError("CLOSED", "Cannot warm: the pool is closed"));
@@ -161,7 +173,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     return [...this.#entries.values()].flatMap(({ key, core }) => core.vacant ? [] : [key]);
   }
 
-  /** Sums over all keys. */
+  /** Sums over all keys, as they are now. */
   get stats(): KeyedPoolStats {
     const sum = { keys: this.keys().length, size: 0, idle: 0, leased: 0, creating: 0, waiting: 0 };
     for (const core of this.#cores()) {

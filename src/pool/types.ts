@@ -65,7 +65,7 @@ export interface UseOptions extends AcquireOptions {
   discardOnError?: boolean | ((error: unknown) => boolean);
 }
 
-/** A mean that is right from its first sample on. Times are milliseconds. */
+/** How long something took, in milliseconds: a mean that is right from its first sample on. */
 export interface Timing {
   /** How many samples there were. */
   readonly count: number;

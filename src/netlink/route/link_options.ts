@@ -15,7 +15,7 @@ import type {
 export type * from "./port_options.ts";
 export type * from "./tunnel_options.ts";
 
-/** A bridge's options (IFLA_BR_* of linux/if_link.h). Times in milliseconds, rounded to 10. */
+/** A bridge's options (IFLA_BR_* of linux/if_link.h). Times are milliseconds, rounded to 10. */
 export interface BridgeOptions {
   /** Whether it runs the spanning tree protocol. */
   stp?: boolean;
@@ -67,7 +67,7 @@ export interface BridgeOptions {
   maxLearned?: number;
 }
 
-/** A VLAN's options (IFLA_VLAN_*). */
+/** A VLAN's options (IFLA_VLAN_* of linux/if_link.h). */
 export interface VlanOptions {
   /** The link that carries the tagged packets. */
   link: LinkRef;
@@ -95,7 +95,7 @@ export interface VlanOptions {
   bridgeBinding?: boolean;
 }
 
-/** A macvlan's or macvtap's options (IFLA_MACVLAN_*). */
+/** A macvlan's or macvtap's options (IFLA_MACVLAN_* of linux/if_link.h). */
 export interface MacvlanOptions {
   /** The link below. */
   link: LinkRef;
@@ -111,7 +111,7 @@ export interface MacvlanOptions {
   broadcastQueueLength?: number;
 }
 
-/** An ipvlan's or ipvtap's options (IFLA_IPVLAN_*). */
+/** An ipvlan's or ipvtap's options (IFLA_IPVLAN_* of linux/if_link.h). */
 export interface IpvlanOptions {
   /** The link below. */
   link: LinkRef;
@@ -125,13 +125,13 @@ export interface IpvlanOptions {
   isolation?: "bridge" | "private" | "vepa";
 }
 
-/** A VRF's options (IFLA_VRF_*). */
+/** A VRF's options (IFLA_VRF_* of linux/if_link.h). */
 export interface VrfOptions {
   /** The routing table of its ports. */
   table: number;
 }
 
-/** A bond's options (IFLA_BOND_*). Times in milliseconds. */
+/** A bond's options (IFLA_BOND_* of linux/if_link.h). Times are milliseconds. */
 export interface BondOptions {
   /** How its ports share the work. */
   mode?:
@@ -184,7 +184,7 @@ export interface BondOptions {
   dynamicBalancing?: boolean;
 }
 
-/** A netkit pair's options (IFLA_NETKIT_*). */
+/** A netkit pair's options (IFLA_NETKIT_* of linux/if_link.h). */
 export interface NetkitOptions {
   /**
    * The layer that it works at.
@@ -202,7 +202,7 @@ export interface NetkitOptions {
   peerScrub?: "none" | "default";
 }
 
-/** Options of a redundant ring (IFLA_HSR_*). */
+/** Options of a redundant ring (IFLA_HSR_* of linux/if_link.h). */
 export interface HsrOptions {
   /** One port. */
   port1: LinkRef;

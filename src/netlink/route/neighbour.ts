@@ -89,12 +89,12 @@ export class Neighbour extends NeighbourEntry {
     return this.attributes.dst ?? "";
   }
 
-  /** The hardware address, where it is known. */
+  /** The hardware address, as in "02:00:00:00:00:01"; undefined while it is not known (NDA_LLADDR). */
   get mac(): string | undefined {
     return this.attributes.lladdr;
   }
 
-  /** How far the entry is trusted. */
+  /** How far the entry is trusted; "none" for one without a state (NUD_*). */
   get state(): NeighbourState {
     return (this.attributes.header.ndmState[0] ?? "none") as NeighbourState;
   }
@@ -109,7 +109,9 @@ export class Neighbour extends NeighbourEntry {
     return this.flags.includes("proxy");
   }
 
-  /** Who made it, where that was said. */
+  /**
+   * Who made it, where that was said: "kernel", "static", ..., or a number (NDA_PROTOCOL, RTPROT_*).
+   */
   get protocol(): string | number | undefined {
     const { protocol } = this.attributes;
     return protocol === undefined ? undefined : protocolName(protocol);
@@ -165,12 +167,12 @@ export class FdbEntry extends NeighbourEntry {
     return this.flags.includes("self") ? "self" : "master";
   }
 
-  /** The VLAN. */
+  /** The VLAN, 1 to 4094; undefined without one (NDA_VLAN). */
   get vlan(): number | undefined {
     return this.attributes.vlan;
   }
 
-  /** Index of the bridge. */
+  /** Index of the bridge; undefined outside of bridges (NDA_MASTER). */
   get bridge(): number | undefined {
     return this.attributes.master;
   }
@@ -180,13 +182,13 @@ export class FdbEntry extends NeighbourEntry {
     return this.attributes.dst;
   }
 
-  /** UDP port of the other end. */
+  /** UDP port of the other end; undefined for the VXLAN's own (NDA_PORT). */
   get port(): number | undefined {
     const { port } = this.attributes;
     return port === undefined ? undefined : swap16(port);
   }
 
-  /** Network identifier at the other end. */
+  /** Network identifier at the other end; undefined for the VXLAN's own (NDA_VNI). */
   get vni(): number | undefined {
     return this.attributes.vni;
   }
@@ -201,7 +203,7 @@ export class FdbEntry extends NeighbourEntry {
     return this.attributes.ifindex;
   }
 
-  /** Id of the nexthop object. */
+  /** Id of the nexthop object, in place of a remote (NDA_NH_ID). */
   get nexthop(): number | undefined {
     return this.attributes.nhId;
   }

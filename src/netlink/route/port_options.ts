@@ -2,7 +2,7 @@
 
 import type { LinkRef } from "./input.ts";
 
-/** Options of a bridge's port (IFLA_BRPORT_*). */
+/** Options of a bridge's port (IFLA_BRPORT_* of linux/if_link.h). What is left out stays as it is. */
 export interface BridgePortOptions {
   /** State in the spanning tree. */
   state?: "disabled" | "listening" | "learning" | "forwarding" | "blocking";
@@ -46,7 +46,7 @@ export interface BridgePortOptions {
   backupPort?: LinkRef;
 }
 
-/** Options of a bond's port (IFLA_BOND_SLAVE_*). */
+/** Options of a bond's port (IFLA_BOND_SLAVE_* of linux/if_link.h). */
 export interface BondPortOptions {
   /** Queue that filters send by. */
   queueId?: number;

@@ -70,13 +70,13 @@ export class Rule {
     return this.attributes.priority ?? 0;
   }
 
-  /** What it does. */
+  /** What it does with packets that match (FR_ACT_*). */
   get action(): RuleAction {
     const { action } = this.attributes.header;
     return action === "to-tbl" ? "lookup" : NAMES.get(action as number) ?? action as RuleAction;
   }
 
-  /** The table to look into. */
+  /** Number of the table to look into (FRA_TABLE). */
   get table(): number | undefined {
     if (this.action !== "lookup" || this.l3mdev) return undefined;
     const { table, header } = this.attributes;
@@ -88,13 +88,13 @@ export class Rule {
     return this.attributes.goto;
   }
 
-  /** Network that packets come from. */
+  /** Network that packets come from, as in "10.0.0.0/8". */
   get from(): string | undefined {
     const { src, header } = this.attributes;
     return src === undefined ? undefined : `${src}/${header.srcLen}`;
   }
 
-  /** Network that packets go to. */
+  /** Network that packets go to, as in "10.0.0.0/8". */
   get to(): string | undefined {
     const { dst, header } = this.attributes;
     return dst === undefined ? undefined : `${dst}/${header.dstLen}`;
@@ -115,7 +115,7 @@ export class Rule {
     return this.attributes.oifname;
   }
 
-  /** Firewall mark. */
+  /** Firewall mark (FRA_FWMARK). */
   get mark(): number | undefined {
     return this.attributes.fwmark;
   }
@@ -130,7 +130,7 @@ export class Rule {
     return this.attributes.header.tos || undefined;
   }
 
-  /** Differentiated services code point. */
+  /** Differentiated services code point, 0 to 63 (RFC 2474). */
   get dscp(): number | undefined {
     return this.attributes.dscp;
   }
@@ -140,7 +140,7 @@ export class Rule {
     return partial(this.attributes.dscpMask, 0x3f);
   }
 
-  /** IPv6 flow label. */
+  /** IPv6 flow label, 0 to 1048575 (RFC 6437). */
   get flowLabel(): number | undefined {
     return this.attributes.flowlabel;
   }
@@ -203,7 +203,7 @@ export class Rule {
     return this.attributes.flow;
   }
 
-  /** Who made it. */
+  /** Who made it: "kernel", "static", ..., or a number (FRA_PROTOCOL, RTPROT_*). */
   get protocol(): string | number {
     return protocolName(this.attributes.protocol ?? 0);
   }

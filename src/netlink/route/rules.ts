@@ -38,9 +38,9 @@ export interface NewRule {
   table?: number;
   /** Priority of the rule to go on with. */
   goto?: number;
-  /** Network that packets come from. */
+  /** Network that packets come from, as in "10.0.0.0/8". */
   from?: string;
-  /** Network that packets go to. */
+  /** Network that packets go to, as in "10.0.0.0/8". */
   to?: string;
   /**
    * Whether it matches what the selectors do not.
@@ -62,7 +62,7 @@ export interface NewRule {
   markMask?: number;
   /** Type of service, or traffic class. */
   tos?: number;
-  /** Differentiated services code point. */
+  /** Differentiated services code point, 0 to 63 (RFC 2474). */
   dscp?: number;
   /**
    * The bits of the code point that count; Linux 6.15.
@@ -70,7 +70,7 @@ export interface NewRule {
    * @default 0x3f
    */
   dscpMask?: number;
-  /** IPv6 flow label. */
+  /** IPv6 flow label, 0 to 1048575 (RFC 6437). */
   flowLabel?: number;
   /** Users whose packets match, by number. */
   users?: Range;

@@ -2,7 +2,7 @@
 
 import type { LinkRef } from "./input.ts";
 
-/** Options of a GRE tunnel over IPv4, and of gretap (IFLA_GRE_*). */
+/** Options of a GRE tunnel over IPv4, and of gretap (IFLA_GRE_* of linux/if_tunnel.h). */
 export interface GreOptions {
   /** Source address of the outer packets. */
   local?: string;
@@ -10,21 +10,21 @@ export interface GreOptions {
   remote?: string;
   /** The link that carries the tunnel. */
   link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
   /** Firewall mark of the outer packets. */
   mark?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
+  /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /** Whether the outer packets must not be fragmented. */
   pathMtuDiscovery?: boolean;
-  /** Key that packets which come in must carry. */
+  /** Key that packets which come in must carry, 0 to 4294967295 (RFC 2890). */
   inputKey?: number;
-  /** Key that packets which go out carry. */
+  /** Key that packets which go out carry, 0 to 4294967295 (RFC 2890). */
   outputKey?: number;
   /** Whether packets carry a checksum. */
   checksum?: boolean;
-  /** Whether packets carry sequence numbers. */
+  /** Whether packets carry sequence numbers (RFC 2890). */
   sequence?: boolean;
   /** What is put around the outer packets' payload. */
   encapsulation?: "none" | "fou" | "gue";
@@ -38,7 +38,7 @@ export interface GreOptions {
   external?: boolean;
 }
 
-/** Options of a GRE tunnel over IPv6, and of ip6gretap (IFLA_GRE_*). */
+/** Options of a GRE tunnel over IPv6, and of ip6gretap (IFLA_GRE_* of linux/if_tunnel.h). */
 export interface Gre6Options {
   /** Source address of the outer packets. */
   local?: string;
@@ -46,21 +46,21 @@ export interface Gre6Options {
   remote?: string;
   /** The link that carries the tunnel. */
   link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
   /** Firewall mark of the outer packets. */
   mark?: number;
-  /** Key that packets which come in must carry. */
+  /** Key that packets which come in must carry, 0 to 4294967295 (RFC 2890). */
   inputKey?: number;
-  /** Key that packets which go out carry. */
+  /** Key that packets which go out carry, 0 to 4294967295 (RFC 2890). */
   outputKey?: number;
   /** Whether packets carry a checksum. */
   checksum?: boolean;
-  /** Whether packets carry sequence numbers. */
+  /** Whether packets carry sequence numbers (RFC 2890). */
   sequence?: boolean;
-  /** How deep tunnels may nest. */
+  /** How deep tunnels may nest, 0 to 255 (RFC 2473). */
   encapsulationLimit?: number;
-  /** Traffic class and flow label of the outer packets. */
+  /** Traffic class << 20 | flow label of the outer packets, 28 bits (RFC 8200). */
   flowInfo?: number;
   /** What is put around the outer packets' payload. */
   encapsulation?: "none" | "fou" | "gue";
@@ -72,7 +72,7 @@ export interface Gre6Options {
   external?: boolean;
 }
 
-/** Options of IP in IPv4, and of sit (IFLA_IPTUN_*). */
+/** Options of IP in IPv4, and of sit (IFLA_IPTUN_* of linux/if_tunnel.h). */
 export interface IpTunnelOptions {
   /** Source address of the outer packets. */
   local?: string;
@@ -80,11 +80,11 @@ export interface IpTunnelOptions {
   remote?: string;
   /** The link that carries the tunnel. */
   link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
   /** Firewall mark of the outer packets. */
   mark?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
+  /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /** Whether the outer packets must not be fragmented. */
   pathMtuDiscovery?: boolean;
@@ -100,7 +100,7 @@ export interface IpTunnelOptions {
   external?: boolean;
 }
 
-/** Options of IP in IPv6 (IFLA_IPTUN_*). */
+/** Options of IP in IPv6 (IFLA_IPTUN_* of linux/if_tunnel.h). */
 export interface Ip6TunnelOptions {
   /** Source address of the outer packets. */
   local?: string;
@@ -108,15 +108,15 @@ export interface Ip6TunnelOptions {
   remote?: string;
   /** The link that carries the tunnel. */
   link?: LinkRef;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
   /** Firewall mark of the outer packets. */
   mark?: number;
   /** IP protocol inside: 4 for IPv4, 41 for IPv6, 0 for any. */
   protocol?: number;
-  /** How deep tunnels may nest. */
+  /** How deep tunnels may nest, 0 to 255 (RFC 2473). */
   encapsulationLimit?: number;
-  /** Traffic class and flow label of the outer packets. */
+  /** Traffic class << 20 | flow label of the outer packets, 28 bits (RFC 8200). */
   flowInfo?: number;
   /** What is put around the outer packets' payload. */
   encapsulation?: "none" | "fou" | "gue";
@@ -128,7 +128,7 @@ export interface Ip6TunnelOptions {
   external?: boolean;
 }
 
-/** Options of a virtual tunnel interface (IFLA_VTI_*). */
+/** Options of a virtual tunnel interface (IFLA_VTI_* of linux/if_tunnel.h). */
 export interface VtiOptions {
   /** Source address of the outer packets. */
   local?: string;
@@ -144,15 +144,15 @@ export interface VtiOptions {
   mark?: number;
 }
 
-/** A Geneve tunnel's options (IFLA_GENEVE_*). */
+/** A Geneve tunnel's options (IFLA_GENEVE_* of linux/if_link.h, RFC 8926). */
 export interface GeneveOptions {
   /** Network identifier, 0 to 16777215. */
   id?: number;
   /** Address of the other end. */
   remote?: string;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
+  /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /**
    * UDP port of the other end.
@@ -166,7 +166,7 @@ export interface GeneveOptions {
   noChecksum6Out?: boolean;
   /** Whether IPv6 packets without one are taken. */
   noChecksum6In?: boolean;
-  /** IPv6 flow label of the outer packets. */
+  /** IPv6 flow label of the outer packets, 0 to 1048575 (RFC 6437). */
   flowLabel?: number;
   /** The don't fragment bit of the outer packets. */
   dontFragment?: "unset" | "set" | "inherit";
@@ -174,7 +174,7 @@ export interface GeneveOptions {
   external?: boolean;
 }
 
-/** Options of an interface to IPsec policies (IFLA_XFRM_*). */
+/** Options of an interface to IPsec policies (IFLA_XFRM_* of linux/if_link.h). */
 export interface XfrmOptions {
   /** The link below. */
   link?: LinkRef;
@@ -184,7 +184,7 @@ export interface XfrmOptions {
   external?: boolean;
 }
 
-/** A VXLAN's options (IFLA_VXLAN_*). */
+/** A VXLAN's options (IFLA_VXLAN_* of linux/if_link.h, RFC 7348). */
 export interface VxlanOptions {
   /** Network identifier, 0 to 16777215. */
   id: number;
@@ -200,9 +200,9 @@ export interface VxlanOptions {
    * @default 4789
    */
   port?: number;
-  /** Time to live of the outer packets; 0 takes the inner one's. */
+  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
   ttl?: number;
-  /** Type of service of the outer packets; 1 takes the inner one's. */
+  /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /** Whether addresses are learned from packets. */
   learning?: boolean;
@@ -234,7 +234,7 @@ export interface VxlanOptions {
   groupPolicy?: boolean;
   /** The don't fragment bit of the outer packets. */
   dontFragment?: "unset" | "set" | "inherit";
-  /** IPv6 flow label of the outer packets. */
+  /** IPv6 flow label of the outer packets, 0 to 1048575 (RFC 6437). */
   flowLabel?: number;
   /** Whether packets to this machine's own VXLANs go there at once. */
   localBypass?: boolean;

@@ -20,7 +20,7 @@ import { type KindCodec, plain } from "./qdisc_kinds.ts";
 import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate.ts";
 import { tcCodec, TcObject } from "./tc_object.ts";
 
-/** A class of a hierarchical token bucket (TCA_HTB_*). */
+/** A class of a hierarchical token bucket (TCA_HTB_* of linux/pkt_sched.h). */
 export interface HtbClassOptions {
   /** Bytes per second that it is sure of. */
   rateBytesPerSecond: number;
@@ -56,7 +56,7 @@ export interface HtbClassOptions {
   priority?: number;
 }
 
-/** A class of deficit round robin (TCA_DRR_*). */
+/** A class of deficit round robin (TCA_DRR_* of linux/pkt_sched.h). */
 export interface DrrClassOptions {
   /** Bytes that it may send in its turn. */
   quantumBytes?: number;

@@ -17,10 +17,10 @@ export interface CommonFilterOptions {
   actions?: readonly Action[];
 }
 
-/** Matches everything (TCA_MATCHALL_*). */
+/** Matches everything (TCA_MATCHALL_* of linux/pkt_cls.h). */
 export type MatchallOptions = CommonFilterOptions;
 
-/** Matches words of the packet (TCA_U32_*). */
+/** Matches words of the packet (TCA_U32_* of linux/pkt_cls.h). */
 export interface U32Options extends CommonFilterOptions {
   /** Words that must agree; none match all packets. */
   keys?: readonly U32Key[];
@@ -36,7 +36,7 @@ export interface U32Key {
   mask: number;
 }
 
-/** A program decides (TCA_BPF_*). */
+/** A program decides (TCA_BPF_* of linux/pkt_cls.h). */
 export interface BpfOptions extends CommonFilterOptions {
   /** A loaded program of the type sched_cls. */
   fd?: number;
@@ -52,7 +52,7 @@ export interface BpfOptions extends CommonFilterOptions {
   directAction?: boolean;
 }
 
-/** Matches header fields (TCA_FLOWER_*). */
+/** Matches header fields (TCA_FLOWER_* of linux/pkt_cls.h). */
 export interface FlowerOptions extends CommonFilterOptions {
   /** Name of the link that packets came in by. */
   incoming?: string;
@@ -82,7 +82,7 @@ export interface FlowerOptions extends CommonFilterOptions {
   tunnelKey?: number;
 }
 
-/** Matches a firewall mark (TCA_FW_*); the filter's handle is the mark. */
+/** Matches a firewall mark (TCA_FW_* of linux/pkt_cls.h); the filter's handle is the mark. */
 export interface FwOptions extends CommonFilterOptions {
   /** The bits of the mark that count. */
   mask?: number;

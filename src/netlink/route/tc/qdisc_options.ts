@@ -15,7 +15,7 @@ export interface BfifoOptions {
   limitBytes?: number;
 }
 
-/** Fair queueing with controlled delay (TCA_FQ_CODEL_*). */
+/** Fair queueing with controlled delay (TCA_FQ_CODEL_* of linux/pkt_sched.h). */
 export interface FqCodelOptions {
   /** Packets that it holds at most. */
   limitPackets?: number;
@@ -37,7 +37,7 @@ export interface FqCodelOptions {
   memoryLimitBytes?: number;
 }
 
-/** Controlled delay (TCA_CODEL_*). */
+/** Controlled delay (TCA_CODEL_* of linux/pkt_sched.h). */
 export interface CodelOptions {
   /** Packets that it holds at most. */
   limitPackets?: number;
@@ -51,7 +51,7 @@ export interface CodelOptions {
   ceThresholdMs?: number;
 }
 
-/** Fair queueing with pacing (TCA_FQ_*). */
+/** Fair queueing with pacing (TCA_FQ_* of linux/pkt_sched.h). */
 export interface FqOptions {
   /** Packets that it holds at most. */
   limitPackets?: number;
@@ -83,7 +83,7 @@ export interface FqOptions {
   horizonDrop?: boolean;
 }
 
-/** Token bucket (TCA_TBF_*). */
+/** Token bucket (TCA_TBF_* of linux/pkt_sched.h). */
 export interface TbfOptions {
   /** Bytes per second. */
   rateBytesPerSecond: number;
@@ -99,7 +99,7 @@ export interface TbfOptions {
   peakBurstBytes?: number;
 }
 
-/** Hierarchical token bucket (TCA_HTB_*). */
+/** Hierarchical token bucket (TCA_HTB_* of linux/pkt_sched.h). */
 export interface HtbOptions {
   /**
    * Minor number, hexadecimal in a handle, of the class that takes the packets of no other.
@@ -117,7 +117,7 @@ export interface HtbOptions {
   directQueuePackets?: number;
 }
 
-/** Network emulation (TCA_NETEM_*). */
+/** Network emulation (TCA_NETEM_* of linux/pkt_sched.h). */
 export interface NetemOptions {
   /** Milliseconds by which packets are delayed. */
   delayMs?: number;
