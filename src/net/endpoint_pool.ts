@@ -109,6 +109,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    * Opens connections to an endpoint until there are `n`.
    *
    * @throws {ConnectError} if connecting goes on failing
+   * @throws {PoolError} when the pool is closed
    */
   async warm(to: EndpointLike, n: number): Promise<void> {
     const place = this.#place(to);
@@ -155,7 +156,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     return this.#pool.close(options);
   }
 
-  /** Closes. */
+  /** The same as {@linkcode close}, for `await using`: waits for every lease. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -13,7 +13,7 @@ const EPOLL_CTL_ADD = 1, EPOLLIN = 1, EPOLLET = 0x80000000; // linux/eventpoll.h
 export interface NamespaceEvent {
   /** Whether the name stands for a namespace from now on, or no longer does. */
   readonly action: "set" | "delete";
-  /** The name. */
+  /** The name under /run/netns. */
   readonly name: string;
   /** The inode of the namespace that came or went, see {@linkcode NamedNamespace.inode}. */
   readonly inode: number;

@@ -6,7 +6,7 @@ import { namespaceNames } from "./namespace.ts";
 
 /** A name under /run/netns. */
 export interface NamedNamespace {
-  /** The name. */
+  /** The name, a file under /run/netns. */
   readonly name: string;
   /**
    * Whether a namespace stands behind it. If not, it is a stale marker: a file that a crash left

@@ -1,6 +1,9 @@
 import type { Observer } from "../pool/mod.ts";
 
-/** What is asked of a logger. `console` and the loggers of `@std/log` fit as they are. */
+/**
+ * What is asked of a logger. `console` and the loggers of `@std/log` fit as they are. What it returns
+ * is not looked at.
+ */
 export interface Logger {
   /** For every lease. */
   debug(message: string, ...details: unknown[]): unknown;

@@ -199,7 +199,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     await Promise.all(this.#closing);
   }
 
-  /** Closes. */
+  /** The same as {@linkcode close}, for `await using`: waits for every lease. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

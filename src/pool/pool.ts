@@ -115,7 +115,7 @@ export class Pool<T> implements AsyncDisposable {
     return this.#core.close(o?.signal);
   }
 
-  /** Closes. */
+  /** The same as {@linkcode close}, for `await using`: waits for every lease. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

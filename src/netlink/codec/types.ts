@@ -34,11 +34,14 @@ export type Element<T> = T & {
   readonly $index?: number;
 };
 
-/** `struct nla_bitfield32`: the bits that `selector` marks take their value from `value`. */
+/**
+ * `struct nla_bitfield32` of linux/netlink.h: the bits that `selector` marks take their value from
+ * `value`.
+ */
 export interface Bitfield32 {
-  /** The bits. */
+  /** The bits: 1 for what is on, of those that count. */
   readonly value: number;
-  /** Which bits count. */
+  /** Which bits count; the others stay as they are. */
   readonly selector: number;
 }
 

@@ -32,7 +32,7 @@ export interface AddressRef {
   peer?: string;
 }
 
-/** An address to be added. */
+/** An address to be added (struct ifaddrmsg and IFA_* of linux/if_addr.h). */
 export interface NewAddress extends AddressRef {
   /** The broadcast address, of an IPv4 address. */
   broadcast?: string;

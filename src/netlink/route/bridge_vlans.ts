@@ -43,7 +43,7 @@ export interface BridgeVlanRef {
   self?: boolean;
 }
 
-/** VLANs to be added. */
+/** VLANs to be added (struct bridge_vlan_info of linux/if_bridge.h). */
 export interface NewBridgeVlan extends BridgeVlanRef {
   /**
    * Whether untagged packets that come in belong to it.

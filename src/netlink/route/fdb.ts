@@ -11,7 +11,7 @@ import type { Links } from "./links.ts";
 import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
 import { Mode, Requests } from "./requests.ts";
 
-/** Which entry. */
+/** Which entry of which forwarding table. */
 export interface FdbRef {
   /** The bridge's port, or the bridge or VXLAN itself. */
   link: LinkRef;
@@ -45,7 +45,7 @@ export interface FdbRef {
   via?: LinkRef;
 }
 
-/** An entry to be added. */
+/** An entry to be added to a forwarding table (struct ndmsg and NDA_* of linux/neighbour.h). */
 export interface NewFdbEntry extends FdbRef {
   /**
    * How long it stays.

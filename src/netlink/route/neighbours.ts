@@ -24,7 +24,7 @@ export interface NeighbourRef {
   proxy?: boolean;
 }
 
-/** A neighbour to be added. */
+/** A neighbour to be added (struct ndmsg and NDA_* of linux/neighbour.h). */
 export interface NewNeighbour extends NeighbourRef {
   /** The hardware address, as in "02:00:00:00:00:01" (NDA_LLADDR). */
   mac?: string;

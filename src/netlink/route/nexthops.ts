@@ -14,7 +14,7 @@ import { protocolName, protocolValue, scopeName } from "./names.ts";
 import { spec } from "./nexthop_spec.ts";
 import { Mode, pick, Requests } from "./requests.ts";
 
-/** One member of a nexthop group. */
+/** One member of a nexthop group (struct nexthop_grp of linux/nexthop.h). */
 export interface NexthopMember {
   /** Id of the nexthop. */
   id: number;
@@ -26,7 +26,10 @@ export interface NexthopMember {
   weight?: number;
 }
 
-/** A nexthop to be added: a link with or without gateway, a black hole, or a group. */
+/**
+ * A nexthop to be added (NHA_* of linux/nexthop.h): a link with or without gateway, a black hole, or
+ * a group.
+ */
 export interface NewNexthop {
   /**
    * Its id.
@@ -102,7 +105,7 @@ export interface NexthopFilter extends DumpOptions {
 }
 
 /** The codec of nexthops. */
-export const nexthopCodec: Codec = new Codec(spec);
+const nexthopCodec = new Codec(spec);
 const Full = nexthopCodec.message("getnexthop");
 const make = (w: Words, at: number) => new Nexthop(w, at);
 

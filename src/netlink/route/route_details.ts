@@ -26,7 +26,7 @@ export interface RouteMetrics {
   advertisedSegmentSize?: number;
   /** Segments that may be out of order. */
   reordering?: number;
-  /** Hop limit. */
+  /** Hop limit of packets that this machine sends, 1 to 255 (RTAX_HOPLIMIT). */
   hopLimit?: number;
   /** Congestion window to begin with, in segments. */
   initialCongestionWindow?: number;
@@ -36,11 +36,11 @@ export interface RouteMetrics {
   minRetransmission?: number;
   /** Whether acknowledgements are sent at once. */
   quickAck?: boolean;
-  /** Congestion control algorithm. */
+  /** Name of the congestion control algorithm, such as "bbr" (RTAX_CC_ALGO). */
   congestionControl?: string;
 }
 
-/** One of several next hops. */
+/** One of several next hops (struct rtnexthop of linux/rtnetlink.h). */
 export interface RouteHop {
   /** The next hop's address. */
   gateway?: string;
@@ -62,15 +62,18 @@ export interface RouteHop {
   encapsulation?: Encapsulation;
 }
 
-/** A next hop as the kernel describes it. */
+/** One of several next hops as the kernel describes it (struct rtnexthop of linux/rtnetlink.h). */
 export interface ListedHop extends RouteHop {
   /** Index of the link. */
   link: number;
-  /** Its share. */
+  /** Its share of the packets against the others', 1 to 256. */
   weight: number;
 }
 
-/** What few routes have. */
+/**
+ * What a route may have besides: metrics, several next hops, a nexthop object, an encapsulation
+ * (RTA_* of linux/rtnetlink.h).
+ */
 export interface RouteDetails {
   /** Metrics besides the MTU. */
   metrics?: RouteMetrics;
@@ -80,9 +83,17 @@ export interface RouteDetails {
   nexthop?: number;
   /** How packets are encapsulated. */
   encapsulation?: Encapsulation;
-  /** Which of equal routers is taken, IPv6 (RFC 4191). */
+  /**
+   * Which of equal routers is taken, IPv6 (RFC 4191).
+   *
+   * @default "medium"
+   */
   preference?: "low" | "medium" | "high";
-  /** Seconds until it is removed, IPv6. */
+  /**
+   * Seconds until it is removed, IPv6 (RTA_EXPIRES).
+   *
+   * @default never
+   */
   expires?: number;
   /** Realms: from << 16 | to, IPv4. */
   realms?: number;
@@ -218,7 +229,7 @@ export function readHops(payload: Uint8Array | undefined): ListedHop[] | undefin
 }
 
 /** The address in `struct rtvia`, whose family stands in front. */
-export function viaText(via: Uint8Array): string | undefined {
+function viaText(via: Uint8Array): string | undefined {
   if (via.length !== 18) return undefined;
   return ipAt(new Int32Array([20, ...new Int32Array(via.slice(2).buffer)]), 0);
 }

@@ -112,7 +112,7 @@ export interface RouteLookup extends RequestOptions {
   mark?: number;
   /** Number of the user. */
   user?: number;
-  /** IP protocol number: 6 for TCP. */
+  /** IP protocol number: 6 for TCP, 17 for UDP. */
   ipProtocol?: number;
   /** Source port. */
   sourcePort?: number;

@@ -10,7 +10,10 @@ import { protocolValue } from "./names.ts";
 import { Mode, Requests } from "./requests.ts";
 import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec, swap64 } from "./rule.ts";
 
-/** A rule to be added, or what a rule to be deleted has; the rest of that may be anything. */
+/**
+ * A rule to be added (FRA_* of linux/fib_rules.h), or what a rule to be deleted has; the rest of that
+ * may be anything.
+ */
 export interface NewRule {
   /**
    * IP version.
