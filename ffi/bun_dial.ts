@@ -4,6 +4,7 @@ import {
   type DialOptions,
   type DialTls,
   HandshakeError,
+  hostPort,
   type RawSocket,
   type SocketEvents,
   type TcpTarget,
@@ -197,10 +198,6 @@ const handlers = {
   error: (tcp: BunTcp, error: Error): void => tcp.data.onClose(error),
   drain: (tcp: BunTcp): void => tcp.data.onDrain(tcp),
 };
-
-function hostPort(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
 
 // The protocol's own numbers, which Bun wants.
 const tlsVersions = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 };

@@ -5,6 +5,7 @@ import {
   type DialOptions,
   type DialTls,
   HandshakeError,
+  hostPort,
   type RawSocket,
   type SocketEvents,
   type TcpTarget,
@@ -100,7 +101,7 @@ class DenoSocket implements RawSocket {
 function text(address: Deno.Addr): string {
   if (address.transport === "unix") return address.path ?? "";
   const { hostname, port } = address as Deno.NetAddr;
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return hostPort(hostname, port);
 }
 
 async function startTls(tcp: Deno.TcpConn, tls: DialTls): Promise<RawSocket> {

@@ -148,3 +148,8 @@ export function abandonable<T extends { close(): void }>(
     });
   });
 }
+
+/** An address and a port as text, IPv6 in brackets. */
+export function hostPort(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -4,6 +4,7 @@ import {
   type DialOptions,
   type DialTls,
   HandshakeError,
+  hostPort,
   type RawSocket,
   type SocketEvents,
   type TcpTarget,
@@ -119,8 +120,4 @@ export function dialNodeTls(
       });
     });
   });
-}
-
-function hostPort(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -140,8 +140,8 @@ export class BatchRun {
       list: (...[ask, make, options]: Parameters<Connection["list"]>) =>
         real.list(() => flush().then(ask), make, options),
     } as unknown as Connection;
-    const o = await import("./route/objects.ts");
-    const links = new class extends o.Links {
+    const { Links, routeObjects } = await import("./route/objects.ts");
+    const links = new class extends Links {
       override async index(link: LinkRef, parameter: string, options?: RequestOptions) {
         const known = indexes.get(link as string);
         if (known !== undefined) return known;
@@ -150,19 +150,7 @@ export class BatchRun {
         return found;
       }
     }(notes);
-    return {
-      links,
-      addresses: new o.Addresses(notes, links),
-      routes: new o.Routes(notes, links),
-      nexthops: new o.Nexthops(notes, links),
-      rules: new o.Rules(notes),
-      neighbours: new o.Neighbours(notes, links),
-      fdb: new o.Fdb(notes, links),
-      bridgeVlans: new o.BridgeVlans(notes, links),
-      qdiscs: new o.Qdiscs(notes, links),
-      classes: new o.Classes(notes, links),
-      filters: new o.Filters(notes, links),
-    } as unknown as Record<BatchKind, Methods>;
+    return routeObjects(notes, links) as unknown as Record<BatchKind, Methods>;
   }
 
   #append(ask: Ask): Promise<void> {

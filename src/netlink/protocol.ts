@@ -15,11 +15,8 @@ export const NLMSG_ERROR = 2, NLMSG_DONE = 3, NLMSG_MIN_TYPE = 16;
 export const NLMSG_HEADER = 16;
 
 export const NLM_F_REQUEST = 0x1,
-  NLM_F_MULTI = 0x2,
   NLM_F_ACK = 0x4,
   NLM_F_DUMP_INTR = 0x10,
-  NLM_F_ROOT = 0x100,
-  NLM_F_MATCH = 0x200,
   NLM_F_DUMP = 0x300,
   NLM_F_REPLACE = 0x100,
   NLM_F_EXCL = 0x200,

@@ -33,41 +33,31 @@ import type { Qdiscs } from "./route/tc/qdiscs.ts";
  */
 export class RouteConnection extends Connection {
   /** Network links. */
-  readonly links: Links;
+  readonly links!: Links;
   /** Addresses of links. */
-  readonly addresses: Addresses;
+  readonly addresses!: Addresses;
   /** Routes. */
-  readonly routes: Routes;
+  readonly routes!: Routes;
   /** Nexthop objects and groups. */
-  readonly nexthops: Nexthops;
+  readonly nexthops!: Nexthops;
   /** Routing policy rules. */
-  readonly rules: Rules;
+  readonly rules!: Rules;
   /** Neighbours: ARP and neighbour discovery. */
-  readonly neighbours: Neighbours;
+  readonly neighbours!: Neighbours;
   /** Forwarding tables of bridges and VXLANs. */
-  readonly fdb: Fdb;
+  readonly fdb!: Fdb;
   /** VLANs of bridge ports. */
-  readonly bridgeVlans: BridgeVlans;
+  readonly bridgeVlans!: BridgeVlans;
   /** Queueing disciplines. */
-  readonly qdiscs: Qdiscs;
+  readonly qdiscs!: Qdiscs;
   /** Classes of queueing disciplines. */
-  readonly classes: Classes;
+  readonly classes!: Classes;
   /** Filters of packets. */
-  readonly filters: Filters;
+  readonly filters!: Filters;
 
   private constructor(adapter: KernelAccess, options: ConnectionOptions, objects: Objects) {
     super(adapter, Protocol.route, options);
-    this.links = new objects.Links(this);
-    this.addresses = new objects.Addresses(this, this.links);
-    this.routes = new objects.Routes(this, this.links);
-    this.nexthops = new objects.Nexthops(this, this.links);
-    this.rules = new objects.Rules(this);
-    this.neighbours = new objects.Neighbours(this, this.links);
-    this.fdb = new objects.Fdb(this, this.links);
-    this.bridgeVlans = new objects.BridgeVlans(this, this.links);
-    this.qdiscs = new objects.Qdiscs(this, this.links);
-    this.classes = new objects.Classes(this, this.links);
-    this.filters = new objects.Filters(this, this.links);
+    Object.assign(this, objects.routeObjects(this));
   }
 
   /**

@@ -7,7 +7,6 @@ import { inNamespace } from "../../src/netlink/namespace.ts";
 
 export const RTM_NEWLINK = 16,
   RTM_GETLINK = 18,
-  RTM_NEWADDR = 20,
   RTM_GETADDR = 22,
   RTM_NEWROUTE = 24;
 export const ERROR = 2, DONE = 3;

@@ -3,7 +3,7 @@
 import { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Ask } from "../exchange.ts";
-import * as objects from "../route/objects.ts";
+import { routeObjects } from "../route/objects.ts";
 import { bad, familyNumber, integer } from "../route/input.ts";
 import { protocolValue } from "../route/names.ts";
 import type { RouteConnection } from "../route_connection.ts";
@@ -92,18 +92,6 @@ function rehearsal(desired: Desired): Context {
     },
     get: () => Promise.resolve(there),
   } as unknown as Connection;
-  const links = new objects.Links(connection);
-  const nl = {
-    links,
-    addresses: new objects.Addresses(connection, links),
-    neighbours: new objects.Neighbours(connection, links),
-    fdb: new objects.Fdb(connection, links),
-    nexthops: new objects.Nexthops(connection, links),
-    routes: new objects.Routes(connection, links),
-    rules: new objects.Rules(connection),
-    qdiscs: new objects.Qdiscs(connection, links),
-    classes: new objects.Classes(connection, links),
-    filters: new objects.Filters(connection, links),
-  } as unknown as RouteConnection;
+  const nl = routeObjects(connection) as unknown as RouteConnection;
   return { nl, desired, links: [], nameOf: () => undefined };
 }

@@ -62,7 +62,7 @@ export function peerName({ peer }: Item): string | undefined {
 }
 
 /** A link as it would be declared. */
-export function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
+function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
   const named = (options: Record<string, unknown> | undefined) =>
     options && Object.fromEntries(
       Object.entries(options).map(([name, value]) => [

@@ -115,18 +115,6 @@ export function present(attribute: string): Field<boolean> {
   };
 }
 
-/** Yes or no, carried as 0 or 1: the attribute says the opposite. */
-export function noYes(attribute: string): Field<boolean> {
-  const { write, read } = yesNo(attribute);
-  return {
-    write: (out, parameter, value) => write(out, parameter, !value),
-    read(values) {
-      const value = read(values);
-      return value === undefined ? undefined : !value;
-    },
-  };
-}
-
 /** A name that the codec knows as a value of an enumeration. */
 export function named<T extends string>(attribute: string): Field<T> {
   return field<T, T | number>(attribute, (parameter, v) => {
@@ -191,13 +179,4 @@ export function ipText(v4: string | undefined, v6: string | undefined = v4): Fie
       return undefined;
     },
   };
-}
-
-/** A link's index; callers' names are resolved before. */
-export function linkIndex(attribute: string): Field<number> {
-  return field(
-    attribute,
-    (name, v) => integer(name, v, 0, 0x7fffffff),
-    (v) => Number(v) === 0 ? undefined : Number(v),
-  );
 }

@@ -4,7 +4,7 @@ import { ipv4Text, ipv6Text } from "../codec/address.ts";
 import { find, need, payloadLength, text, type Words } from "../codec/words.ts";
 
 /** linux/socket.h. */
-export const AF_UNSPEC = 0, AF_INET = 2, AF_BRIDGE = 7, AF_INET6 = 10;
+export const AF_INET = 2, AF_BRIDGE = 7, AF_INET6 = 10;
 
 /** Word index of the attribute `id` of the message at word `at` whose attributes start at `start`. */
 export function locate(w: Words, at: number, start: number, id: number): number {

@@ -14,8 +14,8 @@ export type Handle = string;
  */
 export type Parent = "root" | "ingress" | "clsact" | "egress" | Handle;
 
-export const ROOT = 0xffffffff;
-export const INGRESS = 0xfffffff1; // TC_H_INGRESS, which is TC_H_CLSACT as well
+const ROOT = 0xffffffff;
+const INGRESS = 0xfffffff1; // TC_H_INGRESS, which is TC_H_CLSACT as well
 const MIN_INGRESS = 0xfffffff2, MIN_EGRESS = 0xfffffff3; // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_*)
 export const INGRESS_HANDLE = 0xffff0000;
 
