@@ -141,7 +141,7 @@ it("without the privilege to enter a namespace that is an error, and all else wo
     const events = await netlink.watch(["link", "route"], { initial: true });
     console.log((await events.next()).value.kind);
   `,
-    { prefix: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"], timeout: 60_000 },
+    { prefix: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"], timeout: 300_000 },
   );
   assert.equal(code, 0, output);
   const tried = ["open", "watch", "mirror", "run", "create", "delete", "pool"];

@@ -46,7 +46,7 @@ const portOf = async (program: Program): Promise<number> =>
 const python = (code: string): Program => daemon("python3", ["-u", "-c", code]);
 
 describe("echo servers of others", () => {
-  it("talks to the other runtime", { timeout: 60_000 }, async () => {
+  it("talks to the other runtime", { timeout: 300_000 }, async () => {
     await using server = await otherRuntimeEcho(1);
     await using pool = new EndpointPool();
     const endpoint = `127.0.0.1:${server.ports[0]}`;
@@ -171,7 +171,7 @@ describe("nginx", { skip: need("nginx", "openssl") }, () => {
     }
   });
 
-  it("notices that nginx has timed out an idle connection", { timeout: 60_000 }, async () => {
+  it("notices that nginx has timed out an idle connection", { timeout: 300_000 }, async () => {
     using directory = temporary();
     using pki = new Pki();
     await using nginx = await start(directory.path, pki);
@@ -251,7 +251,7 @@ describe("Redis", { skip: need("redis-server") }, () => {
     assert.equal(await pool.withConnection(endpoint, (redis) => redis.command("PING")), "PONG");
   });
 
-  it("runs the example", { timeout: 60_000 }, async () => {
+  it("runs the example", { timeout: 300_000 }, async () => {
     await using server = await start();
     const printed = await example("redis.ts", server.endpoint);
     assert.match(printed, /GET greeting: hello/);

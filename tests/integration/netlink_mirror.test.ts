@@ -301,7 +301,7 @@ it("a mirror that nobody listens to holds no process", { skip }, async () => {
     setTimeout(stop, 20);
     console.log(kernel.links.get("lo").index);
   `,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
   );
   assert.equal(code, 0, output);
   assert.equal(output, "1\n");

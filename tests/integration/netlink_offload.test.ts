@@ -136,7 +136,7 @@ it("a process ends when its offloaded requests have", { skip }, async () => {
     const links = await Promise.all([1, 1, 1, 1, 1, 1].map((i) => nl.links.get(i, { offload: true })));
     console.log(links.map((link) => link.name).join());
   `,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
   );
   assert.equal(code, 0, output);
   assert.equal(output, "lo,lo,lo,lo,lo,lo\n");

@@ -121,7 +121,7 @@ it("pyroute2 reads our requests as they were meant", { skip: needPyroute2() }, a
 
 it(
   "strace sees one sendmsg and one recvmsg a request, and names every attribute",
-  { skip: need("net-admin", "ip", "strace"), timeout: 60_000 },
+  { skip: need("net-admin", "ip", "strace"), timeout: 300_000 },
   async () => {
     await using ns = await testNamespace();
     const folder = mkdtempSync(join(tmpdir(), "xpool-strace-")), log = join(folder, "log");

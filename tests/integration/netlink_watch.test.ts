@@ -271,7 +271,7 @@ it("a watch that nobody asks holds no process", { skip }, async () => {
     const events = await watch(["link"], { initial: true });
     console.log((await events.next()).value.kind);
   `,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
   );
   assert.equal(code, 0, output);
   assert.equal(output, "resync\n");

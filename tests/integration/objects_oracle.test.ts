@@ -804,6 +804,11 @@ describe("made by us and made by ip, bridge and tc", { skip }, () => {
       const { priority, quantumBytes } = options as { priority: number; quantumBytes: number };
       const line = classes.split("\n").find((text) => text.startsWith(`class htb ${handle} `))!;
       assert.ok(line.includes(`prio ${priority} quantum ${quantumBytes}`), line);
+      assert.deepEqual((await t.nl.classes.get({ link: "d0", handle })).options, options);
     }
+    await assert.rejects(
+      t.nl.classes.get({ link: "d0", handle: "1:9" }),
+      (e: Error) => /Cannot get class 1:9 of d0: .*ENOENT/.test(e.message),
+    );
   });
 });

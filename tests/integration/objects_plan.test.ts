@@ -7,7 +7,7 @@ import { lab } from "./plan_lab.ts";
 const skip = need("net-admin", "ip", "bridge");
 
 describe("plan and apply", { skip }, () => {
-  it("notice drift of every attribute that they manage", { timeout: 60_000 }, async () => {
+  it("notice drift of every attribute that they manage", { timeout: 300_000 }, async () => {
     await using t = await lab();
     const wanted: Desired = {
       links: [
@@ -55,7 +55,7 @@ describe("plan and apply", { skip }, () => {
 
   it(
     "know that a tunnel floods to several remotes and sends to one",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       await using t = await lab();
       const flood = "00:00:00:00:00:00", one = "02:00:00:00:00:07";
@@ -81,7 +81,7 @@ describe("plan and apply", { skip }, () => {
     },
   );
 
-  it("refuse what makes no sense before anything is changed", { timeout: 60_000 }, async () => {
+  it("refuse what makes no sense before anything is changed", { timeout: 300_000 }, async () => {
     await using t = await lab();
     const refused = (desired: Desired, message: RegExp) =>
       assert.rejects(plan(t.nl, desired), { name: /TypeError|RangeError/, message });

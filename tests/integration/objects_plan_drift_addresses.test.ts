@@ -5,7 +5,7 @@ import { type Drift, mends } from "./plan_mends.ts";
 const skip = need("net-admin", "ip", "bridge", "tc");
 
 describe("plan notices, and apply mends, what someone else changed of", { skip }, () => {
-  it("addresses", { timeout: 60_000 }, () =>
+  it("addresses", { timeout: 300_000 }, () =>
     mends({
       addresses: [
         {
@@ -67,7 +67,7 @@ describe("plan notices, and apply mends, what someone else changed of", { skip }
       ],
     ]));
 
-  it("neighbours and forwarding entries", { timeout: 60_000 }, () =>
+  it("neighbours and forwarding entries", { timeout: 300_000 }, () =>
     mends({
       neighbours: [
         {
@@ -133,7 +133,7 @@ describe("plan notices, and apply mends, what someone else changed of", { skip }
       ],
     ]));
 
-  it("nexthops, routes and rules", { timeout: 60_000 }, () => {
+  it("nexthops, routes and rules", { timeout: 300_000 }, () => {
     const route = (words: string, name: string): Drift => [
       `ip route replace 10.9.0.0/16 table 77 metric 5 ${words}`,
       `route: ${name}`,

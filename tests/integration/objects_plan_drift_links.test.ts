@@ -5,7 +5,7 @@ import { type Drift, mends } from "./plan_mends.ts";
 const skip = need("net-admin", "ip", "bridge", "tc");
 
 describe("plan notices, and apply mends, what someone else changed of", { skip }, () => {
-  it("a bridge", { timeout: 60_000 }, () => {
+  it("a bridge", { timeout: 300_000 }, () => {
     const option = (words: string, name: string): Drift => [
       `ip link set br0 type bridge ${words}`,
       `link: ${name}`,
@@ -54,7 +54,7 @@ describe("plan notices, and apply mends, what someone else changed of", { skip }
     ]);
   });
 
-  it("a bridge's port", { timeout: 60_000 }, () => {
+  it("a bridge's port", { timeout: 300_000 }, () => {
     const option = (
       words: string,
     ): Drift => [`bridge link set dev b1 ${words}`, "link: bridgePort"];
@@ -94,7 +94,7 @@ describe("plan notices, and apply mends, what someone else changed of", { skip }
     ], ["ip link add br7 type bridge", "ip link set b0 master br7"]);
   });
 
-  it("links upon links", { timeout: 60_000 }, () => {
+  it("links upon links", { timeout: 300_000 }, () => {
     const tunnel = (words: string, name: string): Drift => [
       `ip link set vx0 type vxlan id 7 ${words}`,
       `link: ${name}`,

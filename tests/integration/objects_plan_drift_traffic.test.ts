@@ -5,7 +5,7 @@ import { mends } from "./plan_mends.ts";
 const skip = need("net-admin", "ip", "bridge", "tc");
 
 describe("plan notices, and apply mends, what someone else changed of", { skip }, () => {
-  it("queueing disciplines, classes and filters", { timeout: 60_000 }, () => {
+  it("queueing disciplines, classes and filters", { timeout: 300_000 }, () => {
     const cls = "tc class change dev a0 parent 1: classid 1:12 htb";
     const filter =
       "tc filter del dev a0 parent 1: prio 1; tc filter add dev a0 parent 1: prio 1 protocol";

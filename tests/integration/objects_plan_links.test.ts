@@ -40,7 +40,7 @@ describe("plan and apply of links upon links", { skip }, () => {
   });
 
   it("keep what is not declared of a link that is made anew, also when interrupted", {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     await using t = await lab();
     const wanted = (id: number): Desired => ({
@@ -72,7 +72,7 @@ describe("plan and apply of links upon links", { skip }, () => {
     }
   });
 
-  it("keep neighbours and addresses of a link that is changed", { timeout: 60_000 }, async () => {
+  it("keep neighbours and addresses of a link that is changed", { timeout: 300_000 }, async () => {
     await using t = await lab();
     await t.nl.neighbours.add({ link: "b1", address: "10.3.0.9", mac: "02:00:00:00:00:09" });
     await t.nl.neighbours.add({ link: "b1", address: "fd03::9", mac: "02:00:00:00:00:09" });
@@ -102,51 +102,58 @@ describe("plan and apply of links upon links", { skip }, () => {
     }
   });
 
-  it("know both ends of a pair, and only in their own namespace", { timeout: 60_000 }, async () => {
-    await using t = await lab();
-    await using other = await testNamespace();
-    await using far = await RouteConnection.open({ netns: other.name });
-    const wanted: Desired = {
-      links: [{ name: "x0", kind: "veth", peer: { name: "x1" } }],
-      prune: { links: ["x*"] },
-    };
-    await apply(t.nl, await plan(t.nl, wanted));
-    assert.equal(String(await plan(t.nl, wanted)), "");
-    t.ip("link set x1 name y1");
-    assert.equal(String(await plan(t.nl, wanted)), '~ link x0: peer {"name":"y1"} → {"name":"x1"}');
-    await apply(t.nl, await plan(t.nl, wanted));
-    assert.equal(String(await plan(t.nl, wanted)), "");
-    // An index there is that of some other link here.
-    const { index } = await t.nl.links.get("a0");
-    const address = "02:00:00:00:00:77";
-    await t.nl.links.add({ name: "y9", kind: "veth", peer: { name: "x9", netns: other.name } });
-    await far.links.set("x9", { address });
-    t.ip("link add x2 type bridge");
-    const ours = await t.nl.links.get("x2");
-    assert.ok(index > 0 && ours.index > 0);
-    execFileSync("ip", [
-      "-n",
-      other.name,
-      "link",
-      "add",
-      "x8",
-      "index",
-      String(ours.index),
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "tmp",
-    ]);
-    execFileSync("ip", ["-n", other.name, "link", "set", "tmp", "netns", t.name]);
-    const gone = await plan(t.nl, { prune: { links: ["x2"] } });
-    assert.deepEqual(gone.changes.map((c) => `${c.action} ${c.key}`), ["delete x2"]);
-    await apply(t.nl, gone);
-    assert.equal((await t.nl.links.get("tmp")).name, "tmp");
-  });
+  it(
+    "know both ends of a pair, and only in their own namespace",
+    { timeout: 300_000 },
+    async () => {
+      await using t = await lab();
+      await using other = await testNamespace();
+      await using far = await RouteConnection.open({ netns: other.name });
+      const wanted: Desired = {
+        links: [{ name: "x0", kind: "veth", peer: { name: "x1" } }],
+        prune: { links: ["x*"] },
+      };
+      await apply(t.nl, await plan(t.nl, wanted));
+      assert.equal(String(await plan(t.nl, wanted)), "");
+      t.ip("link set x1 name y1");
+      assert.equal(
+        String(await plan(t.nl, wanted)),
+        '~ link x0: peer {"name":"y1"} → {"name":"x1"}',
+      );
+      await apply(t.nl, await plan(t.nl, wanted));
+      assert.equal(String(await plan(t.nl, wanted)), "");
+      // An index there is that of some other link here.
+      const { index } = await t.nl.links.get("a0");
+      const address = "02:00:00:00:00:77";
+      await t.nl.links.add({ name: "y9", kind: "veth", peer: { name: "x9", netns: other.name } });
+      await far.links.set("x9", { address });
+      t.ip("link add x2 type bridge");
+      const ours = await t.nl.links.get("x2");
+      assert.ok(index > 0 && ours.index > 0);
+      execFileSync("ip", [
+        "-n",
+        other.name,
+        "link",
+        "add",
+        "x8",
+        "index",
+        String(ours.index),
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "tmp",
+      ]);
+      execFileSync("ip", ["-n", other.name, "link", "set", "tmp", "netns", t.name]);
+      const gone = await plan(t.nl, { prune: { links: ["x2"] } });
+      assert.deepEqual(gone.changes.map((c) => `${c.action} ${c.key}`), ["delete x2"]);
+      await apply(t.nl, gone);
+      assert.equal((await t.nl.links.get("tmp")).name, "tmp");
+    },
+  );
 
   it("make a tunnel again that goes with its link, and refuse if it is not declared", {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     await using t = await lab();
     const links = [
@@ -164,7 +171,7 @@ describe("plan and apply of links upon links", { skip }, () => {
     );
   });
 
-  it("change what some kinds take only by itself, or never", { timeout: 60_000 }, async () => {
+  it("change what some kinds take only by itself, or never", { timeout: 300_000 }, async () => {
     await using t = await lab();
     const wanted = (n: number): Desired => ({
       links: [

@@ -14,7 +14,7 @@ const to = (target: string) => ({ keys: [{ offset: 16, value: 7, mask: 255 }], c
 
 describe("plan and apply of traffic control", { skip }, () => {
   it("move classes with the filters that point to them, and delete them from the leaves up", {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     await using t = await lab();
     const base: Desired = {
@@ -47,7 +47,7 @@ describe("plan and apply of traffic control", { skip }, () => {
 
   it(
     "lead from any tree of classes to any other, interrupted or not",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       await using t = await lab();
       await fc.assert(
@@ -68,7 +68,7 @@ describe("plan and apply of traffic control", { skip }, () => {
     },
   );
 
-  it("keep what hangs below what is replaced, declared or not", { timeout: 60_000 }, async () => {
+  it("keep what hangs below what is replaced, declared or not", { timeout: 300_000 }, async () => {
     await using t = await lab();
     const state = (above: string, defaultClass: number): Desired => ({
       qdiscs: [{ link: "a0", kind: "htb", handle: "1:", options: { defaultClass } }],
@@ -125,7 +125,7 @@ describe("plan and apply of traffic control", { skip }, () => {
 
   it(
     "delete a class once the filters that pointed to it point elsewhere",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       await using t = await lab();
       const tree = (shown: readonly string[], target: string): Desired => ({
@@ -158,7 +158,7 @@ describe("plan and apply of traffic control", { skip }, () => {
     },
   );
 
-  it("refuse what points to nothing, and name both", { timeout: 60_000 }, async () => {
+  it("refuse what points to nothing, and name both", { timeout: 300_000 }, async () => {
     await using t = await lab();
     const base: Desired = {
       qdiscs: [{ link: "a0", kind: "htb", handle: "1:" }],
@@ -215,7 +215,7 @@ describe("plan and apply of traffic control", { skip }, () => {
 
   it(
     "tell the filters of a priority apart by side, parent and chain",
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       await using t = await lab();
       const key = (value: number) => ({ keys: [{ offset: 16, value, mask: 255 }] });
@@ -282,7 +282,7 @@ describe("plan and apply of traffic control", { skip }, () => {
   );
 
   it("leave filters of every kind alone that share a priority with a declared one", {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     await using t = await lab();
     await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
@@ -322,7 +322,7 @@ describe("plan and apply of traffic control", { skip }, () => {
     assert.ok(done.includes("u32") && done.includes("bpf"), String(done));
   });
 
-  it("own the priorities that are declared", { timeout: 60_000 }, async () => {
+  it("own the priorities that are declared", { timeout: 300_000 }, async () => {
     await using t = await lab();
     await t.nl.qdiscs.add({ link: "b2", kind: "clsact" });
     const filters = [{
