@@ -101,9 +101,10 @@ export class Ledger {
     if (portId !== this.#portId && (portId !== 0 || !this.#unaddressed)) return undefined;
     const sequence = w[at + 2] >>> 0;
     if (this.current?.sequence === sequence) return this.current;
-    const found = this.#waiting.get(sequence);
-    if (found !== undefined || this.#ranges.length === 0) return found;
-    return this.#ranges.find((r) => (sequence - r.sequence) >>> 0 < r.count);
+    for (const range of this.#ranges) {
+      if ((sequence - range.sequence) >>> 0 < range.count) return range;
+    }
+    return this.#waiting.get(sequence);
   }
 
   #control(exchange: Exchange, w: Words, at: number): void {

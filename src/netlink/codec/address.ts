@@ -155,7 +155,8 @@ export function parseIpv6(text: string): IpWords | undefined {
 
 /** The words of the IPv4 or IPv6 address in front of `end`, or undefined if it is neither. */
 export function parseIp(text: string, end = text.length): IpWords | undefined {
-  return text.includes(":") ? parseIpv6(text.slice(0, end)) : parseIpv4(text, 0, end);
+  return parseIpv4(text, 0, end) ??
+    (text.includes(":") ? parseIpv6(text.slice(0, end)) : undefined);
 }
 
 /** The bytes that words stand for. */

@@ -239,30 +239,33 @@ export class Routes {
     } catch (error) {
       return Promise.reject(error);
     }
-    const operation = `${verb} route ${route.destination}`;
-    const change = (oif: number | undefined) =>
-      this.#nl.change({
-        type,
-        flags,
-        operation,
-        layout,
-        write: (writer) => write(writer, plan, oif),
-      }, options);
-    const { link } = route;
+    const { destination, link } = route;
+    const change = (put: (writer: Writer) => void) =>
+      this.#nl.change(new RouteChange(type, flags, verb, destination, put), options);
     if (plan.detailed) {
       return this.#values(route, plan, options).then((values) =>
-        this.#nl.change({
-          type,
-          flags,
-          operation,
-          layout,
-          write: (writer) => encoder.request(writer, "newroute", values),
-        }, options)
+        change((writer) => encoder.request(writer, "newroute", values))
       );
     }
     return typeof link === "string"
-      ? this.#links.index(link, "link", options).then(change)
-      : change(link);
+      ? this.#links.index(link, "link", options).then((oif) => change((w) => write(w, plan, oif)))
+      : change((writer) => write(writer, plan, link));
+  }
+}
+
+/** Its words are put together only when something is said about it. */
+class RouteChange implements Ask {
+  readonly layout = layout;
+  constructor(
+    readonly type: number,
+    readonly flags: number,
+    readonly verb: string,
+    readonly destination: string,
+    readonly write: (writer: Writer) => void,
+  ) {}
+
+  get operation(): string {
+    return `${this.verb} route ${this.destination}`;
   }
 }
 
