@@ -7,9 +7,6 @@ import { MessageHeader } from "./message_header.ts";
 import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
-/** Microseconds off the thread: enough for the event loop to look at its sockets, also when it is late. */
-const NAP = 100;
-
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -51,7 +48,7 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  nap: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
+  elsewhere: { name: "getpid", parameters: [], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
@@ -108,11 +105,12 @@ class DenoAdapter implements Adapter {
   }
 
   async breathe(): Promise<void> {
-    // A call off the thread lets both timers and sockets run, if it is not over before the event
-    // loop looks; setImmediate starves sockets. Where libc was not loaded a timer does it, at the
-    // cost of a millisecond.
-    if (this.#library) await this.#library.symbols.nap(NAP);
-    else await new Promise((resolve) => setTimeout(resolve, 0));
+    // A call off the thread, whatever it does, lets sockets have their turn, and setImmediate timers:
+    // either alone starves the others. Where libc was not loaded a timer does it, which takes 2 ms.
+    if (this.#library) {
+      await this.#library.symbols.elsewhere();
+      await new Promise((resolve) => setImmediate(resolve));
+    } else await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
 
