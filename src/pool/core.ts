@@ -283,7 +283,7 @@ export class Core<T> extends Stock<T> {
       else if (!this.#lacking() && !this.#wanted(idle) || !this.create()) break;
     }
     this.#pumping = false;
-    if (this.vacant) this.quota?.vacant(this);
+    if (this.quota !== undefined && this.vacant) this.quota.vacant(this);
   }
 
   /** Whether it has nothing, nobody waits, and its upkeep is to make nothing either. */
