@@ -105,9 +105,11 @@ class DenoAdapter implements Adapter {
   }
 
   async breathe(): Promise<void> {
-    // A call off the thread, whatever it does, lets sockets have their turn, and setImmediate timers:
-    // either alone starves the others. Where libc was not loaded a timer does it, which takes 2 ms.
+    // Calls off the thread, whatever they do, let sockets have their turn, and setImmediate timers:
+    // either alone starves the others, and so does a single call that is over before the event loop
+    // looks. Where libc was not loaded a timer does it, which takes 2 ms.
     if (this.#library) {
+      await this.#library.symbols.elsewhere();
       await this.#library.symbols.elsewhere();
       await new Promise((resolve) => setImmediate(resolve));
     } else await new Promise((resolve) => setTimeout(resolve, 0));
