@@ -3,7 +3,7 @@ import { Loans } from "./loans.ts";
 import type { DestroyReason } from "./observer.ts";
 import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
 import type { PoolError } from "./error.ts";
-import { LEVELS, WaitQueue } from "./queue.ts";
+import { isPlain, WaitQueue } from "./queue.ts";
 import { leasesOf, MARK, mark, reasonOf, type SharedSlot, type Slot, unmark } from "./slot.ts";
 import { type Common, Stock } from "./stock.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -11,12 +11,6 @@ import type { AcquireOptions, Factory } from "./types.ts";
 import type { Waiter } from "./waiter.ts";
 
 const MOST_LEASES = MARK - 1;
-
-/** Whether nothing speaks against an acquire. */
-const isPlain = ({ timeout, priority, signal }: AcquireOptions): boolean =>
-  (timeout === undefined || typeof timeout === "number" && timeout >= 0) &&
-  (priority === undefined || Object.hasOwn(LEVELS, priority)) &&
-  (signal === undefined || !signal.aborted);
 
 /** How the resources of a pool are lent, and what is done to all of them. */
 export class Core<T> extends Stock<T> {
@@ -37,6 +31,7 @@ export class Core<T> extends Stock<T> {
   #pumping = false;
   #closing: PromiseWithResolvers<void> | undefined;
   #drained = false;
+  #hopeless = false; // the last creations have failed, retries included
 
   constructor(factory: Factory<T>, options: PoolOptions, common?: Common<T>) {
     super(factory, options, common);
@@ -286,10 +281,10 @@ export class Core<T> extends Stock<T> {
     if (this.quota !== undefined && this.vacant) this.quota.vacant(this);
   }
 
-  /** Whether it has nothing, nobody waits, and its upkeep is to make nothing either. */
+  /** Whether it has nothing, nobody waits, and its upkeep makes nothing either, or cannot. */
   get vacant(): boolean {
     return this.size === 0 && this.#queue.size === 0 &&
-      !this.#wanted(this.sweeper.running ? this.options.minIdle : 0);
+      !this.#wanted(this.sweeper.running && !this.#hopeless ? this.options.minIdle : 0);
   }
 
   /** Whether there are more waiters than resources on their way. */
@@ -305,10 +300,12 @@ export class Core<T> extends Stock<T> {
   }
 
   protected grown(): void {
+    this.#hopeless = false;
     this.sweeper.wake();
   }
 
   protected desert(error: PoolError): void {
+    this.#hopeless = true;
     this.#queue.rejectAll(error);
   }
 

@@ -168,7 +168,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     this.#quota.serve();
   }
 
-  /** The keys that have resources or waiters, or are to be kept ready (`minIdle`). */
+  /** The keys that have resources or waiters, or are to be kept ready (`minIdle`) and can be. */
   keys(): K[] {
     return [...this.#entries.values()].flatMap(({ key, core }) => core.vacant ? [] : [key]);
   }
@@ -237,7 +237,9 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   }
 
   #drop(core: Core<T>): void {
-    if (core.vacant && this.#entries.get(core.id)?.core === core) this.#entries.delete(core.id);
+    if (!core.vacant || this.#entries.get(core.id)?.core !== core) return;
+    this.#entries.delete(core.id);
+    core.sweeper.stop(); // or it would make what nobody knows
   }
 }
 

@@ -7,7 +7,7 @@ import type { AcquireOptions, Priority } from "./types.ts";
 import { acquireSite, Refusal, type Resolve, Waiter } from "./waiter.ts";
 
 /** The rank of each priority; lower is served first. */
-export const LEVELS: Readonly<Record<Priority, number>> = {
+const LEVELS: Readonly<Record<Priority, number>> = {
   critical: 0,
   high: 1,
   normal: 2,
@@ -18,6 +18,12 @@ const NORMAL = LEVELS.normal;
 const FEW = 16; // waiters who each cost a reading of the clock
 const TICK = 10; // ms after which it is read for all who came since
 const LOOKS = 1_000; // waiters looked at for each ms between two looks for expired ones
+
+/** Whether nothing speaks against an acquire. */
+export const isPlain = ({ timeout, priority, signal }: AcquireOptions): boolean =>
+  (timeout === undefined || typeof timeout === "number" && timeout >= 0) &&
+  (priority === undefined || Object.hasOwn(LEVELS, priority)) &&
+  (signal === undefined || !signal.aborted);
 
 /** What becomes of waiters that leave without a lease. */
 export interface Departures<T> {

@@ -160,6 +160,27 @@ describe("a keyed pool", () => {
     }
   });
 
+  it("forgets a key that cannot be kept ready any more, until it is asked for again", async () => {
+    let there = true, asked = 0;
+    const clock = new FakeClock();
+    const pool = new KeyedPool((_: string) => ({
+      create: () => (asked++, there ? Promise.resolve({}) : Promise.reject(new Error("gone"))),
+      destroy: () => {},
+      usable: () => there,
+    }), { clock, minIdle: 1, idleTimeout: 8_000 });
+    (await pool.acquire("a")).release();
+    there = false;
+    await clock.advance(60_000);
+    assert.deepEqual(pool.keys(), []);
+    const before = asked;
+    await clock.advance(600_000);
+    assert.equal(asked, before, "nobody asks for what is gone");
+    there = true;
+    (await pool.acquire("a")).release();
+    assert.deepEqual([pool.keys(), pool.stats.size], [["a"], 1]);
+    await pool.close();
+  });
+
   it("forgets keys that hold nothing: idle ones, failed ones, refused ones", async () => {
     const town = new Town({ idleTimeout: 1_000 });
     for (let i = 0; i < 50; i++) await town.pool.use(`k${i}`, () => {});
