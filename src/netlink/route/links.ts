@@ -1,8 +1,8 @@
 /** Links: looking up, listing, creating, changing, deleting. */
 
 import type { Ask, RequestOptions } from "../exchange.ts";
-import { Encoder, type Values } from "../codec/encode.ts";
-import { Writer } from "../codec/writer.ts";
+import type { Values } from "../codec/encode.ts";
+import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
@@ -14,6 +14,7 @@ import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LinkTarget } from "./link_fields.ts";
 import { kindData, portData } from "./link_kinds.ts";
+import { encoder, flagsOf, message, referenceOf } from "./link_message.ts";
 import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
 
 export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
@@ -21,11 +22,9 @@ export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
 const { operations } = linkCodec.spec;
 const NEW = operations.newlink.do![0], DELETE = operations.dellink.do![0];
 const GET = operations.getlink.do![0];
-const encoder = new Encoder(linkCodec);
 const layout = linkCodec.message("getlink");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
 const SET = spec.sets["link-attrs"], INFO = spec.sets["linkinfo-attrs"];
-const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
 const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINKPROP
 const ETIMEDOUT = 110;
 /**
@@ -395,31 +394,4 @@ interface Parts {
   readonly data: Record<string, unknown>;
   readonly portKind?: string;
   readonly port?: Record<string, unknown>;
-}
-
-/** The flags that are meant, and those of them that are set. */
-function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values | undefined {
-  let ifiFlags = 0, ifiChange = 0;
-  const flag = (value: boolean | undefined, bit: number) => {
-    if (value === undefined) return;
-    ifiChange |= bit;
-    if (value) ifiFlags |= bit;
-  };
-  flag(up, IFF_UP);
-  flag(promiscuous, IFF_PROMISC);
-  flag(allMulticast, IFF_ALLMULTI);
-  flag(arp === undefined ? undefined : !arp, IFF_NOARP);
-  return ifiChange === 0 ? undefined : { ifiFlags, ifiChange };
-}
-
-/** `struct ifinfomsg` and attributes, for a nest that the kernel's specification knows as bytes. */
-function message(values: Values): Uint8Array {
-  const writer = new Writer(256);
-  encoder.request(writer, "newlink", values);
-  return writer.bytes.slice(0, writer.length);
-}
-
-function referenceOf(link: LinkRef): { header?: Values } & Values {
-  if (typeof link === "number") return { header: { ifiIndex: link } };
-  return link.length > 15 ? { altIfname: link } : { ifname: link };
 }

@@ -1,0 +1,40 @@
+/** What messages about links have in common. */
+
+import { Encoder, type Values } from "../codec/encode.ts";
+import { Writer } from "../codec/writer.ts";
+import type { LinkRef } from "./input.ts";
+import { linkCodec } from "./link.ts";
+import type { LinkSettings } from "./link_settings.ts";
+
+const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
+
+/** Writes them. */
+export const encoder: Encoder = new Encoder(linkCodec);
+
+/** The flags that are meant, and those of them that are set. */
+export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values | undefined {
+  let ifiFlags = 0, ifiChange = 0;
+  const flag = (value: boolean | undefined, bit: number) => {
+    if (value === undefined) return;
+    ifiChange |= bit;
+    if (value) ifiFlags |= bit;
+  };
+  flag(up, IFF_UP);
+  flag(promiscuous, IFF_PROMISC);
+  flag(allMulticast, IFF_ALLMULTI);
+  flag(arp === undefined ? undefined : !arp, IFF_NOARP);
+  return ifiChange === 0 ? undefined : { ifiFlags, ifiChange };
+}
+
+/** `struct ifinfomsg` and attributes, for a nest that the kernel's specification knows as bytes. */
+export function message(values: Values): Uint8Array {
+  const writer = new Writer(256);
+  encoder.request(writer, "newlink", values);
+  return writer.bytes.slice(0, writer.length);
+}
+
+/** A link as requests name it. */
+export function referenceOf(link: LinkRef): { header?: Values } & Values {
+  if (typeof link === "number") return { header: { ifiIndex: link } };
+  return link.length > 15 ? { altIfname: link } : { ifname: link };
+}
