@@ -48,8 +48,14 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  elsewhere: { name: "getpid", parameters: [], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * How often a breath lets Deno's event loop go round. Timers are served in each round, sockets in every
+ * 61st (the event_interval of tokio, which runs the loop): in every second breath. Calls off the
+ * thread would make it look at once, but waking another thread takes twice as long as this.
+ */
+const ROUNDS = 31;
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
@@ -104,15 +110,12 @@ class DenoAdapter implements Adapter {
     return Math.min(0, sent < 0 ? libc.sendmsg(fd, header.bytes, 0) : sent);
   }
 
-  async breathe(): Promise<void> {
-    // Calls off the thread, whatever they do, let sockets have their turn, and setImmediate timers:
-    // either alone starves the others, and so does a single call that is over before the event loop
-    // looks. Where libc was not loaded a timer does it, which takes 2 ms.
-    if (this.#library) {
-      await this.#library.symbols.elsewhere();
-      await this.#library.symbols.elsewhere();
-      await new Promise((resolve) => setImmediate(resolve));
-    } else await new Promise((resolve) => setTimeout(resolve, 0));
+  breathe(): Promise<void> {
+    return new Promise((resolve) => {
+      let left = ROUNDS;
+      const round = () => --left > 0 ? setImmediate(round) : resolve();
+      setImmediate(round);
+    });
   }
 }
 
