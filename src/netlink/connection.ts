@@ -74,6 +74,8 @@ export class Connection implements AsyncDisposable {
   readonly channel: Channel;
   /** @internal Where it was opened. */
   readonly netns?: NamespaceTarget;
+  /** @internal Which namespace that was, where a pool wants to know. */
+  instance?: string;
   /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
   readonly protocol: number;
   /** Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined. */

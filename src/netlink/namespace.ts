@@ -4,6 +4,7 @@ import type { Libc } from "../../ffi/adapter.ts";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { readdir } from "node:fs/promises";
 import { NetlinkError } from "./error.ts";
+import { mountsChanged } from "./mount_watch.ts";
 
 /**
  * A network namespace: a name under /run/netns (`"blue"`), a path (`"/proc/7/ns/net"`; a string
@@ -65,6 +66,7 @@ export async function createNamespace(name: string): Promise<void> {
     libc.unlink(path);
     throw error;
   }
+  mountsChanged();
 }
 
 /**
@@ -89,6 +91,7 @@ export async function deleteNamespace(name: string): Promise<void> {
   const path = namePath(name);
   const operation = `delete network namespace ${name}`;
   const unmounted = libc.umount2(path, MNT_DETACH);
+  mountsChanged();
   // EINVAL: a marker without a mount, which a crash between the two steps leaves behind.
   if (unmounted < 0 && unmounted !== -EINVAL) {
     throw NetlinkError.fromCall(operation, "umount2", unmounted);

@@ -81,7 +81,6 @@ export function connectionFactory<P extends ProtocolName | number>(
     throw new RangeError(`Cannot make a pool: share must be 1 to 65535, current value is ${share}`);
   }
   if (netns !== undefined) targetPath(netns); // which checks it
-  const identities = new WeakMap<Connection, string | undefined>();
   let instance: NamespaceInstance | undefined;
   const connect = (adapter: KernelAccess, signal: AbortSignal): Promise<Connection> => {
     const settings = { adapter, netns, signal, timeout };
@@ -97,7 +96,7 @@ export function connectionFactory<P extends ProtocolName | number>(
       const connection = await connect(adapter, signal);
       // Else the name came to mean another namespace, and who knows which one this is in.
       if (instance.is(identity)) {
-        identities.set(connection, identity);
+        connection.instance = identity;
         return connection;
       }
       connection.close();
@@ -109,7 +108,7 @@ export function connectionFactory<P extends ProtocolName | number>(
     usable(connection, toIdle) {
       if (share > 1 ? !connection.intact : !connection.usable) return false;
       connection.timeout = timeout;
-      return toIdle || netns === undefined || instance!.is(identities.get(connection));
+      return toIdle || netns === undefined || instance!.is(connection.instance);
     },
     capacity: share > 1 ? () => share : undefined,
   };

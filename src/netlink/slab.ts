@@ -7,7 +7,7 @@ import type { Words } from "./codec/words.ts";
 /** Dumps come in parts of up to 32 KiB; less room than that would cut them short. */
 const ROOM = 32 * 1024;
 /** Smaller datagrams stay where they were received, larger ones are copied out. */
-const SMALL = 2048;
+const SMALL = 8192;
 
 /**
  * Memory that all sockets of a thread receive into, one after the other, which keeps it in the

@@ -49,14 +49,14 @@ function tail(v: number): string {
 export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 
 // As for IPv4: an exporter meets ::1 and its own prefixes over and over.
-const KNOWN6 = 256;
+const KNOWN6 = 4096;
 const known6 = new Int32Array(4 * KNOWN6), known6Text: string[] = new Array(KNOWN6).fill("");
 
 /** The IPv6 address at byte offset `at`, in the form of RFC 5952. */
 export function ipv6Text(w: Words, at: number): string {
   const i = at >> 2, a = w[i], b = w[i + 1], c = w[i + 2], d = w[i + 3];
   const mixed = a ^ Math.imul(b, 31) ^ c ^ d;
-  const slot = (mixed ^ (mixed >>> 8) ^ (mixed >>> 24)) & (KNOWN6 - 1), k = slot << 2;
+  const slot = (mixed ^ (mixed >>> 12) ^ (mixed >>> 22)) & (KNOWN6 - 1), k = slot << 2;
   if (
     known6[k] === a && known6[k + 1] === b && known6[k + 2] === c && known6[k + 3] === d &&
     known6Text[slot] !== ""
