@@ -20,7 +20,7 @@ import {
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import { scopeValue } from "./names.ts";
-import { deleteAll } from "./requests.ts";
+import { Change, deleteAll } from "./requests.ts";
 
 /** Which address of which link. */
 export interface AddressRef {
@@ -199,15 +199,12 @@ export class Addresses {
     } catch (error) {
       return Promise.reject(error);
     }
-    const change = (index: number) =>
-      this.#nl.change({
-        type,
-        flags,
-        operation: `${verb} address ${entry.address} ${preposition} ${entry.link}`,
-        layout,
-        write: (writer) => write(writer, plan, index),
-      }, options);
-    const { link } = entry;
+    const { link, address } = entry;
+    const describe = () => `${verb} address ${address} ${preposition} ${link}`;
+    const change = (index: number) => {
+      const put = (writer: Writer) => write(writer, plan, index);
+      return this.#nl.change(new Change(type, flags, layout, describe, put), options);
+    };
     return typeof link === "number"
       ? change(link)
       : this.#links.index(link, "link", options).then(change);

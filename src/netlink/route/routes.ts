@@ -30,6 +30,7 @@ import type { Links } from "./links.ts";
 import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";
 import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
+import { Change } from "./requests.ts";
 import { Route, routeCodec } from "./route.ts";
 import {
   checkDetails,
@@ -239,9 +240,9 @@ export class Routes {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { destination, link } = route;
+    const { destination, link } = route, describe = () => `${verb} route ${destination}`;
     const change = (put: (writer: Writer) => void) =>
-      this.#nl.change(new RouteChange(type, flags, verb, destination, put), options);
+      this.#nl.change(new Change(type, flags, layout, describe, put), options);
     if (plan.detailed) {
       return this.#values(route, plan, options).then((values) =>
         change((writer) => encoder.request(writer, "newroute", values))
@@ -250,22 +251,6 @@ export class Routes {
     return typeof link === "string"
       ? this.#links.index(link, "link", options).then((oif) => change((w) => write(w, plan, oif)))
       : change((writer) => write(writer, plan, link));
-  }
-}
-
-/** Its words are put together only when something is said about it. */
-class RouteChange implements Ask {
-  readonly layout = layout;
-  constructor(
-    readonly type: number,
-    readonly flags: number,
-    readonly verb: string,
-    readonly destination: string,
-    readonly write: (writer: Writer) => void,
-  ) {}
-
-  get operation(): string {
-    return `${this.verb} route ${this.destination}`;
   }
 }
 
