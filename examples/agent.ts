@@ -64,7 +64,9 @@ async function attach(pod: string, number: number): Promise<string> {
         .routes.add({ destination: "default", gateway: `${network}.1` }),
     ));
   await seen.until(() => seen.links.get(port)?.operState === "up", { signal });
-  return address;
+  const given = { link: "eth0", family: 4, offload: true, signal } as const;
+  const [{ ip }] = await pods.use(pod, (nl) => nl.addresses.list(given).toArray());
+  return ip;
 }
 
 await commit(

@@ -77,6 +77,9 @@ export interface Libc {
   address(buffer: Uint8Array<ArrayBuffer>): number;
 }
 
+/** Calls of {@linkcode Libc} that another thread can make. */
+export type OffThreadCall = "sendmsg" | "recvmsg";
+
 /** What one runtime offers to the layers above. */
 export interface Adapter {
   /** Which adapter this is. */
@@ -97,10 +100,15 @@ export interface Adapter {
    */
   readable(fd: number, options?: { signal?: AbortSignal }): Promise<void>;
   /**
-   * sendmsg(2) of `message` to the kernel by another thread, for requests that may block there.
-   * Resolves with 0 or `-errno`. The process is held open meanwhile.
+   * sendmsg(2) or recvmsg(2) by another thread, for what may block in the kernel. The process is held
+   * open meanwhile; `header` and what it points to must stay referenced.
    */
-  sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number>;
+  offThread(
+    call: OffThreadCall,
+    fd: number,
+    header: Uint8Array<ArrayBuffer>,
+    flags: number,
+  ): Promise<number>;
   /** Gives timers and sockets one turn; for long loops that must not starve them. */
   breathe(): Promise<void>;
 }

@@ -1,10 +1,10 @@
 /** The adapter for Bun: libc through `bun:ffi`. */
 
 import { dlopen, ptr, read } from "bun:ffi";
-import type { Adapter, Libc } from "./adapter.ts";
+import type { Adapter, Libc, OffThreadCall } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./bun_dial.ts";
-import { Senders } from "./bun_senders.ts";
+import { Threads } from "./bun_threads.ts";
 import { openLibc, type RawLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -53,7 +53,7 @@ class BunAdapter implements Adapter {
   readonly dialer: Dialer = dialer;
   #libc?: Libc;
   #reactor?: Reactor;
-  #senders?: Senders;
+  #threads?: Threads;
 
   get libc(): Libc {
     return this.#libc ??= openLibc(open);
@@ -81,8 +81,13 @@ class BunAdapter implements Adapter {
     });
   }
 
-  sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number> {
-    return (this.#senders ??= new Senders()).send(fd, message);
+  offThread(
+    call: OffThreadCall,
+    fd: number,
+    header: Uint8Array<ArrayBuffer>,
+    flags: number,
+  ): Promise<number> {
+    return (this.#threads ??= new Threads()).call({ call, fd, header: ptr(header), flags });
   }
 
   breathe(): Promise<void> {

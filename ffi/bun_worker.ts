@@ -1,17 +1,16 @@
-/** Runs in a worker of Bun's: sends what it is given, however long the kernel takes. */
+/** Runs in a worker of Bun's: makes the calls that it is given, however long the kernel takes. */
 
+import { toArrayBuffer } from "bun:ffi";
 import { adapter } from "./bun.ts";
-import type { SendRequest } from "./bun_senders.ts";
-import { MessageHeader } from "./message_header.ts";
+import type { ThreadCall } from "./bun_threads.ts";
+import { HEADER_SIZE } from "./message_header.ts";
 
 declare const self: {
-  onmessage: (event: { data: SendRequest }) => void;
+  onmessage: (event: { data: ThreadCall }) => void;
   postMessage(result: number): void;
 };
 
-self.onmessage = ({ data: { fd, message } }) => {
-  const { libc } = adapter;
-  const bytes = new Uint8Array(new ArrayBuffer(message.length));
-  bytes.set(message);
-  self.postMessage(Math.min(0, libc.sendmsg(fd, new MessageHeader(libc, bytes).bytes, 0)));
+self.onmessage = ({ data: { call, fd, header, flags } }) => {
+  const bytes = new Uint8Array(toArrayBuffer(header, 0, HEADER_SIZE));
+  self.postMessage(adapter.libc[call](fd, bytes, flags));
 };

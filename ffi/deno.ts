@@ -1,9 +1,8 @@
 /** The adapter for Deno: libc through `Deno.dlopen`. */
 
-import { type Adapter, type Libc, PlatformError } from "./adapter.ts";
+import { type Adapter, type Libc, type OffThreadCall, PlatformError } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./deno_dial.ts";
-import { MessageHeader } from "./message_header.ts";
 import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -44,6 +43,12 @@ const SYMBOLS = {
   },
   sendmsgOffThread: {
     name: "sendmsg",
+    parameters: ["i32", "buffer", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  recvmsgOffThread: {
+    name: "recvmsg",
     parameters: ["i32", "buffer", "i32"],
     result: "i32",
     nonblocking: true,
@@ -102,12 +107,20 @@ class DenoAdapter implements Adapter {
     await this.#library!.symbols.pollOffThread(pollfd, 1, -1);
   }
 
-  async sendOffThread(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number> {
-    const { libc } = this;
-    const header = new MessageHeader(libc, message);
-    const sent = await this.#library!.symbols.sendmsgOffThread(fd, header.bytes, 0);
-    // Why it failed only a second attempt can tell; one that cannot be sent does not block.
-    return Math.min(0, sent < 0 ? libc.sendmsg(fd, header.bytes, 0) : sent);
+  async offThread(
+    call: OffThreadCall,
+    fd: number,
+    header: Uint8Array<ArrayBuffer>,
+    flags: number,
+  ): Promise<number> {
+    const { libc } = this, { symbols } = this.#library!;
+    const result = await (call === "sendmsg" ? symbols.sendmsgOffThread : symbols.recvmsgOffThread)(
+      fd,
+      header,
+      flags,
+    );
+    // Why it failed only a second attempt can tell; what fails does not block.
+    return result < 0 ? libc[call](fd, header, flags) : result;
   }
 
   breathe(): Promise<void> {

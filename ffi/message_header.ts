@@ -4,7 +4,9 @@ import type { Libc } from "./adapter.ts";
 
 // Offsets in one block: msghdr at 0 (56 bytes), iovec at 56 (16), sockaddr_nl at 72 (12).
 const NAME = 0, NAME_LENGTH = 8, IOV = 16, IOV_LENGTH = 24, FLAGS = 48;
-const BASE = 56, LENGTH = 64, SOCKADDR = 72, SOCKADDR_LENGTH = 12, SIZE = 88;
+const BASE = 56, LENGTH = 64, SOCKADDR = 72, SOCKADDR_LENGTH = 12;
+/** Bytes of a header with what it refers to, the buffer itself aside. */
+export const HEADER_SIZE = 88;
 
 /** MSG_TRUNC of linux/socket.h: the datagram was longer than the buffer. */
 export const MSG_TRUNC = 0x20;
@@ -15,7 +17,7 @@ export const MSG_TRUNC = 0x20;
  */
 export class MessageHeader {
   /** The bytes to pass to {@linkcode Libc.sendmsg} and {@linkcode Libc.recvmsg}. */
-  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(SIZE));
+  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(HEADER_SIZE));
   /** The buffer that is sent from or received into; held here so that it stays alive. */
   readonly buffer: Uint8Array<ArrayBuffer>;
   readonly #words = new Uint32Array(this.bytes.buffer);

@@ -7,8 +7,8 @@ import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Ledger } from "./ledger.ts";
 import { NLM_F_REQUEST, NLMSG_HEADER, Protocol } from "./protocol.ts";
-import { sendOffThread } from "./offload.ts";
-import { NetlinkSocket } from "./socket.ts";
+import { Receiver, sendOffThread } from "./offload.ts";
+import { type Datagram, NetlinkSocket } from "./socket.ts";
 import { Turn } from "./turn.ts";
 import { type Turns, turnsOf } from "./turns.ts";
 
@@ -36,6 +36,7 @@ export class Channel {
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
     this.turns = turnsOf(adapter);
+    this.#receiver = new Receiver(adapter);
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
     const unaddressed = protocol === Protocol.audit;
     this.#ledger = new Ledger(this.#socket.portId, this.#writer, unaddressed);
@@ -49,6 +50,8 @@ export class Channel {
   /** Open, and with nothing left to read. */
   get usable(): boolean {
     if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
+    // What another thread shall receive would make this one wait.
+    if (this.#dump?.aside && !this.#dump.done) return false;
     if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
     return !this.#ledger.unanswered;
   }
@@ -106,7 +109,7 @@ export class Channel {
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
     this.#ledger.addRange(range);
-    if (offload) return this.#aside(range, range.writer);
+    if (offload) return void this.#aside(range, range.writer).then(() => this.read(range));
     const result = this.#socket.send(range.writer);
     if (result >= 0) return;
     this.#ledger.end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
@@ -114,19 +117,26 @@ export class Channel {
 
   /** Lets another thread send a request. The answers are read when it has done so. */
   sendAside(exchange: Exchange): void {
+    this.#writeAside(exchange).then(() => this.read(exchange));
+  }
+
+  #writeAside(exchange: Exchange): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
     const writer = new Writer(512);
     this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
-    this.#aside(exchange, writer);
+    return this.#aside(exchange, writer);
   }
 
-  #aside(exchange: Exchange, writer: Writer): void {
-    sendOffThread(this.adapter, this.#socket.fd, writer).then((result) => {
-      if (result >= 0) return void this.read(exchange);
-      this.#ledger.end(exchange, NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result));
-    }).catch((error) => this.#ledger.end(exchange, error));
+  /** Resolves in any case: what cannot be sent has failed then. */
+  async #aside(exchange: Exchange, writer: Writer): Promise<void> {
+    try {
+      const result = await sendOffThread(this.adapter, this.#socket.fd, writer);
+      if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
+    } catch (error) {
+      this.#ledger.end(exchange, error);
+    }
   }
 
   #append(exchange: Exchange, writer: Writer = this.#writer): void {
@@ -155,15 +165,20 @@ export class Channel {
    */
   read(until?: Exchange, once = false): boolean {
     while (this.#broken === undefined && (until === undefined || !until.done)) {
-      const datagram = this.#socket.receive();
-      if (datagram === undefined) return false;
-      if (typeof datagram === "number") {
-        this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
-        return true;
-      }
-      const wrong = datagram.multicast ? undefined : this.#ledger.enter(datagram);
-      if (wrong !== undefined) this.#break(wrong);
+      if (!this.#enter(this.#socket.receive())) return false;
       if (once) break;
+    }
+    return true;
+  }
+
+  /** Enters what was received; returns whether that is anything. */
+  #enter(datagram: Datagram | number | undefined): boolean {
+    if (datagram === undefined) return false;
+    if (typeof datagram === "number") {
+      this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
+    } else if (!datagram.multicast) {
+      const wrong = this.#ledger.enter(datagram);
+      if (wrong !== undefined) this.#break(wrong);
     }
     return true;
   }
@@ -185,11 +200,28 @@ export class Channel {
    * comes, so that {@linkcode usable} tells.
    */
   async #wait(exchange: Exchange, options: RequestOptions): Promise<void> {
+    options.signal?.throwIfAborted();
     this.#ledger.keepCurrent();
-    const { signal, timeout = DEFAULT_TIMEOUT } = options;
+    this.#waiters++;
+    if (!this.#reading) this.#readAlong();
+    try {
+      await this.#inTime(exchange, options);
+    } finally {
+      // Nobody waits: the process need not be held for answers that nobody wants.
+      if (--this.#waiters === 0) this.#stop?.abort();
+    }
+  }
+
+  /** Resolves once `exchange` is done or `received` is there. */
+  async #inTime(
+    exchange: Exchange,
+    { signal, timeout = DEFAULT_TIMEOUT }: RequestOptions,
+    received?: Promise<unknown>,
+  ): Promise<void> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     exchange.settled = resolve;
+    received?.then(() => resolve());
     const abort = () => reject(signal!.reason);
     signal?.addEventListener("abort", abort, { once: true });
     const { operation } = exchange.ask;
@@ -197,16 +229,12 @@ export class Channel {
       reject(
         new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }),
       ), timeout);
-    this.#waiters++;
-    if (!this.#reading) this.#readAlong();
     try {
       await promise;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       exchange.settled = undefined;
-      // Nobody waits: the process need not be held for answers that nobody wants.
-      if (--this.#waiters === 0) this.#stop?.abort();
     }
   }
 
@@ -246,7 +274,9 @@ export class Channel {
   async beginDump(dump: Exchange, options: RequestOptions): Promise<void> {
     while (this.#dump?.done === false) await this.readTo(this.#dump, options);
     options.signal?.throwIfAborted();
-    this.sendDump(dump);
+    if (!options.offload) return this.sendDump(dump);
+    dump.aside = this.#writeAside(dump);
+    this.#dump = dump;
   }
 
   /** Whether a list is under way. */
@@ -271,19 +301,50 @@ export class Channel {
   async readTo(exchange: Exchange, options: RequestOptions): Promise<void> {
     const turn = new Turn(this.adapter);
     while (!exchange.done) {
-      if (!this.read(exchange, true)) await this.#wait(exchange, options);
+      await this.readSome(exchange, options);
       if (turn.over) await turn.next(options.signal);
     }
   }
 
   /** Reads one datagram on behalf of `exchange`, waiting for it if need be. */
   async readSome(exchange: Exchange, options: RequestOptions): Promise<void> {
-    if (!exchange.done && !this.read(exchange, true)) await this.#wait(exchange, options);
+    if (exchange.done) return;
+    if (exchange.aside !== undefined) return await this.#readAside(exchange, options);
+    if (!this.read(exchange, true)) await this.#wait(exchange, options);
   }
+
+  async #readAside(exchange: Exchange, options: RequestOptions): Promise<void> {
+    let found = true;
+    const received = exchange.aside!.then(async () => found = await this.#receiveAside(exchange));
+    await this.#inTime(exchange, options, received);
+    // Else somebody else has read on, and the rest is still to come.
+    if (!found && !exchange.done) await this.#wait(exchange, options);
+  }
+
+  /** One call at a time, also after somebody gave up; what it receives is entered in any case. */
+  #receiveAside(exchange: Exchange): Promise<boolean> {
+    if (exchange.done || this.#socket.fd < 0) return Promise.resolve(true);
+    return this.#receiving ??= this.#receiveOne();
+  }
+
+  async #receiveOne(): Promise<boolean> {
+    try {
+      return this.#enter(await this.#receiver.receive(this.#socket.fd));
+    } catch (error) {
+      this.#break(error);
+      return true;
+    } finally {
+      this.#receiving = undefined;
+    }
+  }
+
+  #receiving?: Promise<boolean>;
+  readonly #receiver: Receiver;
 
   /** Lets go of a dump: reads on for a moment; what is still left then makes this unusable. */
   abandon(exchange: Exchange): void {
-    if (!exchange.done && this.#broken === undefined) this.#readForATurn();
+    if (exchange.done || exchange.aside || this.#broken !== undefined) return;
+    this.#readForATurn();
   }
 
   /** Closes the socket; requests under way fail. */

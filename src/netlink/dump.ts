@@ -8,7 +8,7 @@ import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
 import { Turn } from "./turn.ts";
 
 /** How a dump is read. */
-export interface DumpOptions extends Omit<RequestOptions, "offload"> {
+export interface DumpOptions extends RequestOptions {
   /**
    * Whether all is read before the first item is given out. What changes meanwhile makes the kernel
    * mark a dump as interrupted (NLM_F_DUMP_INTR): a whole one is then read again, a streaming one
@@ -99,7 +99,7 @@ export class Dump<T> implements AsyncIterable<T> {
     try {
       const ask = this.#ask();
       if (ask instanceof Promise) return ask.then((ask) => this.#all(ask));
-      if (this.#channel.listing) return this.#all(ask);
+      if (this.#options.offload || this.#channel.listing) return this.#all(ask);
       this.#options.signal?.throwIfAborted();
       // A short list is there when sending returns: then it is read without any waiting.
       const exchange = new DumpExchange(ask, this.#make);
@@ -123,7 +123,10 @@ export class Dump<T> implements AsyncIterable<T> {
         this.#abandon(exchange);
         throw error;
       }
-      if (exchange.error !== undefined) throw exchange.error;
+      if (exchange.error !== undefined) {
+        await this.#channel.turns.give(undefined);
+        throw exchange.error;
+      }
       if (exchange.interrupted) continue;
       return this.#selected(exchange.items);
     }
@@ -142,8 +145,8 @@ export class Dump<T> implements AsyncIterable<T> {
 
   /** How long to wait for the kernel. */
   get #waiting(): RequestOptions {
-    const { signal, timeout = this.#timeout } = this.#options;
-    return { signal, timeout };
+    const { signal, timeout = this.#timeout, offload } = this.#options;
+    return { signal, timeout, offload };
   }
 
   async #begin(ask: Ask): Promise<DumpExchange<T>> {

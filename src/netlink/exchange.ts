@@ -15,8 +15,9 @@ export interface RequestOptions {
    */
   timeout?: number;
   /**
-   * Whether another thread sends it: the kernel makes a request wait, and with it the thread, while
-   * somebody else changes links or addresses. It costs some 100 µs.
+   * Whether another thread sends it, and receives where it is a list: the kernel makes a request wait,
+   * and with it the thread, while somebody else changes links or addresses. It costs some 100 µs, for a
+   * list that much each 32 KiB.
    *
    * @default false
    */
@@ -51,6 +52,8 @@ export abstract class Exchange {
   sent?: Words;
   /** Its number. */
   sequence = 0;
+  /** Settles once another thread has sent it, which then receives as well. */
+  aside?: Promise<void>;
   /** Word index of the request in `sent`, or in the writer. */
   at = 0;
 

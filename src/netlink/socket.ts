@@ -10,7 +10,8 @@ import { Protocol } from "./protocol.ts";
 import { type Slab, slabOf } from "./slab.ts";
 
 const AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000; // linux/socket.h
-const MSG_DONTWAIT = 0x40;
+/** linux/socket.h. */
+export const MSG_DONTWAIT = 0x40;
 // asm-generic/socket.h
 const SOL_SOCKET = 1, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE = 33;
 const SO_NETNS_COOKIE = 71;

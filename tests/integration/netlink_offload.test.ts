@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, it } from "node:test";
 import { Program, root, runModule } from "../child.ts";
 import { until } from "../net/peer.ts";
-import { need, testNamespace } from "../support.ts";
+import { need, openDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "cc");
 
@@ -79,6 +79,81 @@ it("a batch can be offloaded, its results are as always", { skip }, async () => 
     Array.from({ length: 300 }, (_, i) => i < 250 ? "done" : "failed"),
   );
   assert.ok(nl.usable);
+});
+
+it("a list can be offloaded, as a whole or streamed, its link looked up", { skip }, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  const changes = nl.batch().links.add({ name: "b0", kind: "bridge" });
+  for (let i = 0; i < 90; i++) changes.links.add({ name: `m${i}`, kind: "macvlan", link: "b0" });
+  await changes.commit();
+  const names = ["lo", "b0", ...Array.from({ length: 90 }, (_, i) => `m${i}`)];
+  await nl.links.list({ offload: true }).toArray(); // what there is to start is started
+  {
+    await using lock = await hold();
+    const links = await turnsDuring(nl.links.list({ offload: true }).toArray(), lock);
+    assert.deepEqual(links.map((l) => l.name), names);
+  }
+  {
+    await using lock = await hold();
+    const streamed = Array.fromAsync(nl.links.list({ offload: true, whole: false }));
+    assert.deepEqual((await turnsDuring(streamed, lock)).map((l) => l.name), names);
+  }
+  {
+    await using lock = await hold();
+    const ports = nl.addresses.list({ link: "lo", offload: true }).toArray();
+    assert.deepEqual(await turnsDuring(ports, lock), []);
+  }
+  assert.ok(nl.usable);
+  await using _lock = await hold(1);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5), start = performance.now();
+  await nl.links.list().toArray();
+  const time = performance.now() - start;
+  clearInterval(timer);
+  assert.ok(time > 100 && ticks < 5, `without it ${ticks} ticks in ${time} ms`);
+});
+
+it("an offloaded list may be given up, left, closed or met by others", { skip }, async () => {
+  await using ns = await testNamespace();
+  const nl = await RouteConnection.open({ netns: ns.name });
+  const list = (options = {}) => nl.links.list({ offload: true, ...options });
+  await list().toArray();
+  const before = openDescriptors();
+  {
+    await using lock = await hold();
+    const control = new AbortController();
+    const given = list({ signal: control.signal }).toArray();
+    const late = list({ timeout: 30 }).toArray();
+    setTimeout(() => control.abort(new Error("enough")), 10);
+    await assert.rejects(given, /enough/);
+    await assert.rejects(late, (error: NetlinkError) => error.isTimeout);
+    assert.equal(nl.usable, false);
+    await lock.release();
+  }
+  assert.deepEqual((await list().toArray()).map((l) => l.name), ["lo"]);
+  assert.equal(nl.usable, true);
+  for await (const _ of list({ whole: false })) break;
+  // Lists of both ways and single requests at the same time each get what is theirs.
+  const all = await Promise.all(Array.from({ length: 60 }, async (_, i) => {
+    if (i % 3 === 0) return (await nl.links.get(1)).name;
+    const [lo] = await nl.links.list({ offload: i % 3 === 1 }).toArray();
+    return lo.name;
+  }));
+  assert.deepEqual([...new Set(all)], ["lo"]);
+  assert.equal(nl.usable, true);
+  await assert.rejects(
+    nl.neighbours.list({ link: "nope", offload: true }).toArray(),
+    (error: NetlinkError) => error.code === "ENODEV",
+  );
+  {
+    await using _lock = await hold();
+    const pending = list().toArray();
+    setTimeout(() => nl.close(), 20);
+    await assert.rejects(pending, /closed/);
+    await assert.rejects(list().toArray(), /closed/);
+  }
+  await until(() => openDescriptors() < before, "the calls under way to end");
 });
 
 it("whoever gives up need not wait; the socket is clean again once the answer came", {

@@ -17,6 +17,7 @@ it("a loop over requests lets timers fire, be they answered, refused or lists", 
     refused: () => nl.links.get("none").catch(() => {}),
     changed: () => nl.links.set(1, { mtu: 1400 }),
     listed: () => nl.links.list().toArray(),
+    "a refused list": () => nl.addresses.list({ link: 4711 }).toArray().catch(() => {}),
     generic: () => control.do("getfamily", { familyName: "nlctrl" }),
   };
   for (const [name, request] of Object.entries(requests)) {

@@ -129,7 +129,7 @@ export class Addresses {
       },
     });
     return this.#nl.list(
-      () => link === undefined ? ask(0) : this.#links.index(link, "link").then(ask),
+      () => link === undefined ? ask(0) : this.#links.index(link, "link", filter).then(ask),
       make,
       filter,
     );

@@ -121,9 +121,11 @@ export class Fdb {
       async () => ({
         header: {
           ndmFamily: AF_BRIDGE,
-          ndmIfindex: link === undefined ? 0 : await this.#links.index(link, "link"),
+          ndmIfindex: link === undefined ? 0 : await this.#links.index(link, "link", filter),
         },
-        master: bridge === undefined ? undefined : await this.#links.index(bridge, "bridge"),
+        master: bridge === undefined
+          ? undefined
+          : await this.#links.index(bridge, "bridge", filter),
       }),
       make,
       options,

@@ -124,7 +124,7 @@ export class Links {
       },
     });
     return this.#nl.list(
-      () => master === undefined ? ask() : this.index(master, "master").then(ask),
+      () => master === undefined ? ask() : this.index(master, "master", filter).then(ask),
       make,
       filter,
     );

@@ -119,8 +119,10 @@ export class Neighbours {
       "list neighbours",
       async () => ({
         header: { ndmFamily, ndmFlags: proxy ? ["proxy"] : [] },
-        ifindex: link === undefined ? undefined : await this.#links.index(link, "link"),
-        master: master === undefined ? undefined : await this.#links.index(master, "master"),
+        ifindex: link === undefined ? undefined : await this.#links.index(link, "link", filter),
+        master: master === undefined
+          ? undefined
+          : await this.#links.index(master, "master", filter),
       }),
       make,
       // Without a family the kernel adds what bridges forward.

@@ -271,8 +271,10 @@ export class Nexthops {
       "getnexthop",
       "list nexthops",
       async () => ({
-        oif: link === undefined ? undefined : await this.#links.index(link, "link"),
-        master: master === undefined ? undefined : await this.#links.index(master, "master"),
+        oif: link === undefined ? undefined : await this.#links.index(link, "link", filter),
+        master: master === undefined
+          ? undefined
+          : await this.#links.index(master, "master", filter),
         groups,
         fdb,
       }),

@@ -108,7 +108,7 @@ export class Routes {
       },
     });
     return this.#nl.list(
-      () => link === undefined ? ask() : this.#links.index(link, "link").then(ask),
+      () => link === undefined ? ask() : this.#links.index(link, "link", filter).then(ask),
       make,
       filter,
     );

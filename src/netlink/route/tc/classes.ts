@@ -281,7 +281,7 @@ export class Classes {
       `list the classes of ${link}`,
       async () => ({
         header: {
-          ifindex: await this.#links.index(link, "link"),
+          ifindex: await this.#links.index(link, "link", filter),
           parent: parent === undefined ? 0 : parentValue("parent", parent),
         },
       }),

@@ -207,7 +207,7 @@ export class Filters {
       `list the filters of ${link}`,
       async () => ({
         header: {
-          ifindex: await this.#links.index(link, "link"),
+          ifindex: await this.#links.index(link, "link", filter),
           parent: parentNumber(parent),
         },
       }),

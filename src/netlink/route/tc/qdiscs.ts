@@ -139,7 +139,7 @@ export class Qdiscs {
       "getqdisc",
       "list queueing disciplines",
       async () => {
-        ifindex = link === undefined ? 0 : await this.#links.index(link, "link");
+        ifindex = link === undefined ? 0 : await this.#links.index(link, "link", filter);
         return { header: { ifindex } };
       },
       make,

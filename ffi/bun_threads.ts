@@ -1,18 +1,24 @@
 /** Bun's calls off the JavaScript thread: workers, each of which makes one call at a time. */
 
-/** What a worker is told to send. */
-export interface SendRequest {
+import type { OffThreadCall } from "./adapter.ts";
+
+/** What a worker is told to do. */
+export interface ThreadCall {
+  /** The call. */
+  call: OffThreadCall;
   /** The socket. */
   fd: number;
-  /** The bytes. */
-  message: Uint8Array<ArrayBuffer>;
+  /** Address of the `struct msghdr`, which the caller keeps alive: workers share all memory. */
+  header: number;
+  /** Flags of the call. */
+  flags: number;
 }
 
 /** As much of Bun's `Worker` as is used. */
 interface BunWorker {
   ref(): void;
   unref(): void;
-  postMessage(message: SendRequest): void;
+  postMessage(message: ThreadCall): void;
   terminate(): void;
   onmessage: ((event: { data: number }) => void) | null;
   onerror: ((event: { message: string }) => void) | null;
@@ -23,21 +29,21 @@ const { Worker } = globalThis as unknown as { Worker: new (url: string) => BunWo
 /** More calls than that wait for each other; the kernel would have most of them wait anyway. */
 const MOST = 4;
 
-/** Workers that call sendmsg(2). Idle ones do not hold the process. */
-export class Senders {
+/** Workers that make calls. Idle ones do not hold the process. */
+export class Threads {
   readonly #idle: BunWorker[] = [];
   readonly #queue: ((worker: BunWorker) => void)[] = [];
   #count = 0;
 
-  /** Sends to the kernel; resolves with 0 or `-errno`. */
-  async send(fd: number, message: Uint8Array<ArrayBuffer>): Promise<number> {
+  /** Makes a call; resolves with its result or `-errno`. */
+  async call(call: ThreadCall): Promise<number> {
     const worker = await this.#take();
     worker.ref();
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message }) =>
-      reject(new Error(`Cannot send off the JavaScript thread: ${message}`));
-    worker.postMessage({ fd, message });
+      reject(new Error(`Cannot call ${call.call} off the JavaScript thread: ${message}`));
+    worker.postMessage(call);
     try {
       const result = await promise;
       this.#give(worker);
@@ -60,7 +66,7 @@ export class Senders {
   #make(): BunWorker {
     this.#count++;
     // The worker's file has the same extension as this one, also once it is published as JavaScript.
-    return new Worker(import.meta.url.replace(/bun_senders(?=\.\w+$)/, "bun_worker"));
+    return new Worker(import.meta.url.replace(/bun_threads(?=\.\w+$)/, "bun_worker"));
   }
 
   #give(worker: BunWorker): void {
