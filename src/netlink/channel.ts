@@ -50,8 +50,7 @@ export class Channel {
   /** Open, and with nothing left to read. */
   get usable(): boolean {
     if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
-    // What another thread shall receive would make this one wait.
-    if (this.#dump?.aside && !this.#dump.done) return false;
+    if (this.#listedAside !== undefined) return false; // reading on would make this thread wait
     if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
     return !this.#ledger.unanswered;
   }
@@ -109,7 +108,7 @@ export class Channel {
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
     this.#ledger.addRange(range);
-    if (offload) return void this.#aside(range, range.writer).then(() => this.read(range));
+    if (offload) return void this.#handOver(range, range.writer).then(() => this.read(range));
     const result = this.#socket.send(range.writer);
     if (result >= 0) return;
     this.#ledger.end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
@@ -126,11 +125,11 @@ export class Channel {
     this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
-    return this.#aside(exchange, writer);
+    return this.#handOver(exchange, writer);
   }
 
   /** Resolves in any case: what cannot be sent has failed then. */
-  async #aside(exchange: Exchange, writer: Writer): Promise<void> {
+  async #handOver(exchange: Exchange, writer: Writer): Promise<void> {
     try {
       const result = await sendOffThread(this.adapter, this.#socket.fd, writer);
       if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
@@ -261,7 +260,9 @@ export class Channel {
 
   async #readInTurns(): Promise<void> {
     const turn = new Turn(this.adapter);
-    while (this.read(undefined, true)) {
+    for (let more = true; more;) {
+      const dump = this.#listedAside;
+      more = dump === undefined ? this.read(undefined, true) : await this.#receiveAside(dump);
       if (this.#broken !== undefined) return;
       if (turn.over) await turn.next();
     }
@@ -282,6 +283,11 @@ export class Channel {
   /** Whether a list is under way. */
   get listing(): boolean {
     return this.#dump?.done === false;
+  }
+
+  /** The list under way, where another thread receives it. */
+  get #listedAside(): Exchange | undefined {
+    return this.#dump?.aside !== undefined && !this.#dump.done ? this.#dump : undefined;
   }
 
   /** Sends a dump's request while no other is under way. */

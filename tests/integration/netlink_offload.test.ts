@@ -114,6 +114,24 @@ it("a list can be offloaded, as a whole or streamed, its link looked up", { skip
   assert.ok(time > 100 && ticks < 5, `without it ${ticks} ticks in ${time} ms`);
 });
 
+it("offloaded requests of both kinds do not read each other's answers on this thread", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  const changes = nl.batch().links.add({ name: "b0", kind: "bridge" });
+  for (let i = 0; i < 90; i++) changes.links.add({ name: `m${i}`, kind: "macvlan", link: "b0" });
+  await changes.commit();
+  for (let i = 0; i < 3; i++) {
+    await using lock = await hold();
+    const set = nl.links.set(1, { up: i % 2 === 0 }, { offload: true });
+    const list = nl.links.list({ offload: true }).toArray();
+    const [, links] = await turnsDuring(Promise.all([set, list]), lock);
+    assert.equal(links.length, 92);
+    assert.equal(nl.usable, true);
+  }
+});
+
 it("an offloaded list may be given up, left, closed or met by others", { skip }, async () => {
   await using ns = await testNamespace();
   const nl = await RouteConnection.open({ netns: ns.name });
