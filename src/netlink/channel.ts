@@ -219,7 +219,8 @@ export class Channel {
   ): Promise<void> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    exchange.settled = resolve;
+    const waiting = exchange.waiting ??= new Set();
+    waiting.add(resolve);
     received?.then(() => resolve());
     const abort = () => reject(signal!.reason);
     signal?.addEventListener("abort", abort, { once: true });
@@ -233,7 +234,7 @@ export class Channel {
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
-      exchange.settled = undefined;
+      waiting.delete(resolve);
     }
   }
 

@@ -46,8 +46,8 @@ export abstract class Exchange {
   done = false;
   /** Why it failed. */
   error?: unknown;
-  /** @internal Called once when `done`. */
-  settled?: () => void;
+  /** @internal Who is called when it is done. */
+  waiting?: Set<() => void>;
   /** A copy of the request, made when the writer's buffer is needed again. */
   sent?: Words;
   /** Its number. */
@@ -70,7 +70,7 @@ export abstract class Exchange {
     if (this.done) return;
     this.done = true;
     this.error ??= error;
-    this.settled?.();
+    this.waiting?.forEach((tell) => tell());
   }
 }
 
