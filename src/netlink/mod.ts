@@ -4,7 +4,12 @@
  * @module
  */
 
-export { type Libc, PlatformError, type PlatformErrorCode } from "../../ffi/adapter.ts";
+export {
+  type Libc,
+  type OffThreadCall,
+  PlatformError,
+  type PlatformErrorCode,
+} from "../../ffi/adapter.ts";
 export type { Batch, BatchKind, BatchOf, BatchOptions, BatchResult } from "./batch.ts";
 export type { RequestOptions } from "./exchange.ts";
 export { MalformedError } from "./codec/malformed.ts";

@@ -171,7 +171,7 @@ export function tap(adapter: KernelAccess): KernelAccess & { tapped: Tapped } {
       },
     },
     readable: (fd, options) => adapter.readable(fd, options),
-    offThread: adapter.offThread.bind(adapter),
+    offThread: adapter.offThread?.bind(adapter),
     breathe: () => adapter.breathe(),
   };
 }
