@@ -126,7 +126,9 @@ describe("a request", () => {
   });
 
   it("reports a cut datagram with its true length, and the next one may be longer", async () => {
-    const long = (request: Sent) => datagram(link(request, 1), new Uint8Array(200_000));
+    const attributes = new Uint32Array(50_000);
+    for (let i = 0; i < attributes.length; i += 10_000) attributes[i] = 40_000 | (200 << 16);
+    const long = (request: Sent) => datagram(link(request, 1), new Uint8Array(attributes.buffer));
     await using t = await open((request, kernel) => {
       const bytes = long(request);
       new DataView(bytes.buffer).setUint32(0, bytes.length, true);

@@ -85,11 +85,14 @@ function bytesOrValues(value: unknown): Values | undefined {
 export class Link {
   readonly #w: Words;
   readonly #at: number;
+  /** Looked up while the message is in the cache: behind the statistics it is far from all else. */
+  readonly #linkinfo: number;
 
   /** @internal */
   constructor(w: Words, at: number) {
     this.#w = w;
     this.#at = at;
+    this.#linkinfo = locate(w, at, START, SET.linkinfo.id);
   }
 
   /** The index, unique in the namespace; 1 is its loopback (`ifi_index`). */
@@ -115,7 +118,7 @@ export class Link {
   }
 
   #info(id: number): string | undefined {
-    const w = this.#w, info = locate(w, this.#at, START, SET.linkinfo.id);
+    const w = this.#w, info = this.#linkinfo;
     if (info < 0) return undefined;
     const i = find(w, info + 1, (info << 2) + (w[info] & 0xffff), id);
     return i < 0 ? undefined : text(w, (i + 1) << 2, payloadLength(w, i));
