@@ -55,6 +55,9 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/** As many calls may keep threads waiting: the rest of the 32 that Deno has is for its files and names. */
+const MOST = 8;
+
 /**
  * How often a breath lets Deno's event loop go round. Timers are served in each round, sockets in every
  * 61st (the event_interval of tokio, which runs the loop): in every second breath. Calls off the
@@ -114,14 +117,21 @@ class DenoAdapter implements Adapter {
     flags: number,
   ): Promise<number> {
     const { libc } = this, { symbols } = this.#library!;
-    const result = await (call === "sendmsg" ? symbols.sendmsgOffThread : symbols.recvmsgOffThread)(
-      fd,
-      header,
-      flags,
-    );
-    // Why it failed only a second attempt can tell; what fails does not block.
-    return result < 0 ? libc[call](fd, header, flags) : result;
+    if (this.#calls >= MOST) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    else this.#calls++;
+    try {
+      const result = await symbols[`${call}OffThread`](fd, header, flags);
+      // Why it failed only a second attempt can tell; what fails does not block.
+      return result < 0 ? libc[call](fd, header, flags) : result;
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#calls--;
+      else next(); // which takes this one's place
+    }
   }
+
+  #calls = 0;
+  readonly #queue: (() => void)[] = [];
 
   breathe(): Promise<void> {
     return new Promise((resolve) => {

@@ -5,8 +5,6 @@ import { Writer } from "./codec/writer.ts";
 import { type Ask, Exchange, type ExchangeRange } from "./exchange.ts";
 import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
 
-const BATCH: Ask = { type: 0, flags: 0, operation: "commit a batch", write: () => {} };
-
 /** Messages one behind the other, and what came of each. */
 export class Chunk extends Exchange implements ExchangeRange {
   readonly writer: Writer;
@@ -25,7 +23,13 @@ export class Chunk extends Exchange implements ExchangeRange {
    * are told
    */
   constructor(everyAck: boolean, writer: Writer = new Writer()) {
-    super(BATCH);
+    super({
+      type: 0,
+      flags: 0,
+      operation: "commit a batch",
+      write: () => {},
+      over: () => this.#asks.forEach((ask) => ask.over?.()),
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.over = promise;
     this.end = resolve;

@@ -50,6 +50,14 @@ export class BatchRun {
   }
 
   async run(operations: readonly Operation[]): Promise<BatchResult[]> {
+    try {
+      return await this.#run(operations);
+    } finally {
+      this.#chunk.ask.over!(); // of what was written and not sent
+    }
+  }
+
+  async #run(operations: readonly Operation[]): Promise<BatchResult[]> {
     const { signal, onError, chunk } = this.#options;
     signal?.throwIfAborted();
     const objects = await this.#objects();
@@ -100,9 +108,11 @@ export class BatchRun {
     const { channel } = this.#connection;
     this.#members = [];
     this.#sent = true;
+    let handed = false;
     try {
       this.#options.signal?.throwIfAborted();
       chunk.seal();
+      handed = true;
       channel.sendRange(chunk, this.#options.offload);
       if (!this.#options.offload) channel.read(chunk);
       if (!chunk.done) {
@@ -118,6 +128,7 @@ export class BatchRun {
       this.#ended = { error };
       throw error;
     } finally {
+      if (!handed) chunk.ask.over!();
       chunk.end();
       this.#chunk = this.#fresh();
     }
@@ -157,6 +168,7 @@ export class BatchRun {
     try {
       this.#chunk.append(ask);
     } catch (error) {
+      ask.over?.();
       return Promise.reject(error);
     }
     this.#members.push(this.#current);

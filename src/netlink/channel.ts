@@ -72,13 +72,17 @@ export class Channel {
 
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
-    if (this.#broken !== undefined) throw this.#broken;
-    this.#ledger.keepCurrent();
-    this.#writer.length = 0;
-    this.#append(exchange);
-    const result = this.#socket.send(this.#writer);
-    if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
-    this.#ledger.current = exchange;
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      this.#ledger.keepCurrent();
+      this.#writer.length = 0;
+      this.#append(exchange);
+      const result = this.#socket.send(this.#writer);
+      if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
+      this.#ledger.current = exchange;
+    } finally {
+      exchange.ask.over?.();
+    }
   }
 
   /** Makes sure that a datagram of `send` bytes fits, and answers that take `receive`. */
@@ -98,7 +102,10 @@ export class Channel {
 
   /** Sends messages that stand in a buffer of their own, in one call. */
   sendRange(range: ExchangeRange, offload?: boolean): void {
-    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#broken !== undefined) {
+      range.ask.over?.();
+      throw this.#broken;
+    }
     const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
     for (let i = 0; i < range.count; i++) {
       const at = range.start(i);
@@ -108,21 +115,27 @@ export class Channel {
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
     this.#ledger.addRange(range);
-    if (offload) return void this.#handOver(range, range.writer).then(() => this.read(range));
+    if (offload || this.#listedAside) return void this.#handOver(range, range.writer);
     const result = this.#socket.send(range.writer);
+    range.ask.over?.();
     if (result >= 0) return;
     this.#ledger.end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
   }
 
   /** Lets another thread send a request. The answers are read when it has done so. */
   sendAside(exchange: Exchange): void {
-    this.#writeAside(exchange).then(() => this.read(exchange));
+    this.#writeAside(exchange);
   }
 
   #writeAside(exchange: Exchange): Promise<void> {
-    if (this.#broken !== undefined) throw this.#broken;
     const writer = new Writer(512);
-    this.#append(exchange, writer);
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      this.#append(exchange, writer);
+    } catch (error) {
+      exchange.ask.over?.();
+      throw error;
+    }
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
     return this.#handOver(exchange, writer);
@@ -131,12 +144,26 @@ export class Channel {
   /** Resolves in any case: what cannot be sent has failed then. */
   async #handOver(exchange: Exchange, writer: Writer): Promise<void> {
     try {
-      const result = await sendOffThread(this.adapter, this.#socket.fd, writer);
+      const turn = this.#line.then(() => void (exchange.begun = true));
+      const sent = sendOffThread(this.adapter, this.#socket, writer, turn);
+      this.#line = sent.then(() => this.#readAnswer(exchange), () => {});
+      const result = await sent;
       if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
     } catch (error) {
       this.#ledger.end(exchange, error);
+    } finally {
+      exchange.ask.over?.();
     }
   }
+
+  /** What is sent next finds room for its answers. */
+  async #readAnswer(exchange: Exchange): Promise<void> {
+    if (exchange.aside !== undefined) return;
+    while (!exchange.done && this.#listedAside && await this.#receiveAside(this.#listedAside));
+    this.read(exchange);
+  }
+
+  #line: Promise<void> = Promise.resolve();
 
   #append(exchange: Exchange, writer: Writer = this.#writer): void {
     const start = writer.length, { ask } = exchange;
@@ -163,6 +190,9 @@ export class Channel {
    * @returns false when nothing more is there for now
    */
   read(until?: Exchange, once = false): boolean {
+    // Two who receive at a time enter parts of a list in the wrong order, wait for each other in the
+    // kernel, and one of them is told EINVAL where the list ends.
+    if (this.#listedAside !== undefined) return false;
     while (this.#broken === undefined && (until === undefined || !until.done)) {
       if (!this.#enter(this.#socket.receive())) return false;
       if (once) break;
@@ -286,9 +316,15 @@ export class Channel {
     return this.#dump?.done === false;
   }
 
+  /** Whether whoever sends or receives would wait for what a list waits for. */
+  get aside(): boolean {
+    return this.#listedAside !== undefined;
+  }
+
   /** The list under way, where another thread receives it. */
   get #listedAside(): Exchange | undefined {
-    return this.#dump?.aside !== undefined && !this.#dump.done ? this.#dump : undefined;
+    const dump = this.#dump;
+    return dump?.aside !== undefined && dump.begun && !dump.done ? dump : undefined;
   }
 
   /** Sends a dump's request while no other is under way. */
@@ -322,21 +358,22 @@ export class Channel {
 
   async #readAside(exchange: Exchange, options: RequestOptions): Promise<void> {
     let found = true;
-    const received = exchange.aside!.then(async () => found = await this.#receiveAside(exchange));
+    const received = this.#receiveAside(exchange).then((any) => found = any);
     await this.#inTime(exchange, options, received);
     // Else somebody else has read on, and the rest is still to come.
     if (!found && !exchange.done) await this.#wait(exchange, options);
   }
 
   /** One call at a time, also after somebody gave up; what it receives is entered in any case. */
-  #receiveAside(exchange: Exchange): Promise<boolean> {
-    if (exchange.done || this.#socket.fd < 0) return Promise.resolve(true);
-    return this.#receiving ??= this.#receiveOne();
+  async #receiveAside(exchange: Exchange): Promise<boolean> {
+    await exchange.aside; // sending it makes its first part, with the same consequences
+    if (exchange.done || this.#socket.fd < 0) return true;
+    return await (this.#receiving ??= this.#receiveOne());
   }
 
   async #receiveOne(): Promise<boolean> {
     try {
-      return this.#enter(await this.#receiver.receive(this.#socket.fd));
+      return this.#enter(await this.#receiver.receive(this.#socket));
     } catch (error) {
       this.#break(error);
       return true;

@@ -191,13 +191,14 @@ export class Connection implements AsyncDisposable {
   #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
     try {
       options?.signal?.throwIfAborted();
-      if (options?.offload) {
+      if (options?.offload || this.channel.aside) {
         this.channel.sendAside(exchange);
         return this.#settle(exchange, options).then(() => exchange.value!);
       }
       this.channel.send(exchange);
       this.channel.read(exchange);
     } catch (error) {
+      exchange.ask.over?.();
       return Promise.reject(error);
     }
     if (!exchange.done) return this.#settle(exchange, options).then(() => exchange.value!);

@@ -36,6 +36,8 @@ export interface Ask {
   write(writer: Writer): void;
   /** How to read the request back, to name attributes in errors. */
   layout?: MessageClass;
+  /** Called once the kernel has it, or will never have it: what it refers to may go. */
+  over?(): void;
 }
 
 /** A request whose answers are still to come. */
@@ -52,6 +54,8 @@ export abstract class Exchange {
   sent?: Words;
   /** Its number. */
   sequence = 0;
+  /** Whether its turn to be sent by another thread has come. */
+  begun = false;
   /** Settles once another thread has sent it, which then receives as well. */
   aside?: Promise<void>;
   /** Word index of the request in `sent`, or in the writer. */

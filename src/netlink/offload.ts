@@ -39,16 +39,18 @@ async function offThread(
   }
 }
 
-/** Sends what `writer` holds; resolves with 0 or `-errno`. */
+/** Sends what `writer` holds now, once `turn` has settled; resolves with 0 or `-errno`. */
 export async function sendOffThread(
   access: KernelAccess,
-  fd: number,
+  socket: { readonly fd: number },
   writer: Writer,
+  turn: Promise<void>,
 ): Promise<number> {
   const bytes = new Uint8Array(new ArrayBuffer(writer.length));
   bytes.set(writer.bytes.subarray(0, writer.length));
   const header = new MessageHeader(access.libc, bytes);
-  return Math.min(0, await offThread(access, "sendmsg", fd, header, 0));
+  await turn;
+  return Math.min(0, await offThread(access, "sendmsg", socket.fd, header, 0));
 }
 
 /** Receives one datagram at a time. */
@@ -61,10 +63,11 @@ export class Receiver {
   }
 
   /** The next datagram from the kernel itself, undefined when nothing is there, or `-errno`. */
-  async receive(fd: number): Promise<Datagram | number | undefined> {
+  async receive(socket: { readonly fd: number }): Promise<Datagram | number | undefined> {
     for (;;) {
       const header = this.#header ??= this.#make(ROOM), room = header.buffer.length;
       header.window(0, room);
+      const { fd } = socket; // -1 once it is closed
       const length = await offThread(this.#access, "recvmsg", fd, header, MSG_DONTWAIT | MSG_TRUNC);
       if (length === -EAGAIN) return undefined;
       if (length === -EINTR) continue;

@@ -141,8 +141,11 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
 
   /** Closes, as {@linkcode Pool.close} does. */
   override async close(o?: { signal?: AbortSignal }): Promise<void> {
-    await super.close(o);
-    this.#mounts.close();
+    try {
+      await super.close(o);
+    } finally {
+      this.#mounts.close();
+    }
   }
 
   /**

@@ -49,8 +49,11 @@ export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarge
 
   /** Closes the pools of all namespaces, as {@linkcode KeyedPool.close} does. */
   override async close(o?: { signal?: AbortSignal }): Promise<void> {
-    await super.close(o);
-    this.#mounts.close();
+    try {
+      await super.close(o);
+    } finally {
+      this.#mounts.close();
+    }
   }
 
   /**

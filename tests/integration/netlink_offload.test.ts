@@ -1,13 +1,15 @@
 import { type NetlinkError, RouteConnection } from "@x/pool/netlink";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Program, root, runModule } from "../child.ts";
 import { until } from "../net/peer.ts";
-import { need, openDescriptors, testNamespace } from "../support.ts";
+import { need, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "cc");
 
@@ -17,6 +19,17 @@ const program = join(folder, "rtnl_lock");
 if (!skip) {
   const source = join(root, "tests/integration/rtnl_lock.c");
   execFileSync("cc", ["-O1", "-pthread", "-o", program, source]);
+}
+
+/** Those of this process; threads that were started have other descriptors of their own. */
+function openSockets(): number {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch {
+      return false; // the one that listed them
+    }
+  }).length;
 }
 
 /** Has another process hold the lock until it is told to release it, at most for `seconds`. */
@@ -137,7 +150,7 @@ it("an offloaded list may be given up, left, closed or met by others", { skip },
   const nl = await RouteConnection.open({ netns: ns.name });
   const list = (options = {}) => nl.links.list({ offload: true, ...options });
   await list().toArray();
-  const before = openDescriptors();
+  const before = openSockets();
   {
     await using lock = await hold();
     const control = new AbortController();
@@ -171,7 +184,107 @@ it("an offloaded list may be given up, left, closed or met by others", { skip },
     await Promise.all(pending.map((each) => assert.rejects(each, /closed/)));
     await assert.rejects(list().toArray(), /closed/);
   }
-  await until(() => openDescriptors() < before, "the calls under way to end");
+  await until(() => openSockets() < before, "the calls under way to end");
+});
+
+it("an offloaded list is whole and in order whatever else the connection does", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  await nl.links.set(1, { up: true });
+  const changes = nl.batch();
+  for (let i = 0; i < 3000; i++) {
+    changes.routes.add({ destination: `10.${i >> 8}.${i & 255}.0/24`, link: 1 });
+  }
+  await changes.commit();
+  const list = async (offload: boolean) =>
+    (await nl.routes.list({ offload }).toArray()).map((r) => r.destination).join();
+  const expected = await list(false);
+  for (let i = 0; i < 40; i++) {
+    const listed = list(true);
+    for (let k = 0; k < 5; k++) {
+      await sleep(Math.random() * 2);
+      assert.equal((await nl.links.get(1, { offload: k % 2 === 0 })).name, "lo");
+    }
+    assert.equal(await listed, expected);
+  }
+  assert.ok(nl.usable);
+});
+
+it("what waits behind an offloaded list or batch neither blocks nor overflows", {
+  skip,
+}, async () => {
+  await using ns = await testNamespace();
+  const batch = (nl: RouteConnection) => {
+    const changes = nl.batch();
+    for (let i = 0; i < 100; i++) changes.links.set(1, { mtu: 1400 });
+    return changes.commit({ offload: true });
+  };
+  const works: Record<string, (nl: RouteConnection) => Promise<unknown>[]> = {
+    batches: (nl) => Array.from({ length: 6 }, () => batch(nl)),
+    requests: (nl) => Array.from({ length: 600 }, () => nl.links.get(1, { offload: true })),
+    "requests behind a list": (nl) => [
+      nl.links.list({ offload: true }).toArray(),
+      ...Array.from(
+        { length: 300 },
+        (_, i) => nl.routes.lookup("127.0.0.1", { offload: i % 2 === 0 }),
+      ),
+    ],
+  };
+  for (const work of Object.values(works)) {
+    await using nl = await RouteConnection.open({ netns: ns.name });
+    await nl.links.set(1, { up: true });
+    await nl.links.list({ offload: true }).toArray();
+    await using lock = await hold();
+    await turnsDuring(Promise.all(work(nl)), lock);
+    assert.equal((await nl.links.get(1)).name, "lo");
+  }
+});
+
+it("a change that waits keeps the namespace that it names, also when nobody waits for it", {
+  skip,
+}, async () => {
+  await using home = await testNamespace();
+  await using there = await testNamespace();
+  await using other = await testNamespace();
+  const busy = await Promise.all(
+    Array.from({ length: 8 }, () => RouteConnection.open({ netns: home.name })),
+  );
+  await using nl = await RouteConnection.open({ netns: home.name });
+  await Promise.all(busy.map((each) => each.links.get(1, { offload: true })));
+  const lock = await hold();
+  const blocked = busy.map((each) => each.links.set(1, { up: true }, { offload: true }));
+  await sleep(50);
+  const link = { name: "d0", kind: "bridge", netns: there.name } as const;
+  await assert.rejects(nl.links.add(link, { offload: true, timeout: 50 }), /no answer/);
+  const changes = nl.batch().links.add({ ...link, name: "d1" });
+  await assert.rejects(changes.commit({ offload: true, timeout: 50 }), /no answer/);
+  const path = `/run/netns/${other.name}`;
+  const descriptors = Array.from({ length: 40 }, () => openSync(path, "r"));
+  await lock.release();
+  await Promise.all(blocked);
+  await until(() => nl.usable, "the answers that nobody waits for");
+  for (const fd of descriptors) closeSync(fd);
+  for (const each of busy) each.close();
+  const names = async (netns: string) => {
+    await using inside = await RouteConnection.open({ netns });
+    return (await inside.links.list().toArray()).map((l) => l.name).join();
+  };
+  assert.deepEqual(
+    await Promise.all([home, there, other].map((ns) => names(ns.name))),
+    ["lo", "lo,d0,d1", "lo"],
+  );
+});
+
+it("requests that wait leave the process its files", { skip }, async () => {
+  const all = await Promise.all(Array.from({ length: 40 }, () => RouteConnection.open()));
+  await using lock = await hold();
+  const lists = all.map((nl) => nl.links.list({ offload: true }).toArray());
+  await sleep(50);
+  assert.match(await readFile("/proc/self/status", "utf8"), /^Name:/);
+  await turnsDuring(Promise.all(lists), lock);
+  for (const nl of all) nl.close();
 });
 
 it("whoever gives up need not wait; the socket is clean again once the answer came", {

@@ -299,8 +299,8 @@ export class Links {
           master: parts.master,
         };
         const write = (writer: Writer) => encoder.request(writer, "newlink", values);
-        const ask = { type: NEW, flags: flags | NLM_F_ACK, operation, layout, write };
-        return this.#nl.change(ask, options).finally(close);
+        const ask = { type: NEW, flags: flags | NLM_F_ACK, operation, layout, write, over: close };
+        return this.#nl.change(ask, options);
       } catch (error) {
         close();
         throw error;
