@@ -3,6 +3,7 @@
 import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import type { Exchange, ExchangeRange, RequestOptions } from "./exchange.ts";
+import { inTime } from "./in_time.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Ledger } from "./ledger.ts";
@@ -14,8 +15,7 @@ import { type Turns, turnsOf } from "./turns.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
-const ETIMEDOUT = 110, EBADF = 9;
-const DEFAULT_TIMEOUT = 5000;
+const EBADF = 9;
 /** Datagrams that certainly take less, of 32 KiB each. */
 const FEW = 8;
 
@@ -234,37 +234,10 @@ export class Channel {
     this.#waiters++;
     if (!this.#reading) this.#readAlong();
     try {
-      await this.#inTime(exchange, options);
+      await inTime(exchange, options);
     } finally {
       // Nobody waits: the process need not be held for answers that nobody wants.
       if (--this.#waiters === 0) this.#stop?.abort();
-    }
-  }
-
-  /** Resolves once `exchange` is done or `received` is there. */
-  async #inTime(
-    exchange: Exchange,
-    { signal, timeout = DEFAULT_TIMEOUT }: RequestOptions,
-    received?: Promise<unknown>,
-  ): Promise<void> {
-    signal?.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting = exchange.waiting ??= new Set();
-    waiting.add(resolve);
-    received?.then(() => resolve());
-    const abort = () => reject(signal!.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    const { operation } = exchange.ask;
-    const timer = setTimeout(() =>
-      reject(
-        new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }),
-      ), timeout);
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      waiting.delete(resolve);
     }
   }
 
@@ -359,7 +332,7 @@ export class Channel {
   async #readAside(exchange: Exchange, options: RequestOptions): Promise<void> {
     let found = true;
     const received = this.#receiveAside(exchange).then((any) => found = any);
-    await this.#inTime(exchange, options, received);
+    await inTime(exchange, options, received);
     // Else somebody else has read on, and the rest is still to come.
     if (!found && !exchange.done) await this.#wait(exchange, options);
   }
