@@ -112,8 +112,8 @@ export class BatchRun {
     try {
       this.#options.signal?.throwIfAborted();
       chunk.seal();
-      handed = true;
       channel.sendRange(chunk, this.#options.offload);
+      handed = true;
       if (!this.#options.offload) channel.read(chunk);
       if (!chunk.done) {
         await channel.settle(chunk, { timeout: this.#connection.timeout, ...this.#options });

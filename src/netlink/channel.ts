@@ -50,7 +50,7 @@ export class Channel {
   /** Open, and with nothing left to read. */
   get usable(): boolean {
     if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
-    if (this.#listedAside !== undefined) return false; // reading on would make this thread wait
+    if (this.listedAside !== undefined) return false; // reading on would make this thread wait
     if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
     return !this.#ledger.unanswered;
   }
@@ -72,17 +72,13 @@ export class Channel {
 
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
-    try {
-      if (this.#broken !== undefined) throw this.#broken;
-      this.#ledger.keepCurrent();
-      this.#writer.length = 0;
-      this.#append(exchange);
-      const result = this.#socket.send(this.#writer);
-      if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
-      this.#ledger.current = exchange;
-    } finally {
-      exchange.ask.over?.();
-    }
+    if (this.#broken !== undefined) throw this.#broken;
+    this.#ledger.keepCurrent();
+    this.#writer.length = 0;
+    this.#append(exchange);
+    const result = this.#socket.send(this.#writer);
+    if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
+    this.#ledger.current = exchange;
   }
 
   /** Makes sure that a datagram of `send` bytes fits, and answers that take `receive`. */
@@ -102,10 +98,7 @@ export class Channel {
 
   /** Sends messages that stand in a buffer of their own, in one call. */
   sendRange(range: ExchangeRange, offload?: boolean): void {
-    if (this.#broken !== undefined) {
-      range.ask.over?.();
-      throw this.#broken;
-    }
+    if (this.#broken !== undefined) throw this.#broken;
     const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
     for (let i = 0; i < range.count; i++) {
       const at = range.start(i);
@@ -115,7 +108,7 @@ export class Channel {
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
     this.#ledger.addRange(range);
-    if (offload || this.#listedAside) return void this.#handOver(range, range.writer);
+    if (offload || this.listedAside) return void this.#handOver(range, range.writer);
     const result = this.#socket.send(range.writer);
     range.ask.over?.();
     if (result >= 0) return;
@@ -129,13 +122,8 @@ export class Channel {
 
   #writeAside(exchange: Exchange): Promise<void> {
     const writer = new Writer(512);
-    try {
-      if (this.#broken !== undefined) throw this.#broken;
-      this.#append(exchange, writer);
-    } catch (error) {
-      exchange.ask.over?.();
-      throw error;
-    }
+    if (this.#broken !== undefined) throw this.#broken;
+    this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
     return this.#handOver(exchange, writer);
@@ -159,7 +147,7 @@ export class Channel {
   /** What is sent next finds room for its answers. */
   async #readAnswer(exchange: Exchange): Promise<void> {
     if (exchange.aside !== undefined) return;
-    while (!exchange.done && this.#listedAside && await this.#receiveAside(this.#listedAside));
+    while (!exchange.done && this.listedAside && await this.#receiveAside(this.listedAside));
     this.read(exchange);
   }
 
@@ -192,7 +180,7 @@ export class Channel {
   read(until?: Exchange, once = false): boolean {
     // Two who receive at a time enter parts of a list in the wrong order, wait for each other in the
     // kernel, and one of them is told EINVAL where the list ends.
-    if (this.#listedAside !== undefined) return false;
+    if (this.listedAside !== undefined) return false;
     while (this.#broken === undefined && (until === undefined || !until.done)) {
       if (!this.#enter(this.#socket.receive())) return false;
       if (once) break;
@@ -265,7 +253,7 @@ export class Channel {
   async #readInTurns(): Promise<void> {
     const turn = new Turn(this.adapter);
     for (let more = true; more;) {
-      const dump = this.#listedAside;
+      const dump = this.listedAside;
       more = dump === undefined ? this.read(undefined, true) : await this.#receiveAside(dump);
       if (this.#broken !== undefined) return;
       if (turn.over) await turn.next();
@@ -289,13 +277,8 @@ export class Channel {
     return this.#dump?.done === false;
   }
 
-  /** Whether whoever sends or receives would wait for what a list waits for. */
-  get aside(): boolean {
-    return this.#listedAside !== undefined;
-  }
-
-  /** The list under way, where another thread receives it. */
-  get #listedAside(): Exchange | undefined {
+  /** The list under way, where another thread receives it: whoever else did so would wait as well. */
+  get listedAside(): Exchange | undefined {
     const dump = this.#dump;
     return dump?.aside !== undefined && dump.begun && !dump.done ? dump : undefined;
   }

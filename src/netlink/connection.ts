@@ -191,11 +191,12 @@ export class Connection implements AsyncDisposable {
   #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
     try {
       options?.signal?.throwIfAborted();
-      if (options?.offload || this.channel.aside) {
+      if (options?.offload || this.channel.listedAside) {
         this.channel.sendAside(exchange);
         return this.#settle(exchange, options).then(() => exchange.value!);
       }
       this.channel.send(exchange);
+      exchange.ask.over?.();
       this.channel.read(exchange);
     } catch (error) {
       exchange.ask.over?.();

@@ -22,10 +22,13 @@ if (!skip) {
 }
 
 /** Those of this process; threads that were started have other descriptors of their own. */
-function openSockets(): number {
+const openSockets = (): number => openOf(/^socket:/);
+const openNamespaces = (): number => openOf(/^net:|netns/);
+
+function openOf(kind: RegExp): number {
   return readdirSync("/proc/self/fd").filter((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+      return kind.test(readlinkSync(`/proc/self/fd/${fd}`));
     } catch {
       return false; // the one that listed them
     }
@@ -275,6 +278,27 @@ it("a change that waits keeps the namespace that it names, also when nobody wait
     await Promise.all([home, there, other].map((ns) => names(ns.name))),
     ["lo", "lo,d0,d1", "lo"],
   );
+});
+
+it("what names a namespace lets go of it, sent or not", { skip }, async () => {
+  await using home = await testNamespace();
+  await using there = await testNamespace();
+  const nl = await RouteConnection.open({ netns: home.name });
+  const link = { name: "d0", kind: "bridge", netns: there.name } as const;
+  const batch = () => nl.batch().links.add(link);
+  const before = openNamespaces();
+  await nl.links.add(link, { offload: true });
+  await assert.rejects(nl.links.add(link), { code: "EEXIST" });
+  await assert.rejects(nl.links.add(link, { offload: true }), { code: "EEXIST" });
+  await assert.rejects(nl.links.add(link, { signal: AbortSignal.abort() }), { name: "AbortError" });
+  assert.equal((await batch().commit())[0].status, "failed");
+  assert.equal((await batch().commit({ offload: true }))[0].status, "failed");
+  nl.close();
+  await assert.rejects(nl.links.add(link), /closed/);
+  await assert.rejects(nl.links.add(link, { offload: true }), /closed/);
+  await assert.rejects(batch().commit(), /closed/);
+  await assert.rejects(batch().commit({ offload: true }), /closed/);
+  await until(() => openNamespaces() === before, "the namespace to be let go", 1000);
 });
 
 it("requests that wait leave the process its files", { skip }, async () => {
