@@ -1,13 +1,15 @@
 /**
  * Netlink at scale, against a program in C that does the same over raw sockets (netlink_scale.c), and
- * against other libraries where this machine has them. Runs take turns; the figures are medians of the
- * ratios of pairs. "first" is the first thing that a fresh process does, start-up not counted.
+ * against other libraries where this machine has them. Processes take turns, a repetition each.
+ * "first" is the first thing that a fresh process does, start-up not counted, the median over the
+ * rounds; "warm" is the median over all pairs of the later halves of their repetitions, in brackets
+ * its quartiles.
  *
  *     deno run -A bench/netlink-scale.bench.ts [words of a row's title]
  *     bun bench/netlink-scale.bench.ts [words of a row's title]
  */
 
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,11 +23,13 @@ import {
   watch,
 } from "../src/netlink/mod.ts";
 import { need } from "../tests/support.ts";
+import { alone, type Command, inTurns, line, repeat } from "./in_turns.ts";
 import { network, peers, type PeerWork } from "./netlink_scale_peers.ts";
+import { median } from "./pool_measure.ts";
 import { stream } from "./netlink_scale_stream.ts";
 
 const DEVICE = 2;
-const PAIRS = 3, REPETITIONS = 10;
+const ROUNDS = 3, REPETITIONS = 10;
 const TASKS = 16;
 
 /** One repetition each; what comes before it, and after it, is not timed. */
@@ -112,12 +116,11 @@ async function drain(netns: string, count: number): Promise<Work> {
 /** Reads everything of many namespaces, as an exporter does when it is scraped. */
 function scrape(prefix: string, count: number): Work {
   const pools = netlinkPools({ size: 1 });
-  const name = prefix.slice(prefix.lastIndexOf("/") + 1);
   return {
     async run() {
       const read: unknown[][] = [];
       for (let i = 0; i < count; i++) {
-        await pools.use(`${name}${i}`, async (nl) => {
+        await pools.use(`${prefix}${i}`, async (nl) => {
           for (const l of await nl.links.list().toArray()) {
             read.push([l.name, l.index, l.mtu, l.kind]);
           }
@@ -169,21 +172,12 @@ const works: Record<string, (target: string, count: number) => Work | Promise<Wo
   alone: (netns, count) => request(netns, count, false),
 };
 
-/** In the child: runs one work and prints the nanoseconds of each repetition. */
-async function measure(target: string, work: string, count: number, repetitions: number) {
+/** In the child: repeats one work. */
+async function measure(target: string, work: string, count: number) {
   const { setup, run, after, end } = await works[work](target, count);
-  for (let i = 0; i < repetitions; i++) {
-    await setup?.();
-    const start = process.hrtime.bigint();
-    const result = await run();
-    console.log(String(process.hrtime.bigint() - start));
-    if (result === null) throw new Error("nothing");
-    await after?.();
-  }
+  await repeat(run, setup, after);
   await end?.();
 }
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 async function compare(words = "") {
   const wanted = (...names: string[]) => names.some((name) => name.includes(words));
@@ -195,46 +189,17 @@ async function compare(words = "") {
   const here = fileURLToPath(import.meta.url);
   execFileSync("cc", ["-O2", "-o", program, join(here, "../netlink_scale.c")]);
   execFileSync("cc", ["-O2", "-o", plain, join(here, "../netlink.c")]);
-  const lines = (text: string) => text.trim().split("\n").map(Number);
-  const c = (target: string, work: string, count: number, repetitions: number) =>
-    lines(
-      execFileSync(program, [target, work, `${count}`, `${repetitions}`], { encoding: "utf8" }),
-    );
-  const child = (...args: string[]) => {
-    const run = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...run, ...args], {
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(stderr);
-    return stdout;
-  };
-  const own = (target: string, work: string, count: number, repetitions: number) =>
-    lines(child(target, work, `${count}`, `${repetitions}`));
-  const show = (name: string, first: number[], warm: number[]) =>
-    console.log(
-      `${name.padEnd(52)} first ${median(first).toFixed(2)}   warm ${median(warm).toFixed(2)}`,
-    );
-  const row = (
+  const run = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
+  const self = [process.execPath, ...run];
+  const c = (work: string, count: number) => [program, path, work, `${count}`];
+  const own = (work: string, count: number) => [...self, namespace, work, `${count}`];
+  const row = async (
     name: string,
-    target: string,
-    work: string,
-    count: number,
-    theirWork = work,
-    repetitions = REPETITIONS,
+    ours: Command,
+    theirs: Command,
+    { rounds = ROUNDS, repetitions = REPETITIONS } = {},
   ) => {
-    if (!wanted(name)) return 0;
-    const first = [], warm = [];
-    let rate = 0;
-    for (let i = 0; i < PAIRS; i++) {
-      const theirs = c(target, theirWork, count, repetitions);
-      const ours = own(target, work, count, repetitions);
-      first.push(ours[0] / theirs[0]);
-      const late = median(ours.slice(repetitions / 2));
-      warm.push(late / median(theirs.slice(repetitions / 2)));
-      rate = Math.max(rate, count / (late / 1e9));
-    }
-    show(name, first, warm);
-    return rate;
+    if (wanted(name)) console.log(line(name, await inTurns(ours, theirs, { rounds, repetitions })));
   };
   const peerList = peers(folder, namespace);
   /** The same work by others. */
@@ -244,8 +209,8 @@ async function compare(words = "") {
       const label = `  the same by ${name}`;
       try {
         const some = Math.ceil(count / share[work]);
-        const ratios = Array.from({ length: PAIRS }, () => {
-          const theirs = Math.min(...c(path, theirWork, some, 2));
+        const ratios = Array.from({ length: ROUNDS }, () => {
+          const theirs = Math.min(...alone(c(theirWork, some), 2));
           return Math.min(...run(work, some, 2)) / theirs;
         });
         console.log(`${label.padEnd(52)} ${median(ratios).toFixed(2)}`);
@@ -265,24 +230,21 @@ async function compare(words = "") {
     await nl.links.add({ name: "b0", kind: "bridge", up: true });
     await nl.addresses.add({ link: "b0", address: "192.168.0.1/24" });
     const ADD = "add, delete 10,000 routes, all acknowledged";
-    row(ADD, path, "all", 10_000);
-    row("add, delete 10,000 routes, errors only", path, "errors", 10_000);
+    await row(ADD, own("all", 10_000), c("all", 10_000));
+    await row("add, delete 10,000 routes, errors only", own("errors", 10_000), c("errors", 10_000));
     compete(ADD, "churn", "all", 10_000);
-    const rate = row("10,000 route events from a full queue", path, "drain", 10_000);
-    if (rate) console.log(`${"".padEnd(52)} ${Math.round(rate / 1000)}k events/s at best`);
-    const LEASE = "lease and request, to the request alone";
-    if (wanted(LEASE)) {
-      const pairs = Array.from({ length: 2 * PAIRS }, () => {
-        const alone = own(namespace, "alone", 20_000, 6);
-        const leased = own(namespace, "leased", 20_000, 6);
-        return [leased[0] / alone[0], median(leased.slice(3)) / median(alone.slice(3))];
-      });
-      show(LEASE, pairs.map(([first]) => first), pairs.map(([, warm]) => warm));
+    const DRAIN = "10,000 route events from a full queue";
+    if (wanted(DRAIN)) {
+      const rates = alone(own("drain", 10_000), REPETITIONS).map((time) => 10_000 / (time / 1e9));
+      const [first, warm] = [rates[0], median(rates.slice(REPETITIONS / 2))].map(Math.round);
+      console.log(`${DRAIN.padEnd(52)} ${first} a second first, ${warm} warm`);
     }
+    const LEASE = "lease and request, to the request alone";
+    await row(LEASE, own("leased", 20_000), own("alone", 20_000));
     for (let i = 1; i < 49; i++) await nl.links.add({ name: `b${i}`, kind: "bridge" });
     const DUMPS = "16 tasks, 3,200 dumps of 50 links";
     for (const work of ["8 sockets", "1 socket", "1 shared"]) {
-      row(`${DUMPS}, ${work}`, path, work, 3_200, "dumps", 3);
+      await row(`${DUMPS}, ${work}`, own(work, 3_200), c("dumps", 3_200), { repetitions: 4 });
     }
     compete(DUMPS, "dumps", "dumps", 3_200);
     if (wanted("watch while ip adds")) await flood(namespace, nl);
@@ -298,12 +260,16 @@ async function compare(words = "") {
           .addresses.add({ link: "eth0", address: "10.0.0.2/24" })
           .routes.add({ destination: "default", gateway: "10.0.0.1" }).commit();
       }
-      row(SCRAPE, `${path}-`, "scrape", 200, "scrape", 60);
+      const ours = [...self, `${namespace}-`, "scrape", "200"];
+      await row(SCRAPE, ours, [program, `${path}-`, "scrape", "200"], { repetitions: 200 });
     }
 
     if (!wanted("stream 1000000 routes")) return;
-    execFileSync(plain, [path, "fill", "1000000", "1"]);
-    const rounds = JSON.parse(child(namespace, "stream"));
+    alone([plain, path, "fill", "1000000"], 1);
+    const told = execFileSync(process.execPath, [...run, namespace, "stream"], {
+      encoding: "utf8",
+    });
+    const rounds = JSON.parse(told);
     for (const { routes, time, p99, max, timers, echoes, grown } of rounds) {
       console.log(
         `stream ${routes} routes in ${Math.round(time)} ms: timers late by ${p99.toFixed(1)} ms ` +
@@ -361,8 +327,7 @@ async function flood(netns: string, nl: RouteConnection) {
   }
 }
 
-const [target, work, count, repetitions] = process.argv.slice(2);
+const [target, work, count] = process.argv.slice(2);
 if (work === "stream") await stream(target);
-else if (work) {
-  await measure(target.replace(/^\/run\/netns\//, ""), work, Number(count), Number(repetitions));
-} else await compare(target);
+else if (work) await measure(target, work, Number(count));
+else await compare(target);

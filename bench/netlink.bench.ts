@@ -1,10 +1,9 @@
 /**
  * The wire layer and the objects over it, against a program in C that uses raw sockets for the same
  * work on the same kernel (netlink.c): the same socket options, a new array for each list. Processes
- * of both take turns. "first" is the first thing that a fresh process does, start-up not counted;
- * "warm" is the median of the second half of its repetitions. Each figure is the median of the
- * rounds' ratios; in brackets stands the best round of ours by the best of C's, which shows how much
- * else the machine did.
+ * of both take turns, a repetition each. "first" is the first thing that a fresh process does, start-up
+ * not counted, the median over the rounds; "warm" is the median over all pairs of the later halves of
+ * their repetitions, in brackets its quartiles.
  *
  * Lists of routes are compared with a C program that leaves addresses as numbers, and with one that
  * writes them as text, which is what the objects give. "bare JavaScript" is a loop over libc calls that
@@ -12,17 +11,18 @@
  * runtime itself costs. Words of a row's title run that row alone.
  */
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createNamespace, deleteNamespace, RouteConnection } from "../src/netlink/mod.ts";
 import { need } from "../tests/support.ts";
+import { alone, inTurns, line, repeat } from "./in_turns.ts";
 import { bareWorks } from "./netlink_bare.ts";
 
 const DEVICE = 2;
-const PAIRS = 5, REPETITIONS = 8;
+const ROUNDS = 5, REPETITIONS = 8;
 /** Short work is repeated more often: both compilers need some 100 ms of it until they are done. */
 const MANY = 48;
 
@@ -70,20 +70,13 @@ function network(i: number): string {
   return `10.${(ip >> 16) & 255}.${(ip >> 8) & 255}.${ip & 255}/28`;
 }
 
-/** In the child: runs one work and prints the nanoseconds of each repetition. */
-async function measure(netns: string, work: string, count: number, repetitions: number) {
+/** In the child: repeats one work. */
+async function measure(netns: string, work: string, count: number) {
   await using nl = await RouteConnection.open({ netns });
   const bare = await bareWorks(netns, DEVICE);
   const run = works[work] ?? bare[work];
-  for (let i = 0; i < repetitions; i++) {
-    const start = process.hrtime.bigint();
-    const result = await run(nl, count);
-    console.log(String(process.hrtime.bigint() - start));
-    if (result === null) throw new Error("nothing");
-  }
+  await repeat(() => run(nl, count));
 }
-
-const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 
 async function compare(wanted = "") {
   const reason = need("net-admin", "cc");
@@ -93,41 +86,19 @@ async function compare(wanted = "") {
   const program = join(folder, "netlink");
   const here = fileURLToPath(import.meta.url);
   execFileSync("cc", ["-O2", "-o", program, join(here, "../netlink.c")]);
-  const lines = (text: string) => text.trim().split("\n").map(Number);
-  const c = (work: string, count: number, repetitions: number) =>
-    lines(
-      execFileSync(program, [`/run/netns/${namespace}`, work, `${count}`, `${repetitions}`], {
-        encoding: "utf8",
-      }),
-    );
-  const own = (work: string, count: number, repetitions: number) => {
-    const run = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
-    const child = spawnSync(
-      process.execPath,
-      [...run, namespace, work, `${count}`, `${repetitions}`],
-      { encoding: "utf8" },
-    );
-    if (child.status !== 0) throw new Error(child.stderr);
-    return lines(child.stdout);
-  };
-  const row = (
+  const self = process.versions.bun ? [here] : ["run", "-A", "--no-check", here];
+  const fill = (count: number) =>
+    alone([program, `/run/netns/${namespace}`, "fill", `${count}`], 1);
+  const row = async (
     name: string,
     work: string,
     count: number,
-    { c: theirWork = work, repetitions = REPETITIONS, pairs = PAIRS } = {},
+    { c = work, repetitions = REPETITIONS, rounds = ROUNDS } = {},
   ) => {
     if (!name.includes(wanted)) return;
-    const rounds = Array.from({ length: pairs }, () => {
-      const theirs = c(theirWork, count, repetitions), ours = own(work, count, repetitions);
-      const warm = (times: number[]) => median(times.slice(repetitions / 2));
-      return { first: [ours[0], theirs[0]], warm: [warm(ours), warm(theirs)] };
-    });
-    const figure = (which: "first" | "warm") => {
-      const best = (i: number) => Math.min(...rounds.map((round) => round[which][i]));
-      const ratio = median(rounds.map(({ [which]: [ours, theirs] }) => ours / theirs));
-      return `${which} ${ratio.toFixed(2)} (${(best(0) / best(1)).toFixed(2)})`;
-    };
-    console.log(`${name.padEnd(38)} ${figure("first").padEnd(20)} ${figure("warm")}`);
+    const ours = [process.execPath, ...self, namespace, work, `${count}`];
+    const theirs = [program, `/run/netns/${namespace}`, c, `${count}`];
+    console.log(line(name, await inTurns(ours, theirs, { rounds, repetitions })));
   };
 
   await createNamespace(namespace);
@@ -140,31 +111,31 @@ async function compare(wanted = "") {
       `${process.versions.bun ? "Bun" : "Deno"}: time relative to C, less is better; ` +
         `${availableParallelism()} cores, load ${load}`,
     );
-    row("get one link", "get", 20_000);
-    row("  bare JavaScript", "bareGet", 20_000, { c: "get" });
-    row("add and delete 10,000 routes", "churn", 10_000);
-    row("add and delete 1,000 addresses", "addresses", 1_000, { repetitions: MANY });
-    c("fill", 10_000, 1);
-    row("dump 10,000 routes, read 4 fields", "routes", 0, { repetitions: MANY });
-    row("  where C writes addresses as text", "routes", 0, { c: "text", repetitions: MANY });
-    row("  bare JavaScript", "bareRoutes", 0, { c: "routes", repetitions: MANY });
+    await row("get one link", "get", 20_000);
+    await row("  bare JavaScript", "bareGet", 20_000, { c: "get" });
+    await row("add and delete 10,000 routes", "churn", 10_000);
+    await row("add and delete 1,000 addresses", "addresses", 1_000, { repetitions: MANY });
+    fill(10_000);
+    await row("dump 10,000 routes, read 4 fields", "routes", 0, { repetitions: MANY });
+    await row("  where C writes addresses as text", "routes", 0, { c: "text", repetitions: MANY });
+    await row("  bare JavaScript", "bareRoutes", 0, { c: "routes", repetitions: MANY });
     await nl.links.set("b0", { up: false });
     await nl.links.set("b0", { up: true });
-    c("fill", 100_000, 1);
-    const large = { repetitions: 24, pairs: 3 };
-    row("dump 100,000 routes, read 4 fields", "routes", 0, large);
-    row("  where C writes addresses as text", "routes", 0, { c: "text", ...large });
-    row("  bare JavaScript", "bareRoutes", 0, { c: "routes", ...large });
+    fill(100_000);
+    const large = { repetitions: 24, rounds: 3 };
+    await row("dump 100,000 routes, read 4 fields", "routes", 0, large);
+    await row("  where C writes addresses as text", "routes", 0, { c: "text", ...large });
+    await row("  bare JavaScript", "bareRoutes", 0, { c: "routes", ...large });
     for (let i = 0; i < 1000; i++) {
       await nl.links.add({ name: `m${i}`, kind: "macvlan", link: "b0" });
     }
-    row("dump 1,000 links, read 4 fields", "links", 0, { repetitions: MANY });
+    await row("dump 1,000 links, read 4 fields", "links", 0, { repetitions: MANY });
   } finally {
     await deleteNamespace(namespace);
     rmSync(folder, { recursive: true });
   }
 }
 
-const [first, work, count, repetitions] = process.argv.slice(2);
-if (work) await measure(first, work, Number(count), Number(repetitions));
+const [first, work, count] = process.argv.slice(2);
+if (work) await measure(first, work, Number(count));
 else await compare(first);

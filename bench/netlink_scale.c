@@ -1,8 +1,8 @@
-/* What raw sockets in C need for the work of netlink-scale.bench.ts: one line of nanoseconds a
- * repetition.
+/* What raw sockets in C need for the work of netlink-scale.bench.ts: a repetition for each byte on
+ * standard input, and a line of nanoseconds for each (see in_turns.ts).
  *
- *     netlink_scale NAMESPACE dumps|all|errors|drain COUNT REPETITIONS
- *     netlink_scale PREFIX scrape COUNT REPETITIONS      (namespaces PREFIX0 to PREFIX<COUNT-1>)
+ *     netlink_scale NAMESPACE dumps|all|errors COUNT
+ *     netlink_scale PREFIX scrape COUNT      (namespaces PREFIX0 to PREFIX<COUNT-1>)
  */
 #define main netlink_main
 #include "netlink.c"
@@ -110,19 +110,14 @@ static void dump_links(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) return 2;
+  if (argc != 4) return 2;
   const char *work = argv[2];
-  int n = atoi(argv[3]), link = 2, listener = -1, group = 7, size = 64 << 20, *sockets = NULL;
+  int n = atoi(argv[3]), link = 2, *sockets = NULL;
   if (!strcmp(work, "scrape")) sockets = calloc(n, sizeof *sockets);
   else fd = connection(argv[1]);
-  if (!strcmp(work, "drain")) {
-    listener = connection(argv[1]);
-    if (setsockopt(listener, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) die("buffer");
-    if (setsockopt(listener, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) die("join");
-  }
-  for (int repetition = atoi(argv[4]); repetition > 0; repetition--) {
+  setlinebuf(stdout);
+  while (getchar() != EOF) {
     struct timespec from, to;
-    if (listener >= 0) batch(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, n, link, 0);
     clock_gettime(CLOCK_MONOTONIC, &from);
     if (!strcmp(work, "dumps")) for (int i = 0; i < n; i++) dump_links();
     else if (!strcmp(work, "all") || !strcmp(work, "errors")) {
@@ -138,25 +133,9 @@ int main(int argc, char **argv) {
         dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), show_address);
         dump(RTM_GETROUTE, AF_UNSPEC, sizeof(struct rtmsg), show_route);
       }
-    } else if (listener >= 0) {
-      int requests = fd;
-      fd = listener;
-      count = 0;
-      for (int i = 0; i < n; i++) {
-        receive();
-        read_route((struct nlmsghdr *)in);
-      }
-      fd = requests;
     } else return 2;
     clock_gettime(CLOCK_MONOTONIC, &to);
     printf("%ld\n", (to.tv_sec - from.tv_sec) * 1000000000l + to.tv_nsec - from.tv_nsec);
-    if (listener >= 0) {
-      batch(RTM_DELROUTE, 0, n, link, 0);
-      int requests = fd;
-      fd = listener;
-      for (int i = 0; i < n; i++) receive();
-      fd = requests;
-    }
   }
   return 0;
 }
