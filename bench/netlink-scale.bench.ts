@@ -19,6 +19,7 @@ import {
   deleteNamespace,
   netlinkPool,
   netlinkPools,
+  type NewRoute,
   RouteConnection,
   watch,
 } from "../src/netlink/mod.ts";
@@ -60,31 +61,30 @@ function dumps(netns: string, count: number, size: number, share: number): Work 
   };
 }
 
+/** Routes to be added or deleted, which whoever does so has at hand. */
+const routes = (count: number): NewRoute[] =>
+  Array.from({ length: count }, (_, i) => {
+    return { destination: network(i), gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
+  });
+
 /** Adds and deletes routes in chunks of 100, as the program in C does. */
-async function churn(nl: RouteConnection, count: number, acknowledge: "all" | "errors") {
-  for (const verb of ["add", "delete"] as const) {
+async function changing(netns: string, count: number, acknowledge: "all" | "errors") {
+  const nl = await RouteConnection.open({ netns }), all = routes(count);
+  const change = async (verb: "add" | "delete") => {
     const changes = nl.batch();
-    for (let i = 0; i < count; i++) {
-      changes.routes[verb]({
-        destination: network(i),
-        gateway: "192.168.0.2",
-        link: DEVICE,
-        priority: i % 7,
-      });
-    }
+    for (const route of all) changes.routes[verb](route);
     const results = await changes.commit({ acknowledge, chunk: 100 });
     if (results.some((r) => r.status !== "done")) throw new Error(JSON.stringify(results[0]));
-  }
-}
-
-async function changing(netns: string, count: number, acknowledge: "all" | "errors") {
-  const nl = await RouteConnection.open({ netns });
-  return { run: () => churn(nl, count, acknowledge), end: () => Promise.resolve(nl.close()) };
+  };
+  return {
+    run: () => change("add").then(() => change("delete")),
+    end: () => Promise.resolve(nl.close()),
+  };
 }
 
 /** Reads events that have all queued up before. */
 async function drain(netns: string, count: number): Promise<Work> {
-  const nl = await RouteConnection.open({ netns });
+  const nl = await RouteConnection.open({ netns }), all = routes(count);
   const events = await watch(["route"], { netns, receiveBuffer: 64 << 20 });
   const take = async () => {
     const read = [];
@@ -97,9 +97,7 @@ async function drain(netns: string, count: number): Promise<Work> {
   };
   const change = async (verb: "add" | "delete") => {
     const changes = nl.batch();
-    for (let i = 0; i < count; i++) {
-      changes.routes[verb]({ destination: network(i), gateway: "192.168.0.2", priority: i % 7 });
-    }
+    for (const route of all) changes.routes[verb](route);
     await changes.commit({ acknowledge: "errors" });
   };
   return {

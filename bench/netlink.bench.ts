@@ -47,28 +47,30 @@ const works: Record<string, (nl: RouteConnection, count: number) => Promise<unkn
     for (const l of links) read += l.name.length + l.index + l.mtu + (l.kind?.length ?? 0);
     return read;
   },
-  async churn(nl, count) {
-    const gateway = "192.168.0.2", link = DEVICE;
-    for (let i = 0; i < count; i++) {
-      await nl.routes.add({ destination: network(i), gateway, link, priority: i % 7 });
-    }
-    for (let i = 0; i < count; i++) {
-      await nl.routes.delete({ destination: network(i), gateway, link, priority: i % 7 });
-    }
-  },
-  async addresses(nl, count) {
-    const address = (i: number) => `172.${16 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32`;
-    for (let i = 0; i < count; i++) await nl.addresses.add({ link: DEVICE, address: address(i) });
-    for (let i = 0; i < count; i++) {
-      await nl.addresses.delete({ link: DEVICE, address: address(i) });
-    }
-  },
+  churn: (nl, count) => change(nl.routes, routes.slice(0, count)),
+  addresses: (nl, count) => change(nl.addresses, addresses.slice(0, count)),
 };
 
-function network(i: number): string {
-  const ip = 0x0a000000 + i * 16;
-  return `10.${(ip >> 16) & 255}.${(ip >> 8) & 255}.${ip & 255}/28`;
+/** Adds all, then deletes all. */
+async function change<T>(objects: Changes<T>, all: readonly T[]): Promise<void> {
+  for (const each of all) await objects.add(each);
+  for (const each of all) await objects.delete(each);
 }
+
+interface Changes<T> {
+  add(what: T): Promise<void>;
+  delete(what: T): Promise<void>;
+}
+
+const dotted = (ip: number) => [24, 16, 8, 0].map((shift) => (ip >> shift) & 255).join(".");
+// What is added is at hand before, as it is in the program in C.
+const routes = Array.from({ length: 10_000 }, (_, i) => {
+  const destination = `${dotted(0x0a000000 + i * 16)}/28`;
+  return { destination, gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
+});
+const addresses = Array.from({ length: 1_000 }, (_, i) => {
+  return { link: DEVICE, address: `${dotted(0xac100000 + i)}/32` };
+});
 
 /** In the child: repeats one work. */
 async function measure(netns: string, work: string, count: number) {
