@@ -67,7 +67,9 @@ const METHODS = ["add", "set", "replace", "change", "append", "delete"] as const
 export interface Operation {
   readonly object: BatchKind;
   readonly method: string;
-  readonly args: readonly unknown[];
+  /** What the method takes: one or two values. */
+  readonly first: unknown;
+  readonly second: unknown;
 }
 
 /**
@@ -125,14 +127,14 @@ export class Batch {
   }
 
   #recorder<T>(object: BatchKind): BatchOf<T> {
-    const recorder: Record<string, (...args: unknown[]) => Batch> = {};
+    const recorder: Record<string, (first: unknown, second: unknown) => Batch> = {};
     for (const method of METHODS) {
-      recorder[method] = (...args) => {
-        this.#operations.push({ object, method, args });
+      recorder[method] = (first, second) => {
+        this.#operations.push({ object, method, first, second });
         return this;
       };
     }
-    return recorder as BatchOf<T>;
+    return recorder as unknown as BatchOf<T>;
   }
 
   /**

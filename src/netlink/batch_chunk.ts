@@ -23,13 +23,17 @@ export class Chunk extends Exchange implements ExchangeRange {
    * are told
    */
   constructor(everyAck: boolean, writer: Writer = new Writer()) {
-    super({
-      type: 0,
-      flags: 0,
-      operation: "commit a batch",
-      write: () => {},
-      over: () => this.#asks.forEach((ask) => ask.over?.()),
-    });
+    super(
+      {
+        type: 0,
+        flags: 0,
+        operation: "commit a batch",
+        write: () => {},
+        over: () => this.#asks.forEach((ask) => ask.over?.()),
+      },
+      false,
+      true,
+    );
     const { promise, resolve } = Promise.withResolvers<void>();
     this.over = promise;
     this.end = resolve;

@@ -16,7 +16,7 @@ const STOPPED = Symbol("stopped");
 /** Bytes of messages that are sent at once. */
 const FULL = 32 * 1024;
 
-type Methods = Record<string, (...args: unknown[]) => Promise<void>>;
+type Methods = Record<string, (first: unknown, second: unknown) => Promise<void>>;
 
 /**
  * Calls the same methods that single changes are made by; over this stand-in for a connection their
@@ -65,10 +65,10 @@ export class BatchRun {
     const turn = new Turn(this.#connection.channel.adapter);
     let unsent = 0;
     for (let i = 0; i < operations.length; i++) {
-      const { object, method, args } = operations[i];
+      const { object, method, first, second } = operations[i];
       if (object === "links") this.#indexes.clear();
       this.#current = i;
-      const over = objects[object][method](...args);
+      const over = objects[object][method](first, second);
       if (this.#members.at(-1) !== i) await this.#written(i, over);
       const stop = this.#failed && onError === "stop";
       if (this.#members.length >= chunk || this.#writer.length >= FULL || stop) {

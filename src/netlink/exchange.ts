@@ -61,8 +61,11 @@ export abstract class Exchange {
   /** Word index of the request in `sent`, or in the writer. */
   at = 0;
 
-  /** @param single whether one data message is all there is to come */
-  constructor(readonly ask: Ask, readonly single = false) {}
+  /**
+   * @param single whether one data message is all there is to come
+   * @param range whether it is an {@linkcode ExchangeRange}
+   */
+  constructor(readonly ask: Ask, readonly single = false, readonly range = false) {}
 
   /**
    * Takes the data message at word `at`, which is complete, and those behind it before byte `end`

@@ -170,5 +170,5 @@ export class Ledger {
 }
 
 function isRange(exchange: Exchange): exchange is ExchangeRange {
-  return "count" in exchange;
+  return exchange.range;
 }

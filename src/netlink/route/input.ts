@@ -67,11 +67,16 @@ export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   return ref;
 }
 
+// Many routes in a row go by one gateway.
+let lastText = "", lastAddress: Prefix | undefined;
+
 /** Checks an IPv4 or IPv6 address. */
 export function address(parameter: string, value: string): Prefix {
+  if (value === lastText && lastAddress !== undefined) return lastAddress;
   const words = typeof value === "string" ? parseIp(value) : undefined;
   if (words === undefined) throw bad(parameter, "an IPv4 or IPv6 address", value);
-  return { family: familyOf(words), words, length: words.length * 32 };
+  lastText = value;
+  return lastAddress = { family: familyOf(words), words, length: words.length * 32 };
 }
 
 /** Checks an address with a prefix length; without one it is the whole address. */

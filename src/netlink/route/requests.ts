@@ -1,10 +1,9 @@
 /** Requests of one family of rtnetlink, by the names of its operations. */
 
-import type { Ask, RequestOptions } from "../exchange.ts";
+import type { RequestOptions } from "../exchange.ts";
 import type { Codec, MessageClass } from "../codec/codec.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
-import type { Writer } from "../codec/writer.ts";
 import { NetlinkError } from "../error.ts";
 import type { Dump, DumpOptions, Make } from "../dump.ts";
 import {
@@ -29,21 +28,6 @@ export const Mode = {
   /** It joins what is there. */
   append: NLM_F_CREATE | NLM_F_APPEND,
 } as const;
-
-/** A frequent change: its words are put together only when something is said about it. */
-export class Change implements Ask {
-  constructor(
-    readonly type: number,
-    readonly flags: number,
-    readonly layout: MessageClass,
-    readonly describe: () => string,
-    readonly write: (writer: Writer) => void,
-  ) {}
-
-  get operation(): string {
-    return this.describe();
-  }
-}
 
 /** Sends them over a connection. */
 export class Requests {

@@ -1,9 +1,8 @@
 /** Routes: listing, adding, deleting. */
 
 import type { Ask, RequestOptions } from "../exchange.ts";
-import { Encoder, type Values } from "../codec/encode.ts";
+import { Encoder } from "../codec/encode.ts";
 import { swap16 } from "../codec/words.ts";
-import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
 import {
@@ -14,31 +13,14 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
 } from "../protocol.ts";
-import {
-  address,
-  bad,
-  familyNumber,
-  integer,
-  isNetwork,
-  type LinkRef,
-  linkRef,
-  type Prefix,
-  prefix,
-} from "./input.ts";
+import { address, familyNumber, integer, type LinkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";
-import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
+import { protocolValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
-import { Change } from "./requests.ts";
 import { Route, routeCodec } from "./route.ts";
-import {
-  checkDetails,
-  detailValues,
-  gatewayValues,
-  hasDetails,
-  hopLinks,
-} from "./route_details.ts";
+import { mixed, RouteChange } from "./route_change.ts";
 
 export type { NewRoute, RouteFilter, RouteLookup, RouteRef };
 
@@ -47,13 +29,10 @@ const NEW = operations.newroute.do![0], DELETE = operations.delroute.do![0];
 const GET = operations.getroute.dump![0];
 const encoder = new Encoder(routeCodec);
 const layout = routeCodec.message("getroute");
+const SET = spec.sets["route-attrs"];
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Route(w, at);
 
-const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
-const RTNH_F_ONLINK = 4;
 const RTM_F_LOOKUP_TABLE = 0x1000, RTM_F_FIB_MATCH = 0x2000; // linux/rtnetlink.h
-const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
-const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
 
 /**
  * The routes of a connection's namespace (RTM_*ROUTE of linux/rtnetlink.h).
@@ -214,168 +193,30 @@ export class Routes {
     return this.#send(DELETE, NLM_F_ACK, "delete", route, options);
   }
 
-  async #values(route: NewRoute, plan: Plan, options?: RequestOptions): Promise<Values> {
-    const { link } = route, indexes = new Map<LinkRef, number>();
-    for (const each of [...link === undefined ? [] : [link], ...hopLinks(route)]) {
-      indexes.set(each, await this.#links.index(each, "link", options));
-    }
-    return {
-      ...rest(route, plan),
-      oif: link === undefined ? undefined : indexes.get(link),
-      ...detailValues(route, plan.header[0] & 0xff, (each) => indexes.get(each)!, plan.mtu),
-    };
-  }
-
   #send(
     type: number,
     flags: number,
-    verb: "add" | "replace" | "append" | "delete",
+    verb: string,
     route: NewRoute,
     options?: RequestOptions,
   ): Promise<void> {
     // Not an async function: many changes at once then cost no promise each.
-    let plan: Plan;
+    let change: RouteChange;
     try {
-      plan = check(route, verb !== "delete");
+      change = new RouteChange(type, flags, verb, route, type !== DELETE);
     } catch (error) {
       return Promise.reject(error);
     }
-    const { destination, link } = route, describe = () => `${verb} route ${destination}`;
-    const change = (put: (writer: Writer) => void) =>
-      this.#nl.change(new Change(type, flags, layout, describe, put), options);
-    if (plan.detailed) {
-      return this.#values(route, plan, options).then((values) =>
-        change((writer) => encoder.request(writer, "newroute", values))
-      );
+    if (!change.detailed && typeof route.link !== "string") return this.#nl.change(change, options);
+    return this.#resolve(change, options).then(() => this.#nl.change(change, options));
+  }
+
+  /** Looks up the links that a change names. */
+  async #resolve(change: RouteChange, options?: RequestOptions): Promise<void> {
+    const indexes = new Map<LinkRef, number>();
+    for (const link of change.links()) {
+      indexes.set(link, await this.#links.index(link, "link", options));
     }
-    return typeof link === "string"
-      ? this.#links.index(link, "link", options).then((oif) => change((w) => write(w, plan, oif)))
-      : change((writer) => write(writer, plan, link));
+    change.resolve((link) => indexes.get(link)!);
   }
-}
-
-/** What stands behind the header of a route that has details. */
-function rest(route: NewRoute, { header, table, priority, source }: Plan): Values {
-  const family = header[0] & 0xff;
-  const { destination, gateway, from } = route;
-  return {
-    header: {
-      rtmFamily: family,
-      rtmDstLen: (header[0] >>> 8) & 0xff,
-      rtmSrcLen: (header[0] >>> 16) & 0xff,
-      rtmTos: header[0] >>> 24,
-      rtmTable: header[1] & 0xff,
-      rtmProtocol: (header[1] >>> 8) & 0xff,
-      rtmScope: (header[1] >>> 16) & 0xff,
-      rtmType: header[1] >>> 24,
-      rtmFlags: header[2],
-    },
-    dst: destination === "default" ? undefined : destination.split("/")[0],
-    src: from?.split("/")[0],
-    ...gateway === undefined ? {} : gatewayValues("gateway", gateway, family),
-    prefsrc: source === undefined ? undefined : route.source,
-    priority,
-    table: table > 255 ? table : undefined,
-  };
-}
-
-/** A route that was checked, in numbers. */
-interface Plan {
-  /** The words of `struct rtmsg`. */
-  readonly header: readonly [number, number, number];
-  readonly dst?: Prefix;
-  readonly gateway?: Prefix;
-  readonly source?: Prefix;
-  readonly table: number;
-  readonly priority?: number;
-  readonly mtu?: number;
-  /** Whether it has what the generic encoder writes. */
-  readonly detailed: boolean;
-}
-
-const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
-
-function write(w: Writer, plan: Plan, oif: number | undefined): void {
-  for (const word of plan.header) w.word(word);
-  if (plan.dst) w.ip(SET.dst.id, plan.dst.words);
-  if (plan.gateway) w.ip(SET.gateway.id, plan.gateway.words);
-  if (plan.source) w.ip(SET.prefsrc.id, plan.source.words);
-  if (oif !== undefined) w.small(SET.oif.id, oif, 4);
-  if (plan.priority !== undefined) w.small(SET.priority.id, plan.priority, 4);
-  if (plan.table > 255) w.small(SET.table.id, plan.table, 4);
-  if (plan.mtu !== undefined) {
-    const at = w.nest(SET.metrics.id);
-    w.small(MTU, plan.mtu, 4);
-    w.close(at);
-  }
-}
-
-/** Checks everything, so that a message is sent as a whole or not at all. */
-function check(route: NewRoute, fresh: boolean): Plan {
-  const { destination, table = MAIN, type, scope, protocol, priority, mtu, link } = route;
-  const dst = destination === "default" ? undefined : prefix("destination", destination);
-  const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
-  const source = route.source === undefined ? undefined : address("source", route.source);
-  const family = (dst ?? gateway ?? source)?.family ?? familyNumber("family", route.family ?? 4);
-  const foreign = gateway !== undefined && gateway.family !== family;
-  if (foreign && family !== AF_INET) throw mixed("gateway", route.gateway);
-  if (source && source.family !== family) throw mixed("source", route.source);
-  if (dst && !isNetwork(dst)) {
-    throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
-  }
-  integer("table", table, 1, 0xffffffff);
-  if (link !== undefined) linkRef("link", link);
-  if (priority !== undefined) integer("priority", priority, 0, 0xffffffff);
-  if (mtu !== undefined) integer("mtu", mtu, 0, 0xffffffff);
-  const from = route.from === undefined ? undefined : prefix("from", route.from);
-  if (from && from.family !== family) throw mixed("from", route.from);
-  if (route.tos !== undefined) integer("tos", route.tos, 0, 255);
-  const detailed = foreign || from !== undefined || hasDetails(route);
-  if (detailed) checkDetails(route, family);
-  const rtmProtocol = protocol !== undefined
-    ? protocolValue("protocol", protocol)
-    : fresh
-    ? STATIC
-    : 0;
-  const rtmScope = scope !== undefined
-    ? scopeValue("scope", scope)
-    : family !== AF_INET
-    ? 0
-    : fresh
-    ? impliedScope(
-      type,
-      gateway !== undefined || route.nexthops !== undefined || route.nexthop !== undefined,
-    )
-    : NOWHERE;
-  const rtmType = type !== undefined ? typeValue("type", type) : fresh ? UNICAST : 0;
-  const rtmTable = table < 256 ? table : COMPAT;
-  return {
-    header: [
-      family | ((dst?.length ?? 0) << 8) | ((from?.length ?? 0) << 16) | ((route.tos ?? 0) << 24),
-      rtmTable | (rtmProtocol << 8) | (rtmScope << 16) | (rtmType << 24),
-      route.onlink ? RTNH_F_ONLINK : 0,
-    ],
-    dst,
-    gateway,
-    source,
-    table,
-    priority,
-    mtu,
-    detailed,
-  };
-}
-
-function mixed(parameter: string, value: string | undefined): TypeError {
-  return bad(parameter, "of the destination's IP version", value);
-}
-
-const STATIC = 4, UNICAST = 1; // RTPROT_STATIC, RTN_UNICAST
-// Scope 255 matches any when deleting; 0 would miss routes of scope link.
-const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
-
-/** The scope that `ip route add` gives an IPv4 route. */
-function impliedScope(type: RouteType | undefined, gateway: boolean): number {
-  if (LOCAL_TYPES.includes(type)) return HOST;
-  if (LINK_TYPES.includes(type)) return LINK;
-  return (type ?? "unicast") === "unicast" && !gateway ? LINK : GLOBAL;
 }

@@ -1,0 +1,153 @@
+/** A change of an address: what is to be done, checked and in numbers, and its message. */
+
+import type { Writer } from "../codec/writer.ts";
+import type { Ask } from "../exchange.ts";
+import { spec } from "../spec/rt-addr.ts";
+import { addressCodec, FLAGS } from "./address.ts";
+import { address, bad, integer, type LinkRef, linkRef, type Prefix, prefix } from "./input.ts";
+import { AF_INET } from "./item.ts";
+import { scopeValue } from "./names.ts";
+
+/** Which address of which link. */
+export interface AddressRef {
+  /** The link, by name or index. */
+  link: LinkRef;
+  /** The address with its prefix length, as in "10.0.0.1/24"; without one it stands alone. */
+  address: string;
+  /** The other end of a point-to-point link. */
+  peer?: string;
+}
+
+/** An address to be added (struct ifaddrmsg and IFA_* of linux/if_addr.h). */
+export interface NewAddress extends AddressRef {
+  /** The broadcast address, of an IPv4 address. */
+  broadcast?: string;
+  /** A label of up to 15 bytes, of an IPv4 address. */
+  label?: string;
+  /**
+   * How far it is valid.
+   *
+   * @default "global"
+   */
+  scope?: string | number;
+  /**
+   * Seconds until it is removed.
+   *
+   * @default Infinity
+   */
+  validLifetime?: number;
+  /**
+   * Seconds until no new connection uses it.
+   *
+   * @default Infinity
+   */
+  preferredLifetime?: number;
+  /**
+   * Metric of the route to its network (IFA_RT_PRIORITY).
+   *
+   * @default 0 for IPv4, 256 for IPv6
+   */
+  metric?: number;
+  /** Flags to set, such as "nodad" or "noprefixroute" (IFA_F_* of linux/if_addr.h). */
+  flags?: readonly string[];
+  /**
+   * Whether an address that is there already is changed instead of refused.
+   *
+   * @default false
+   */
+  replace?: boolean;
+}
+
+const layout = addressCodec.message("getaddr");
+const SET = spec.sets["addr-attrs"];
+
+/**
+ * The message to add, replace or delete an address. Everything is checked when it is made, so that it
+ * is sent as a whole or not at all; one object without closures, since there may be a great many.
+ */
+export class AddressChange implements Ask {
+  /** Index of the link; to be set where the link is named. */
+  index: number;
+  readonly #entry: NewAddress;
+  readonly #verb: string;
+  // The first word of struct ifaddrmsg.
+  readonly #header: number;
+  readonly #local: Prefix;
+  readonly #peer: Prefix;
+  readonly #broadcast?: Prefix;
+  readonly #label?: string;
+  readonly #metric?: number;
+  readonly #flags: number;
+  readonly #lifetimes?: readonly [preferred: number, valid: number];
+
+  /** @throws {TypeError | RangeError} for a value that no kernel would accept */
+  constructor(readonly type: number, readonly flags: number, verb: string, entry: NewAddress) {
+    const { label, metric, validLifetime: valid, preferredLifetime: preferred } = entry;
+    linkRef("link", entry.link);
+    const local = prefix("address", entry.address);
+    const peer = entry.peer === undefined ? local : address("peer", entry.peer);
+    if (peer.family !== local.family) {
+      throw bad("peer", "of the same IP version as the address", entry.peer);
+    }
+    const broadcast = entry.broadcast === undefined
+      ? undefined
+      : address("broadcast", entry.broadcast);
+    if (broadcast && (local.family !== AF_INET || broadcast.family !== AF_INET)) {
+      throw bad("broadcast", "an IPv4 address, of an IPv4 address", entry.broadcast);
+    }
+    if (label !== undefined && !/^[^\0]{1,15}$/.test(label)) {
+      throw bad("label", "1 to 15 characters", label);
+    }
+    if (metric !== undefined) integer("metric", metric, 0, 0xffffffff);
+    const scope = entry.scope === undefined ? 0 : scopeValue("scope", entry.scope);
+    this.index = typeof entry.link === "number" ? entry.link : 0;
+    this.#entry = entry;
+    this.#verb = verb;
+    this.#header = local.family | (local.length << 8) | (scope << 24);
+    this.#local = local;
+    this.#peer = peer;
+    this.#broadcast = broadcast;
+    this.#label = label;
+    this.#metric = metric;
+    this.#flags = entry.flags === undefined ? 0 : flagBits(entry.flags);
+    this.#lifetimes = valid === undefined && preferred === undefined
+      ? undefined
+      : [seconds("preferredLifetime", preferred ?? valid), seconds("validLifetime", valid)];
+  }
+
+  get operation(): string {
+    const { address, link } = this.#entry;
+    return `${this.#verb} address ${address} ${this.#verb === "add" ? "to" : "of"} ${link}`;
+  }
+
+  get layout(): typeof layout {
+    return layout;
+  }
+
+  write(w: Writer): void {
+    w.word(this.#header);
+    w.word(this.index);
+    w.ip(SET.local.id, this.#local.words);
+    w.ip(SET.address.id, this.#peer.words);
+    if (this.#broadcast) w.ip(SET.broadcast.id, this.#broadcast.words);
+    if (this.#label !== undefined) w.string(SET.label.id, this.#label);
+    if (this.#metric !== undefined) w.small(SET.rtPriority.id, this.#metric, 4);
+    if (this.#flags !== 0) w.small(SET.flags.id, this.#flags, 4);
+    if (this.#lifetimes) w.ip(SET.cacheinfo.id, [...this.#lifetimes, 0, 0]);
+  }
+}
+
+function flagBits(flags: readonly string[]): number {
+  let bits = 0;
+  for (const flag of flags) {
+    const bit = FLAGS.value(flag);
+    if (bit === undefined) throw bad("flags", `names out of ${FLAGS.names.join(", ")}`, flag);
+    bits |= bit;
+  }
+  return bits;
+}
+
+function seconds(parameter: string, value: number | undefined): number {
+  if (value === undefined || value === Infinity) return 0xffffffff;
+  return integer(parameter, value, 0, 0xfffffffe);
+}

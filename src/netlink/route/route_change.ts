@@ -1,0 +1,205 @@
+/** A change of a route: what is to be done, checked and in numbers, and its message. */
+
+import { Encoder, type Values } from "../codec/encode.ts";
+import type { Writer } from "../codec/writer.ts";
+import type { Ask } from "../exchange.ts";
+import { spec } from "../spec/rt-route.ts";
+import {
+  address,
+  bad,
+  familyNumber,
+  integer,
+  isNetwork,
+  type LinkRef,
+  linkRef,
+  type Prefix,
+  prefix,
+} from "./input.ts";
+import { AF_INET } from "./item.ts";
+import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
+import { routeCodec } from "./route.ts";
+import {
+  checkDetails,
+  detailValues,
+  gatewayValues,
+  hasDetails,
+  hopLinks,
+} from "./route_details.ts";
+import type { NewRoute } from "./route_settings.ts";
+
+const encoder = new Encoder(routeCodec);
+const layout = routeCodec.message("getroute");
+const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
+
+const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
+const RTNH_F_ONLINK = 4;
+const STATIC = 4, UNICAST = 1; // RTPROT_STATIC, RTN_UNICAST
+// Scope 255 matches any when deleting; 0 would miss routes of scope link.
+const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
+const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
+const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
+
+/**
+ * The message to add, replace or delete a route. Everything is checked when it is made, so that it is
+ * sent as a whole or not at all; one object without closures, since there may be a great many.
+ */
+export class RouteChange implements Ask {
+  /** Whether it has what the generic encoder writes, which {@linkcode resolve} prepares. */
+  readonly detailed: boolean;
+  readonly #route: NewRoute;
+  readonly #verb: string;
+  readonly #dst?: Prefix;
+  readonly #gateway?: Prefix;
+  readonly #source?: Prefix;
+  // The words of struct rtmsg.
+  readonly #lengths: number;
+  readonly #kind: number;
+  readonly #bits: number;
+  readonly #table: number;
+  readonly #priority?: number;
+  readonly #mtu?: number;
+  #oif?: number;
+  #values?: Values;
+
+  /**
+   * @param fresh whether it is about a new route: what is not said then has a default, else it matches
+   * anything
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
+  constructor(
+    readonly type: number,
+    readonly flags: number,
+    verb: string,
+    route: NewRoute,
+    fresh: boolean,
+  ) {
+    const { destination, table = MAIN, type: kind, scope, protocol, priority, mtu, link } = route;
+    const dst = destination === "default" ? undefined : prefix("destination", destination);
+    const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
+    const source = route.source === undefined ? undefined : address("source", route.source);
+    const family = (dst ?? gateway ?? source)?.family ?? familyNumber("family", route.family ?? 4);
+    const foreign = gateway !== undefined && gateway.family !== family;
+    if (foreign && family !== AF_INET) throw mixed("gateway", route.gateway);
+    if (source && source.family !== family) throw mixed("source", route.source);
+    if (dst && !isNetwork(dst)) {
+      throw bad("destination", `a network, with no bits set behind /${dst.length}`, destination);
+    }
+    integer("table", table, 1, 0xffffffff);
+    if (link !== undefined) linkRef("link", link);
+    if (priority !== undefined) integer("priority", priority, 0, 0xffffffff);
+    if (mtu !== undefined) integer("mtu", mtu, 0, 0xffffffff);
+    const from = route.from === undefined ? undefined : prefix("from", route.from);
+    if (from && from.family !== family) throw mixed("from", route.from);
+    if (route.tos !== undefined) integer("tos", route.tos, 0, 255);
+    this.detailed = foreign || from !== undefined || hasDetails(route);
+    if (this.detailed) checkDetails(route, family);
+    const rtmProtocol = protocol !== undefined
+      ? protocolValue("protocol", protocol)
+      : fresh
+      ? STATIC
+      : 0;
+    const rtmScope = scope !== undefined
+      ? scopeValue("scope", scope)
+      : family !== AF_INET
+      ? 0
+      : fresh
+      ? impliedScope(
+        kind,
+        gateway !== undefined || route.nexthops !== undefined || route.nexthop !== undefined,
+      )
+      : NOWHERE;
+    const rtmType = kind !== undefined ? typeValue("type", kind) : fresh ? UNICAST : 0;
+    this.#route = route;
+    this.#verb = verb;
+    this.#dst = dst;
+    this.#gateway = gateway;
+    this.#source = source;
+    this.#lengths = family | ((dst?.length ?? 0) << 8) | ((from?.length ?? 0) << 16) |
+      ((route.tos ?? 0) << 24);
+    this.#kind = (table < 256 ? table : COMPAT) | (rtmProtocol << 8) | (rtmScope << 16) |
+      (rtmType << 24);
+    this.#bits = route.onlink ? RTNH_F_ONLINK : 0;
+    this.#table = table;
+    this.#priority = priority;
+    this.#mtu = mtu;
+    this.#oif = typeof link === "number" ? link : undefined;
+  }
+
+  get operation(): string {
+    return `${this.#verb} route ${this.#route.destination}`;
+  }
+
+  get layout(): typeof layout {
+    return layout;
+  }
+
+  /** Links that it names. */
+  links(): LinkRef[] {
+    const { link } = this.#route;
+    return [...link === undefined ? [] : [link], ...hopLinks(this.#route)];
+  }
+
+  /** Takes the indexes of its links; needed where it is detailed or names its link. */
+  resolve(index: (link: LinkRef) => number): void {
+    const { link } = this.#route;
+    if (link !== undefined) this.#oif = index(link);
+    if (this.detailed) this.#values = this.#detailed(index);
+  }
+
+  #detailed(index: (link: LinkRef) => number): Values {
+    const route = this.#route, lengths = this.#lengths, kind = this.#kind;
+    const { destination, gateway, from, source } = route;
+    const family = lengths & 0xff;
+    return {
+      header: {
+        rtmFamily: family,
+        rtmDstLen: (lengths >>> 8) & 0xff,
+        rtmSrcLen: (lengths >>> 16) & 0xff,
+        rtmTos: lengths >>> 24,
+        rtmTable: kind & 0xff,
+        rtmProtocol: (kind >>> 8) & 0xff,
+        rtmScope: (kind >>> 16) & 0xff,
+        rtmType: kind >>> 24,
+        rtmFlags: this.#bits,
+      },
+      dst: destination === "default" ? undefined : destination.split("/")[0],
+      src: from?.split("/")[0],
+      ...gateway === undefined ? {} : gatewayValues("gateway", gateway, family),
+      prefsrc: source,
+      priority: this.#priority,
+      table: this.#table > 255 ? this.#table : undefined,
+      oif: this.#oif,
+      ...detailValues(route, family, index, this.#mtu),
+    };
+  }
+
+  write(w: Writer): void {
+    if (this.#values !== undefined) return encoder.request(w, "newroute", this.#values);
+    w.word(this.#lengths);
+    w.word(this.#kind);
+    w.word(this.#bits);
+    if (this.#dst) w.ip(SET.dst.id, this.#dst.words);
+    if (this.#gateway) w.ip(SET.gateway.id, this.#gateway.words);
+    if (this.#source) w.ip(SET.prefsrc.id, this.#source.words);
+    if (this.#oif !== undefined) w.small(SET.oif.id, this.#oif, 4);
+    if (this.#priority !== undefined) w.small(SET.priority.id, this.#priority, 4);
+    if (this.#table > 255) w.small(SET.table.id, this.#table, 4);
+    if (this.#mtu !== undefined) {
+      const at = w.nest(SET.metrics.id);
+      w.small(MTU, this.#mtu, 4);
+      w.close(at);
+    }
+  }
+}
+
+/** The error for an address of another IP version than the destination's. */
+export function mixed(parameter: string, value: string | undefined): TypeError {
+  return bad(parameter, "of the destination's IP version", value);
+}
+
+/** The scope that `ip route add` gives an IPv4 route. */
+function impliedScope(type: RouteType | undefined, gateway: boolean): number {
+  if (LOCAL_TYPES.includes(type)) return HOST;
+  if (LINK_TYPES.includes(type)) return LINK;
+  return (type ?? "unicast") === "unicast" && !gateway ? LINK : GLOBAL;
+}
