@@ -85,9 +85,9 @@ function located(error: Error, path: string, entry: Item): Error {
 function rehearsal(desired: Desired): Context {
   const writer = new Writer(), there = { index: 1 };
   const connection = {
-    change({ write }: Ask): Promise<void> {
+    change(ask: Ask): Promise<void> {
       writer.length = 0;
-      write(writer);
+      ask.write(writer);
       return Promise.resolve();
     },
     get: () => Promise.resolve(there),
