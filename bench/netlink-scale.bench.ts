@@ -111,24 +111,25 @@ async function drain(netns: string, count: number): Promise<Work> {
   };
 }
 
-/** Reads everything of many namespaces, as an exporter does when it is scraped. */
+/** Reads everything of many namespaces, as an exporter does when it is scraped; a row for each object. */
 function scrape(prefix: string, count: number): Work {
   const pools = netlinkPools({ size: 1 });
+  const names = Array.from({ length: count }, (_, i) => `${prefix}${i}`);
   return {
     async run() {
-      const read: unknown[][] = [];
-      for (let i = 0; i < count; i++) {
-        await pools.use(`${prefix}${i}`, async (nl) => {
-          for (const l of await nl.links.list().toArray()) {
-            read.push([l.name, l.index, l.mtu, l.kind]);
-          }
-          for (const a of await nl.addresses.list().toArray()) read.push([a.link, a.ip, a.label]);
-          for (const r of await nl.routes.list().toArray()) {
-            read.push([r.destination, r.gateway, r.link, r.priority]);
-          }
+      let rows = 0;
+      for (const name of names) {
+        await pools.use(name, async (nl) => {
+          const links = (await nl.links.list().toArray())
+            .map((l) => [l.name, l.index, l.mtu, l.kind]);
+          const addresses = (await nl.addresses.list().toArray())
+            .map((a) => [a.link, a.ip, a.label]);
+          const routes = (await nl.routes.list().toArray())
+            .map((r) => [r.destination, r.gateway, r.link, r.priority]);
+          rows += links.length + addresses.length + routes.length;
         });
       }
-      return read;
+      return rows;
     },
     end: () => pools.close(),
   };
