@@ -1,5 +1,6 @@
 /** Where datagrams are received. */
 
+import { Buffer } from "node:buffer";
 import type { Libc } from "../../ffi/adapter.ts";
 import { MessageHeader } from "../../ffi/message_header.ts";
 import type { Words } from "./codec/words.ts";
@@ -54,7 +55,9 @@ export class Slab {
   }
 
   #renew(): void {
-    this.#bytes = new Uint8Array(new ArrayBuffer(this.#room + 3 * ROOM));
+    // Not zeroed where the runtime can do so (Bun): the kernel writes before anybody reads.
+    const { buffer } = Buffer.allocUnsafeSlow(this.#room + 3 * ROOM);
+    this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(this.#bytes.buffer);
     this.header = new MessageHeader(this.#libc, this.#bytes);
     this.#at = 0;

@@ -1,7 +1,7 @@
 /** Loops that let others have their turn. */
 
 /** Milliseconds for which a loop may keep timers and other sockets waiting. */
-const LENGTH = 8;
+const LENGTH = 4;
 
 /** `if (turn.over) await turn.next(signal);` */
 export class Turn {
