@@ -11,7 +11,7 @@ export const Protocol = {
   generic: 16,
 } as const;
 
-export const NLMSG_ERROR = 2, NLMSG_DONE = 3, NLMSG_MIN_TYPE = 16;
+export const NLMSG_NOOP = 1, NLMSG_ERROR = 2, NLMSG_DONE = 3, NLMSG_MIN_TYPE = 16;
 export const NLMSG_HEADER = 16;
 
 export const NLM_F_REQUEST = 0x1,

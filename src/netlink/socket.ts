@@ -3,10 +3,10 @@
 import type { Libc } from "../../ffi/adapter.ts";
 import { MessageHeader, MSG_TRUNC } from "../../ffi/message_header.ts";
 import type { Words } from "./codec/words.ts";
-import type { Writer } from "./codec/writer.ts";
+import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import { inNamespace, type NamespaceTarget } from "./namespace.ts";
-import { Protocol } from "./protocol.ts";
+import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_HEADER, NLMSG_NOOP, Protocol } from "./protocol.ts";
 import { type Slab, slabOf } from "./slab.ts";
 
 const AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000; // linux/socket.h
@@ -67,9 +67,23 @@ export class NetlinkSocket {
       this.#option(SOL_NETLINK, EXT_ACK, 1);
       this.#option(SOL_NETLINK, CAP_ACK, 1);
       if (protocol === Protocol.route) this.#option(SOL_NETLINK, STRICT_CHECK, 1);
+      this.#prime();
     } catch (error) {
       this.close();
       throw error;
+    }
+  }
+
+  /**
+   * The kernel makes the parts of a list as large as what was ever received into, and 3.7 KB for a
+   * socket that never received anything: an object larger than that would end its first list, silently.
+   */
+  #prime(): void {
+    const { bytes, words } = new Writer(NLMSG_HEADER);
+    words.set([NLMSG_HEADER, NLMSG_NOOP | ((NLM_F_REQUEST | NLM_F_ACK) << 16)]);
+    // Protocols without a kernel that listens refuse it, or say nothing: they have no lists either.
+    if (this.#libc.sendmsg(this.fd, new MessageHeader(this.#libc, bytes).bytes, 0) > 0) {
+      this.receive();
     }
   }
 

@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { createConnection, createServer } from "node:net";
 import { after, describe, it } from "node:test";
 import { loadAdapter } from "../../ffi/adapter.ts";
-import { NetlinkConnection, NetlinkError, RouteConnection, watch } from "../../src/netlink/mod.ts";
+import {
+  mirror,
+  NetlinkConnection,
+  NetlinkError,
+  RouteConnection,
+  watch,
+} from "../../src/netlink/mod.ts";
 import { need, settledDescriptors, testNamespace } from "../support.ts";
 import {
   ACK,
@@ -20,6 +26,7 @@ import {
   REQUEST,
   RTM_GETADDR,
   RTM_GETLINK,
+  RTM_GETROUTE,
   RTM_NEWLINK,
   RTM_NEWROUTE,
   tap,
@@ -165,6 +172,35 @@ describe("a message longer than there is room for", { skip }, () => {
     // Why: the kernel leaves out what does not fit and all behind it, with an end that says 0.
     if (seen.length < 5) assert.deepEqual(seen.map((m) => [m.type, m.code]).at(-1), [DONE, 0]);
   });
+
+  it(
+    "does not end the first list of a socket, which the kernel would do in silence",
+    SLOW,
+    async () => {
+      await using t = await space(1);
+      await t.nl.links.set("b0", { up: true });
+      await t.nl.addresses.add({ link: "b0", address: "192.168.0.1/16" });
+      for (const [count, destination] of [[400, "10.0.0.0/16"], [1900, "172.16.0.0/16"]] as const) {
+        const nexthops = Array.from({ length: count }, (_, i) => {
+          return { gateway: `192.168.${1 + (i >> 7)}.${i & 127}`, link: "b0" };
+        });
+        await t.nl.routes.add({ destination, nexthops });
+      }
+      await using fresh = await RouteConnection.open({ netns: t.name });
+      const listed = await fresh.routes.list({ family: 4, table: 254 }).toArray();
+      assert.deepEqual(
+        listed.map(({ destination, nexthops }) => [destination, nexthops?.length]),
+        [["10.0.0.0/16", 400], ["172.16.0.0/16", 1900], ["192.168.0.0/16", undefined]],
+      );
+      await using mirrored = await mirror({ netns: t.name });
+      assert.equal(mirrored.routes.get("172.16.0.0/16")?.nexthops?.length, 1900);
+      // Why: parts are as large as what was received into before, and smaller for who never did.
+      using raw = new RawSocket(adapter.libc, t.name);
+      raw.send(message(RTM_GETROUTE, REQUEST | DUMP, 1, words(2, 0, 0)));
+      const seen = raw.drain();
+      if (seen.length < 3) assert.deepEqual(seen.map((m) => [m.type, m.code]), [[DONE, 0]]);
+    },
+  );
 
   it("leaves a list whole or an error, wherever it is cut", SLOW, async () => {
     await using t = await space(40);

@@ -8,7 +8,8 @@ import { inNamespace } from "../../src/netlink/namespace.ts";
 export const RTM_NEWLINK = 16,
   RTM_GETLINK = 18,
   RTM_GETADDR = 22,
-  RTM_NEWROUTE = 24;
+  RTM_NEWROUTE = 24,
+  RTM_GETROUTE = 26;
 export const ERROR = 2, DONE = 3;
 export const REQUEST = 1, ACK = 4, ECHO = 8, DUMP = 0x300, CREATE = 0x400, EXCLUSIVE = 0x200;
 
