@@ -2,8 +2,8 @@
 
 import type { Words } from "./codec/words.ts";
 import { Writer } from "./codec/writer.ts";
-import { type Ask, Exchange, type ExchangeRange } from "./exchange.ts";
-import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
+import { appendMessage, type Ask, Exchange, type ExchangeRange } from "./exchange.ts";
+import { NLM_F_ACK } from "./protocol.ts";
 
 /** Messages one behind the other, and what came of each. */
 export class Chunk extends Exchange implements ExchangeRange {
@@ -56,21 +56,9 @@ export class Chunk extends Exchange implements ExchangeRange {
 
   /** Writes a message. */
   append(ask: Ask): void {
-    const { writer } = this, start = writer.length;
-    try {
-      writer.reserve(NLMSG_HEADER);
-      writer.length += NLMSG_HEADER;
-      ask.write(writer);
-    } catch (error) {
-      writer.length = start;
-      throw error;
-    }
-    const { words } = writer, at = start >> 2;
-    const flags = ask.flags & ~NLM_F_ACK | NLM_F_REQUEST;
-    words[at] = writer.length - start;
-    words[at + 1] = ask.type | ((this.#everyAck ? flags | NLM_F_ACK : flags) << 16);
+    const flags = this.#everyAck ? ask.flags | NLM_F_ACK : ask.flags & ~NLM_F_ACK;
+    this.#starts.push(appendMessage(this.writer, ask, flags));
     this.#asks.push(ask);
-    this.#starts.push(at);
   }
 
   /** Called before it is sent: the last message is acknowledged in any case. */

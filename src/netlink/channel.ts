@@ -2,12 +2,17 @@
 
 import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
-import type { Exchange, ExchangeRange, RequestOptions } from "./exchange.ts";
+import {
+  appendMessage,
+  type Exchange,
+  type ExchangeRange,
+  type RequestOptions,
+} from "./exchange.ts";
 import { inTime } from "./in_time.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Ledger } from "./ledger.ts";
-import { NLM_F_REQUEST, NLMSG_HEADER, Protocol } from "./protocol.ts";
+import { NLM_F_ACK, NLMSG_HEADER, NLMSG_NOOP, Protocol } from "./protocol.ts";
 import { Receiver, sendOffThread } from "./offload.ts";
 import { type Datagram, NetlinkSocket } from "./socket.ts";
 import { Turn } from "./turn.ts";
@@ -18,6 +23,10 @@ export type { Ask, RequestOptions } from "./exchange.ts";
 const EBADF = 9;
 /** Datagrams that certainly take less, of 32 KiB each. */
 const FEW = 8;
+
+/** Nothing, which the kernel acknowledges; the number 0 is nobody's. */
+const NOOP = new Writer(NLMSG_HEADER);
+appendMessage(NOOP, { type: NLMSG_NOOP, flags: NLM_F_ACK, operation: "do nothing", write() {} });
 
 /** The socket, the requests under way, and who reads. */
 export class Channel {
@@ -154,22 +163,9 @@ export class Channel {
   #line: Promise<void> = Promise.resolve();
 
   #append(exchange: Exchange, writer: Writer = this.#writer): void {
-    const start = writer.length, { ask } = exchange;
-    exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
-    exchange.at = start >> 2;
-    try {
-      writer.reserve(NLMSG_HEADER);
-      writer.length += NLMSG_HEADER;
-      ask.write(writer);
-    } catch (error) {
-      writer.length = start;
-      throw error;
-    }
-    const { words } = writer, { at } = exchange;
-    words[at] = writer.length - start;
-    words[at + 1] = ask.type | ((ask.flags | NLM_F_REQUEST) << 16);
-    words[at + 2] = exchange.sequence;
-    words[at + 3] = this.#socket.portId;
+    const at = exchange.at = appendMessage(writer, exchange.ask);
+    writer.words[at + 2] = exchange.sequence = this.#sequence = (this.#sequence + 1) >>> 0;
+    writer.words[at + 3] = this.#socket.portId;
   }
 
   /**
@@ -268,6 +264,7 @@ export class Channel {
     while (this.#dump?.done === false) await this.readTo(this.#dump, options);
     options.signal?.throwIfAborted();
     if (!options.offload) return this.sendDump(dump);
+    this.#prime();
     dump.aside = this.#writeAside(dump);
     this.#dump = dump;
   }
@@ -285,8 +282,17 @@ export class Channel {
 
   /** Sends a dump's request while no other is under way. */
   sendDump(dump: Exchange): void {
+    this.#prime();
     this.send(dump);
     this.#dump = dump;
+  }
+
+  /**
+   * The kernel makes the parts of a list as large as what was ever received into, and of 3.7 KB for a
+   * socket that never received anything: a larger object would end its first list, in silence.
+   */
+  #prime(): void {
+    if (!this.#socket.received && this.#socket.send(NOOP) === 0) this.read(undefined, true);
   }
 
   #dump?: Exchange;

@@ -3,6 +3,7 @@
 import type { MessageClass } from "./codec/codec.ts";
 import type { Words } from "./codec/words.ts";
 import type { Writer } from "./codec/writer.ts";
+import { NLM_F_REQUEST, NLMSG_HEADER } from "./protocol.ts";
 
 /** How long a caller waits. */
 export interface RequestOptions {
@@ -38,6 +39,26 @@ export interface Ask {
   layout?: MessageClass;
   /** Called once the kernel has it, or will never have it: what it refers to may go. */
   over?(): void;
+}
+
+/**
+ * Appends the message of an ask, but for its number and port id. Returns its word index; appends
+ * nothing if it throws.
+ */
+export function appendMessage(writer: Writer, ask: Ask, flags = ask.flags): number {
+  const start = writer.length;
+  try {
+    writer.reserve(NLMSG_HEADER);
+    writer.length += NLMSG_HEADER;
+    ask.write(writer);
+  } catch (error) {
+    writer.length = start;
+    throw error;
+  }
+  const { words } = writer, at = start >> 2;
+  words[at] = writer.length - start;
+  words[at + 1] = ask.type | ((flags | NLM_F_REQUEST) << 16);
+  return at;
 }
 
 /** A request whose answers are still to come. */

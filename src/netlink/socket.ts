@@ -3,10 +3,10 @@
 import type { Libc } from "../../ffi/adapter.ts";
 import { MessageHeader, MSG_TRUNC } from "../../ffi/message_header.ts";
 import type { Words } from "./codec/words.ts";
-import { Writer } from "./codec/writer.ts";
+import type { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import { inNamespace, type NamespaceTarget } from "./namespace.ts";
-import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_HEADER, NLMSG_NOOP, Protocol } from "./protocol.ts";
+import { Protocol } from "./protocol.ts";
 import { type Slab, slabOf } from "./slab.ts";
 
 const AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000; // linux/socket.h
@@ -37,6 +37,8 @@ export interface Datagram {
 export class NetlinkSocket {
   /** The descriptor, or -1 once closed. */
   fd: number;
+  /** Whether anything was received so far. */
+  received = false;
   /** The kernel's name for this socket, unique in its namespace. */
   readonly portId: number;
   readonly #libc: Libc;
@@ -67,23 +69,9 @@ export class NetlinkSocket {
       this.#option(SOL_NETLINK, EXT_ACK, 1);
       this.#option(SOL_NETLINK, CAP_ACK, 1);
       if (protocol === Protocol.route) this.#option(SOL_NETLINK, STRICT_CHECK, 1);
-      this.#prime();
     } catch (error) {
       this.close();
       throw error;
-    }
-  }
-
-  /**
-   * The kernel makes the parts of a list as large as what was ever received into, and 3.7 KB for a
-   * socket that never received anything: an object larger than that would end its first list, silently.
-   */
-  #prime(): void {
-    const { bytes, words } = new Writer(NLMSG_HEADER);
-    words.set([NLMSG_HEADER, NLMSG_NOOP | ((NLM_F_REQUEST | NLM_F_ACK) << 16)]);
-    // Protocols without a kernel that listens refuse it, or say nothing: they have no lists either.
-    if (this.#libc.sendmsg(this.fd, new MessageHeader(this.#libc, bytes).bytes, 0) > 0) {
-      this.receive();
     }
   }
 
@@ -156,6 +144,7 @@ export class NetlinkSocket {
       if (length === -EAGAIN) return undefined;
       if (length === -EINTR) continue;
       if (length < 0) return length;
+      this.received = true;
       if (header.portId !== 0) continue;
       const found = this.#found;
       found.length = length;

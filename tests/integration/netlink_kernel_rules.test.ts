@@ -284,7 +284,7 @@ describe("the end of a dump", { skip }, () => {
         await using t = await space();
         await using other = await RouteConnection.open({ netns: t.name });
         await other.links.add({ name: "br0", kind: "bridge", up: true });
-        const link = (await other.links.get("br0")).index;
+        const link = (await t.nl.links.get("br0")).index;
         const many = other.batch();
         for (let i = 0; i < 1500; i++) {
           many.addresses.add({ link, address: `10.1.${i >> 8}.${i & 255}/32` });
@@ -317,6 +317,7 @@ describe("the end of a dump", { skip }, () => {
 
   it("may be all there is to a dump", async () => {
     await using t = await space();
+    await t.nl.links.get("lo");
     const seen: Message[] = [];
     t.tapped.received = (all) => void seen.push(...all);
     for (const whole of [true, false]) {

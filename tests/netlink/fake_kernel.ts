@@ -20,6 +20,7 @@ export interface Sent {
 
 const OWN_PORT = 4711;
 const EAGAIN = 11;
+const NOOP = 1; // linux/netlink.h
 
 /** One message. */
 export function message(
@@ -51,7 +52,7 @@ export function datagram(...messages: Uint8Array[]): Uint8Array {
 
 /** The fake. */
 export class FakeKernel implements KernelAccess {
-  /** Called for every request; what it queues is received next. */
+  /** Called for every request but NLMSG_NOOP; what it queues is received next. */
   answer: (request: Sent) => void = () => {};
   readonly sent: Sent[] = [];
   closed = 0;
@@ -130,6 +131,10 @@ export class FakeKernel implements KernelAccess {
         portId: view.getUint32(12, true),
         bytes,
       };
+      if (request.type === NOOP) {
+        this.#queue.unshift({ bytes: message(2, request, int32(0)), from: {} });
+        return bytes.length;
+      }
       this.sent.push(request);
       this.answer(request);
       return bytes.length;
