@@ -209,6 +209,20 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     numbers(spec, "chain-attrs", { flags: 10 });
     numbers(spec, "rule-attrs", { id: 9 });
     numbers(spec, "setelem-attrs", { objref: 9 });
+    // All numbers are in network order; all fields of a concatenation stand in one nest.
+    for (
+      const [set, ...attributes] of [
+        ["rule-attrs", "id", "position-id", "chain-id"],
+        ["set-attrs", "id", "timeout", "gc-interval"],
+        ["setelem-attrs", "timeout", "expiration"],
+        ["setelem-list-attrs", "set-id"],
+      ]
+    ) {
+      const all = named(spec["attribute-sets"], set).attributes;
+      for (const name of attributes) named(all, name)["byte-order"] = "big-endian";
+    }
+    const fields = named(spec["attribute-sets"], "set-desc-concat-attrs").attributes;
+    named(fields, "elem")["multi-attr"] = true;
     numbers(spec, "expr-lookup-attrs", { sreg: 2, dreg: 3, "set-id": 4, flags: 5 });
     named(spec.definitions, "fib-result")["value-start"] = 1;
     spec.operations["name-prefix"] = "nft-msg-";

@@ -18,6 +18,15 @@ const FULL = 32 * 1024;
 
 type Methods = Record<string, (first: unknown, second: unknown) => Promise<void>>;
 
+/** Calls a method; what it throws at once is a failure of this operation alone. */
+function attempt(objects: Methods, method: string, first: unknown, second: unknown) {
+  try {
+    return objects[method](first, second);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /**
  * Calls the same methods that single changes are made by; over this stand-in for a connection their
  * messages go into chunks.
@@ -68,7 +77,7 @@ export class BatchRun {
       const { object, method, first, second } = operations[i];
       if (object === "links") this.#indexes.clear();
       this.#current = i;
-      const over = objects[object][method](first, second);
+      const over = attempt(objects[object], method, first, second);
       if (this.#members.at(-1) !== i) await this.#written(i, over);
       const stop = this.#failed && onError === "stop";
       if (this.#members.length >= chunk || this.#writer.length >= FULL || stop) {

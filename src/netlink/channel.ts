@@ -20,7 +20,7 @@ import { type Turns, turnsOf } from "./turns.ts";
 
 export type { Ask, RequestOptions } from "./exchange.ts";
 
-const EBADF = 9;
+const EBADF = 9, EMSGSIZE = 90;
 /** Datagrams that certainly take less, of 32 KiB each. */
 const FEW = 8;
 
@@ -189,6 +189,8 @@ export class Channel {
     if (datagram === undefined) return false;
     if (typeof datagram === "number") {
       this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
+    } else if (datagram.length === 0) {
+      this.#break(endless());
     } else if (!datagram.multicast) {
       const wrong = this.#ledger.enter(datagram);
       if (wrong !== undefined) this.#break(wrong);
@@ -365,4 +367,12 @@ export class Channel {
       }),
     );
   }
+}
+
+/** IPv6 routes: the kernel answers with nothing for ever, once one does not fit into a part. */
+function endless(): NetlinkError {
+  return new NetlinkError("an object of more than 32 KiB does not fit into the kernel's list", {
+    errno: EMSGSIZE,
+    operation: "list what the kernel has",
+  });
 }

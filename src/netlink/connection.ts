@@ -175,7 +175,12 @@ export class Connection implements AsyncDisposable {
     options?: RequestOptions,
   ): Promise<T | undefined> {
     const exchange = new GetExchange(ask, make, single);
-    return this.#run(exchange, options);
+    const answer = this.#run(exchange, options);
+    if (exchange.done && !exchange.cut) return answer;
+    return answer.catch((error) => {
+      if (!exchange.cut) throw error;
+      return this.#run(new GetExchange(ask, make, single), options); // it fits by now
+    });
   }
 
   /** @internal A list. */

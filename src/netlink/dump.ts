@@ -123,6 +123,7 @@ export class Dump<T> implements AsyncIterable<T> {
         this.#abandon(exchange);
         throw error;
       }
+      if (exchange.cut && attempt < ATTEMPTS - 1) continue; // it fits from now on
       if (exchange.error !== undefined) {
         await this.#channel.turns.give(undefined);
         throw exchange.error;
@@ -178,6 +179,7 @@ export class Dump<T> implements AsyncIterable<T> {
     try {
       do {
         await this.#channel.readSome(exchange, waiting);
+        if (turn.over) await turn.next(waiting.signal);
         const { items } = exchange;
         exchange.items = [];
         yield* this.#give(this.#selected(items), turn);

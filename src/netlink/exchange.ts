@@ -65,6 +65,8 @@ export function appendMessage(writer: Writer, ask: Ask, flags = ask.flags): numb
 export abstract class Exchange {
   /** The messages between were changed while the kernel listed them. */
   interrupted = false;
+  /** A datagram of the answer was longer than the buffer; it would fit by now. */
+  cut = false;
   /** Set once the last answer is there. */
   done = false;
   /** Why it failed. */

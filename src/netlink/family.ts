@@ -105,7 +105,8 @@ export class Family<O> {
   }
 
   /**
-   * One request. The reply, or undefined where the operation has none.
+   * One request. The reply, the first one if there are several, or undefined where the operation has
+   * none.
    *
    * @throws {NetlinkError} when the kernel refuses
    * @throws {TypeError} for an operation or attribute that the family does not have

@@ -152,6 +152,7 @@ export class Ledger {
   /** A datagram was longer than the buffer; what did not fit is gone. */
   #cut(exchange: Exchange | undefined, length: number, received: number): void {
     if (exchange === undefined || exchange.done) return;
+    exchange.cut = true;
     exchange.error ??= new NetlinkError(
       `a message of ${length} bytes was cut to ${received}; the next one may be longer`,
       { errno: EMSGSIZE, operation: exchange.ask.operation },

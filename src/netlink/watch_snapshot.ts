@@ -133,9 +133,11 @@ async function list(
       }
       return table;
     } catch (error) {
-      if (!(error instanceof NetlinkError && error.isInterrupted)) throw error;
+      if (!(error instanceof NetlinkError)) throw error;
+      const cut = error.code === "EMSGSIZE" && connection.intact; // it fits from now on
+      if (!error.isInterrupted && !cut) throw error;
     }
-    // What changed while it was listed: all of it is listed again.
+    // What changed while it was listed, or was cut: all of it is listed again.
     await pauses.pause();
   }
   return undefined;

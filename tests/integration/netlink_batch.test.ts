@@ -203,3 +203,53 @@ it("a batch that cannot go on is rejected, and passes nothing off as skipped or 
   t.nl.close();
   await assert.rejects(byName().commit(), /closed/);
 });
+
+it("a batch survives an operation on nothing, whose failure is its own", { skip }, async () => {
+  await using t = await open();
+  const nothing = null as unknown as { link: string; address: string };
+  const results = await t.nl.batch()
+    .addresses.add({ link: "lo", address: "10.4.0.1/32" })
+    .addresses.add(nothing)
+    .addresses.add({ link: "lo", address: "10.4.0.2/32" })
+    .commit({ chunk: 1 });
+  assert.deepEqual(codes(results), ["done", "TypeError", "done"]);
+});
+
+it("a change is what it was when it was asked for, whatever becomes of the object", {
+  skip,
+}, async () => {
+  await using t = await open();
+  for (const name of ["la", "lb"]) await t.nl.links.add({ name, kind: "bridge", up: true });
+  await t.nl.addresses.add({ link: "la", address: "10.0.0.1/24" });
+  await t.nl.routes.add({ destination: "10.9.0.0/16", link: "la" });
+  await t.nl.routes.add({ destination: "10.9.0.0/16", link: "lb", priority: 5 });
+  const shown = (network: string) =>
+    ip(t.netns, "route", "show", network).map(({ dev }: { dev: string }) => dev);
+
+  const ref: { destination: string; link?: string } = { destination: "10.9.0.0/16", link: "lb" };
+  const deleted = t.nl.routes.delete(ref);
+  ref.link = "la";
+  await deleted;
+  assert.deepEqual(shown("10.9.0.0/16"), ["la"]);
+
+  const reused: { destination: string; link?: string; metrics?: { window: number } } = ref;
+  const added = [];
+  for (
+    const [destination, link, metrics] of [
+      ["10.50.0.0/16", "la"],
+      ["10.51.0.0/16", "lb"],
+      ["10.52.0.0/16", "la", { window: 9000 }],
+    ] as const
+  ) {
+    Object.assign(reused, { destination, link, metrics });
+    added.push(t.nl.routes.add(reused));
+  }
+  Object.assign(reused, { destination: "gone", link: undefined });
+  await Promise.all(added);
+  assert.deepEqual(["50", "51", "52"].map((n) => shown(`10.${n}.0.0/16`)[0]), ["la", "lb", "la"]);
+
+  const there = { link: "la", address: "10.0.0.1/24" };
+  const refused = t.nl.addresses.add(there);
+  Object.assign(there, { link: "lb", address: "10.99.0.1/24" });
+  await assert.rejects(refused, /^NetlinkError: Cannot add address 10\.0\.0\.1\/24 to la: /);
+});

@@ -38,6 +38,32 @@ async function netfilter() {
 }
 
 describe("nftables", { skip }, () => {
+  it("reads times and fields of sets as nft writes them, and writes them so", async () => {
+    await using t = await netfilter();
+    const { nftables } = t;
+    const run = (command: string) =>
+      execFileSync("ip", ["netns", "exec", t.ns, "nft", ...command.split(" ")]);
+    run("add table inet t");
+    run("add set inet t timed { type ipv4_addr ; timeout 60s ; gc-interval 5s ; }");
+    run("add element inet t timed { 10.0.0.1 timeout 1h }");
+    run("add set inet t pairs { type ipv4_addr . inet_service ; flags interval ; }");
+    const set = { header: { nfgenFamily: 1 }, table: "t" };
+    const timed = await nftables.do("getset", { ...set, name: "timed" });
+    assert.deepEqual([timed?.timeout, timed?.gcInterval], [60_000, 5_000]);
+    const [list] = await nftables.dump("getsetelem", { ...set, set: "timed" }).toArray();
+    assert.equal(list.elements?.elem?.[0].timeout, 3_600_000);
+    const pairs = await nftables.do("getset", { ...set, name: "pairs" });
+    const fields = pairs?.desc?.concat?.flatMap(({ elem }) => elem!.map(({ len }) => len));
+    assert.deepEqual(fields, [4, 2]);
+    await nftables.transaction((add) => {
+      const { flags, keyType, keyLen } = timed!;
+      const made = { flags, keyType, keyLen, timeout: 30_000, gcInterval: 2_000, id: 1 };
+      add("newset", { ...set, name: "own", ...made }, { flags: ["create"] });
+    });
+    const own = t.shown().find(({ set }: { set?: { name: string } }) => set?.name === "own").set;
+    assert.deepEqual([own.timeout, own["gc-interval"]], [30, 2]);
+  });
+
   it("gets a table, a chain and a rule in one transaction, as nft shows them", async () => {
     await using t = await netfilter();
     const { nftables } = t;

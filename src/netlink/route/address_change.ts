@@ -4,7 +4,16 @@ import type { Writer } from "../codec/writer.ts";
 import type { Ask } from "../exchange.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { addressCodec, FLAGS } from "./address.ts";
-import { address, bad, integer, type LinkRef, linkRef, type Prefix, prefix } from "./input.ts";
+import {
+  address,
+  addressLabel,
+  bad,
+  integer,
+  type LinkRef,
+  linkRef,
+  type Prefix,
+  prefix,
+} from "./input.ts";
 import { AF_INET } from "./item.ts";
 import { scopeValue } from "./names.ts";
 
@@ -68,7 +77,8 @@ const SET = spec.sets["addr-attrs"];
 export class AddressChange implements Ask {
   /** Index of the link; to be set where the link is named. */
   index: number;
-  readonly #entry: NewAddress;
+  readonly #address: string;
+  readonly #link: LinkRef;
   readonly #verb: string;
   // The first word of struct ifaddrmsg.
   readonly #header: number;
@@ -95,13 +105,12 @@ export class AddressChange implements Ask {
     if (broadcast && (local.family !== AF_INET || broadcast.family !== AF_INET)) {
       throw bad("broadcast", "an IPv4 address, of an IPv4 address", entry.broadcast);
     }
-    if (label !== undefined && !/^[^\0]{1,15}$/.test(label)) {
-      throw bad("label", "1 to 15 characters", label);
-    }
+    if (label !== undefined) addressLabel("label", label);
     if (metric !== undefined) integer("metric", metric, 0, 0xffffffff);
     const scope = entry.scope === undefined ? 0 : scopeValue("scope", entry.scope);
     this.index = typeof entry.link === "number" ? entry.link : 0;
-    this.#entry = entry;
+    this.#address = entry.address;
+    this.#link = entry.link;
     this.#verb = verb;
     this.#header = local.family | (local.length << 8) | (scope << 24);
     this.#local = local;
@@ -116,8 +125,8 @@ export class AddressChange implements Ask {
   }
 
   get operation(): string {
-    const { address, link } = this.#entry;
-    return `${this.#verb} address ${address} ${this.#verb === "add" ? "to" : "of"} ${link}`;
+    const preposition = this.#verb === "add" ? "to" : "of";
+    return `${this.#verb} address ${this.#address} ${preposition} ${this.#link}`;
   }
 
   get layout(): typeof layout {

@@ -58,6 +58,14 @@ export function linkName(parameter: string, name: string): string {
   return name;
 }
 
+/** Checks an address's label. */
+export function addressLabel(parameter: string, label: string): string {
+  const good = typeof label === "string" && /^[^\0]+$/.test(label) &&
+    utf8.encode(label).length <= 15;
+  if (!good) throw bad(parameter, "1 to 15 bytes", label);
+  return label;
+}
+
 /** Checks a reference to a link, which may be an alternative name of up to 127 bytes. */
 export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   if (typeof ref === "number") return integer(parameter, ref, 1, 0x7fffffff);
@@ -67,16 +75,11 @@ export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   return ref;
 }
 
-// Many routes in a row go by one gateway.
-let lastText = "", lastAddress: Prefix | undefined;
-
 /** Checks an IPv4 or IPv6 address. */
 export function address(parameter: string, value: string): Prefix {
-  if (value === lastText && lastAddress !== undefined) return lastAddress;
   const words = typeof value === "string" ? parseIp(value) : undefined;
   if (words === undefined) throw bad(parameter, "an IPv4 or IPv6 address", value);
-  lastText = value;
-  return lastAddress = { family: familyOf(words), words, length: words.length * 32 };
+  return { family: familyOf(words), words, length: words.length * 32 };
 }
 
 /** Checks an address with a prefix length; without one it is the whole address. */

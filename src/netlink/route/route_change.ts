@@ -58,6 +58,8 @@ export class RouteChange implements Ask {
   readonly #table: number;
   readonly #priority?: number;
   readonly #mtu?: number;
+  readonly #destination: string;
+  readonly #link?: LinkRef;
   #oif?: number;
   #values?: Values;
 
@@ -110,6 +112,8 @@ export class RouteChange implements Ask {
       : NOWHERE;
     const rtmType = kind !== undefined ? typeValue("type", kind) : fresh ? UNICAST : 0;
     this.#route = route;
+    this.#destination = destination;
+    this.#link = link;
     this.#verb = verb;
     this.#dst = dst;
     this.#gateway = gateway;
@@ -126,29 +130,33 @@ export class RouteChange implements Ask {
   }
 
   get operation(): string {
-    return `${this.#verb} route ${this.#route.destination}`;
+    return `${this.#verb} route ${this.#destination}`;
   }
 
   get layout(): typeof layout {
     return layout;
   }
 
+  /** The link, where only it has to be looked up. */
+  get named(): string | undefined {
+    return !this.detailed && typeof this.#link === "string" ? this.#link : undefined;
+  }
+
   /** Links that it names. */
   links(): LinkRef[] {
-    const { link } = this.#route;
+    const link = this.#link;
     return [...link === undefined ? [] : [link], ...hopLinks(this.#route)];
   }
 
   /** Takes the indexes of its links; needed where it is detailed or names its link. */
   resolve(index: (link: LinkRef) => number): void {
-    const { link } = this.#route;
-    if (link !== undefined) this.#oif = index(link);
+    if (this.#link !== undefined) this.#oif = index(this.#link);
     if (this.detailed) this.#values = this.#detailed(index);
   }
 
   #detailed(index: (link: LinkRef) => number): Values {
     const route = this.#route, lengths = this.#lengths, kind = this.#kind;
-    const { destination, gateway, from, source } = route;
+    const { gateway, from, source } = route, destination = this.#destination;
     const family = lengths & 0xff;
     return {
       header: {

@@ -61,7 +61,9 @@ export class Routes {
   }
 
   /**
-   * All routes of all tables and both IP versions, or those that the kernel selects.
+   * All routes of all tables and both IP versions, or those that the kernel selects. A route that
+   * takes more than 32 KiB, as one with 2,000 next hops does, fits into no list: `EMSGSIZE`; where
+   * `family` is given, the kernel ends the list in front of it in silence.
    *
    * @throws {TypeError | RangeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
@@ -207,7 +209,14 @@ export class Routes {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (!change.detailed && typeof route.link !== "string") return this.#nl.change(change, options);
+    const { named } = change;
+    if (named !== undefined) {
+      return this.#links.index(named, "link", options).then((oif) => {
+        change.resolve(() => oif);
+        return this.#nl.change(change, options);
+      });
+    }
+    if (!change.detailed) return this.#nl.change(change, options);
     return this.#resolve(change, options).then(() => this.#nl.change(change, options));
   }
 

@@ -596,17 +596,17 @@ export interface RuleAttrs extends View {
    */
   readonly userdata?: Uint8Array;
   /**
-   * `NFTA_RULE_ID`, u32.
+   * `NFTA_RULE_ID`, u32, big-endian.
    * uniquely identifies a rule in a transaction
    */
   readonly id?: number;
   /**
-   * `NFTA_RULE_POSITION_ID`, u32.
+   * `NFTA_RULE_POSITION_ID`, u32, big-endian.
    * transaction unique identifier of the previous rule
    */
   readonly positionId?: number;
   /**
-   * `NFTA_RULE_CHAIN_ID`, u32.
+   * `NFTA_RULE_CHAIN_ID`, u32, big-endian.
    * add the rule to chain by ID, alternative to chain name
    */
   readonly chainId?: number;
@@ -694,17 +694,17 @@ export interface SetAttrs extends View {
    */
   readonly desc?: SetDescAttrs;
   /**
-   * `NFTA_SET_ID`, u32.
+   * `NFTA_SET_ID`, u32, big-endian.
    * uniquely identifies a set in a transaction
    */
   readonly id?: number;
   /**
-   * `NFTA_SET_TIMEOUT`, u64.
+   * `NFTA_SET_TIMEOUT`, u64, big-endian.
    * default timeout value
    */
   readonly timeout?: number | bigint;
   /**
-   * `NFTA_SET_GC_INTERVAL`, u32.
+   * `NFTA_SET_GC_INTERVAL`, u32, big-endian.
    * garbage collection interval
    */
   readonly gcInterval?: number;
@@ -762,7 +762,7 @@ export interface SetDescAttrs extends View {
 /** Attributes of `set-desc-concat-attrs`. */
 export interface SetDescConcatAttrs extends View {
   /** `NFTABLES_A_SET_DESC_CONCAT_ATTRS_ELEM`, nest. */
-  readonly elem?: SetFieldAttrs;
+  readonly elem?: readonly SetFieldAttrs[];
 }
 
 /** Attributes of `set-field-attrs`. */
@@ -795,12 +795,12 @@ export interface SetelemAttrs extends View {
    */
   readonly flags?: Uint8Array;
   /**
-   * `NFTA_SET_ELEM_TIMEOUT`, u64.
+   * `NFTA_SET_ELEM_TIMEOUT`, u64, big-endian.
    * timeout value
    */
   readonly timeout?: number | bigint;
   /**
-   * `NFTA_SET_ELEM_EXPIRATION`, u64.
+   * `NFTA_SET_ELEM_EXPIRATION`, u64, big-endian.
    * expiration time
    */
   readonly expiration?: number | bigint;
@@ -845,7 +845,7 @@ export interface SetelemListAttrs extends View {
   readonly set?: string;
   /** `NFTA_SET_ELEM_LIST_ELEMENTS`, nest. */
   readonly elements?: SetelemListElemAttrs;
-  /** `NFTA_SET_ELEM_LIST_SET_ID`, u32. */
+  /** `NFTA_SET_ELEM_LIST_SET_ID`, u32, big-endian. */
   readonly setId?: number;
 }
 
@@ -1752,9 +1752,9 @@ export const spec = {
       compat: { id: 5, type: "nest", nest: "rule-compat-attrs" },
       position: { id: 6, type: "u64", big: true },
       userdata: { id: 7, type: "binary" },
-      id: { id: 9, type: "u32" },
-      positionId: { id: 10, type: "u32" },
-      chainId: { id: 11, type: "u32" },
+      id: { id: 9, type: "u32", big: true },
+      positionId: { id: 10, type: "u32", big: true },
+      chainId: { id: 11, type: "u32", big: true },
     },
     "expr-list-attrs": {
       elem: { id: 1, type: "nest", multi: true, nest: "expr-attrs" },
@@ -1777,9 +1777,9 @@ export const spec = {
       dataLen: { id: 7, type: "u32", big: true },
       policy: { id: 8, type: "u32", big: true },
       desc: { id: 9, type: "nest", nest: "set-desc-attrs" },
-      id: { id: 10, type: "u32" },
-      timeout: { id: 11, type: "u64" },
-      gcInterval: { id: 12, type: "u32" },
+      id: { id: 10, type: "u32", big: true },
+      timeout: { id: 11, type: "u64", big: true },
+      gcInterval: { id: 12, type: "u32", big: true },
       userdata: { id: 13, type: "binary" },
       pad: { id: 14, type: "pad" },
       objType: { id: 15, type: "u32", big: true },
@@ -1794,7 +1794,7 @@ export const spec = {
       concat: { id: 2, type: "nest", multi: true, nest: "set-desc-concat-attrs" },
     },
     "set-desc-concat-attrs": {
-      elem: { id: 1, type: "nest", nest: "set-field-attrs" },
+      elem: { id: 1, type: "nest", multi: true, nest: "set-field-attrs" },
     },
     "set-field-attrs": {
       len: { id: 1, type: "u32", big: true },
@@ -1806,8 +1806,8 @@ export const spec = {
       key: { id: 1, type: "nest", nest: "data-attrs" },
       data: { id: 2, type: "nest", nest: "data-attrs" },
       flags: { id: 3, type: "binary" },
-      timeout: { id: 4, type: "u64" },
-      expiration: { id: 5, type: "u64" },
+      timeout: { id: 4, type: "u64", big: true },
+      expiration: { id: 5, type: "u64", big: true },
       userdata: { id: 6, type: "binary" },
       expr: { id: 7, type: "nest", nest: "expr-attrs" },
       objref: { id: 9, type: "string" },
@@ -1821,7 +1821,7 @@ export const spec = {
       table: { id: 1, type: "string" },
       set: { id: 2, type: "string" },
       elements: { id: 3, type: "nest", nest: "setelem-list-elem-attrs" },
-      setId: { id: 4, type: "u32" },
+      setId: { id: 4, type: "u32", big: true },
     },
     "gen-attrs": {
       id: { id: 1, type: "u32", big: true },
