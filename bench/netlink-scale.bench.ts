@@ -30,7 +30,7 @@ import { median } from "./pool_measure.ts";
 import { stream } from "./netlink_scale_stream.ts";
 
 const DEVICE = 2;
-const ROUNDS = 3, REPETITIONS = 10;
+const ROUNDS = 3, REPETITIONS = 20;
 const TASKS = 16;
 
 /** One repetition each; what comes before it, and after it, is not timed. */
@@ -243,7 +243,7 @@ async function compare(words = "") {
     for (let i = 1; i < 49; i++) await nl.links.add({ name: `b${i}`, kind: "bridge" });
     const DUMPS = "16 tasks, 3,200 dumps of 50 links";
     for (const work of ["8 sockets", "1 socket", "1 shared"]) {
-      await row(`${DUMPS}, ${work}`, own(work, 3_200), c("dumps", 3_200), { repetitions: 4 });
+      await row(`${DUMPS}, ${work}`, own(work, 3_200), c("dumps", 3_200), { repetitions: 6 });
     }
     compete(DUMPS, "dumps", "dumps", 3_200);
     if (wanted("watch while ip adds")) await flood(namespace, nl);
