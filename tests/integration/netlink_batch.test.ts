@@ -213,6 +213,7 @@ it("a batch survives an operation on nothing, whose failure is its own", { skip 
     .addresses.add({ link: "lo", address: "10.4.0.2/32" })
     .commit({ chunk: 1 });
   assert.deepEqual(codes(results), ["done", "TypeError", "done"]);
+  await assert.rejects(t.nl.addresses.add(nothing), TypeError);
 });
 
 it("a change is what it was when it was asked for, whatever becomes of the object", {

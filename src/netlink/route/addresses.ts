@@ -82,8 +82,8 @@ export class Addresses {
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   add(entry: NewAddress, options?: RequestOptions): Promise<void> {
-    const flags = NLM_F_ACK | NLM_F_CREATE | (entry.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    return this.#send(NEW, flags, "add", entry, options);
+    const mode = entry?.replace ? NLM_F_REPLACE : NLM_F_EXCL;
+    return this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | mode, "add", entry, options);
   }
 
   /**

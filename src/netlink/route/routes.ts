@@ -102,8 +102,8 @@ export class Routes {
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   add(route: NewRoute, options?: RequestOptions): Promise<void> {
-    const flags = NLM_F_ACK | NLM_F_CREATE | (route.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    return this.#send(NEW, flags, "add", route, options);
+    const mode = route?.replace ? NLM_F_REPLACE : NLM_F_EXCL;
+    return this.#send(NEW, NLM_F_ACK | NLM_F_CREATE | mode, "add", route, options);
   }
 
   /**
