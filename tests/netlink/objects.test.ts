@@ -92,6 +92,11 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use group\[0\]\.weight: must be 1 to 256/,
   ],
   [
+    "a label of 20 bytes",
+    (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1/32", label: "é".repeat(10) }),
+    /^Cannot use label: must be 1 to 15 bytes/,
+  ],
+  [
     "an MPLS label of 21 bits",
     (nl) =>
       nl.routes.add({
