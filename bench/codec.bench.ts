@@ -203,7 +203,7 @@ encode(linkWriter, linkEncoder, "setlink", {
   carrierChanges: 2,
   carrierUpCount: 1,
   carrierDownCount: 1,
-  protoDown: 1,
+  netnsImmutable: 1,
   map: {},
   address: "02:00:00:00:00:01",
   broadcast: "ff:ff:ff:ff:ff:ff",

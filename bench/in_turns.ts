@@ -47,8 +47,6 @@ export interface Turns {
   /** Later halves: the median of all pairs, and the quartiles. */
   readonly warm: number;
   readonly quartiles: readonly [number, number];
-  /** Nanoseconds of one repetition of the first program, in its later half. */
-  readonly time: number;
 }
 
 /** Has fresh processes of both take turns, `rounds` times. */
@@ -57,21 +55,19 @@ export async function inTurns(
   theirs: Command,
   { rounds, repetitions }: { rounds: number; repetitions: number },
 ): Promise<Turns> {
-  const first: number[] = [], warm: number[] = [], times: number[] = [];
+  const first: number[] = [], warm: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const both = [start(theirs), start(ours)];
     for (let i = 0; i < repetitions; i++) {
       const their = await both[0].next(), our = await both[1].next();
       if (i === 0) first.push(our / their);
-      if (i < repetitions / 2) continue;
-      warm.push(our / their);
-      times.push(our);
+      if (i >= repetitions / 2) warm.push(our / their);
     }
     for (const { end } of both) end();
   }
   warm.sort((a, b) => a - b);
   const quartiles = [warm[warm.length >> 2], warm[(warm.length * 3) >> 2]] as const;
-  return { first: median(first), warm: median(warm), quartiles, time: median(times) };
+  return { first: median(first), warm: median(warm), quartiles };
 }
 
 function start([program, ...args]: Command) {

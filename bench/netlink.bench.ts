@@ -20,6 +20,7 @@ import { createNamespace, deleteNamespace, RouteConnection } from "../src/netlin
 import { need } from "../tests/support.ts";
 import { alone, inTurns, line, repeat } from "./in_turns.ts";
 import { bareWorks } from "./netlink_bare.ts";
+import { network } from "./netlink_scale_peers.ts";
 
 const DEVICE = 2;
 const ROUNDS = 5, REPETITIONS = 8;
@@ -62,14 +63,12 @@ interface Changes<T> {
   delete(what: T): Promise<void>;
 }
 
-const dotted = (ip: number) => [24, 16, 8, 0].map((shift) => (ip >> shift) & 255).join(".");
 // What is added is at hand before, as it is in the program in C.
 const routes = Array.from({ length: 10_000 }, (_, i) => {
-  const destination = `${dotted(0x0a000000 + i * 16)}/28`;
-  return { destination, gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
+  return { destination: network(i), gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
 });
 const addresses = Array.from({ length: 1_000 }, (_, i) => {
-  return { link: DEVICE, address: `${dotted(0xac100000 + i)}/32` };
+  return { link: DEVICE, address: `172.16.${i >> 8}.${i & 255}/32` };
 });
 
 /** In the child: repeats one work. */
