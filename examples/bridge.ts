@@ -19,7 +19,7 @@ for (const i of [1, 2]) {
   await nl.links.set(port, { bridgePort: { isolated: i === 2 } });
   await nl.links.set(peer.name, { up: true });
 }
-await nl.links.waitUntilUp("br0");
+for (const name of ["port1", "port2", "br0"]) await nl.links.waitUntilUp(name);
 
 await nl.addresses.add({ link: "br0", address: "192.0.2.1/24" });
 await nl.routes.add({ destination: "default", gateway: "192.0.2.254" });

@@ -10,6 +10,7 @@ import {
   type NewLink,
   RouteConnection,
 } from "../../src/netlink/mod.ts";
+import { sleep } from "../net/peer.ts";
 import { need, settledDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip");
@@ -95,7 +96,8 @@ describe("links, against ip", { skip }, () => {
     await add(nl, { name: "ifb0", kind: "ifb" });
 
     // Operational states follow a little later.
-    for (const name of ["br0", "veth0", "veth1"]) await nl.links.waitUntilUp(name);
+    for (const name of ["veth0", "veth1"]) await nl.links.waitUntilUp(name);
+    while ((await nl.links.get("br0")).operState !== "up") await sleep(2);
     const shown = t.ip("-d", "link");
     const names = new Map(shown.map((s) => [s.ifindex, s.ifname]));
     const links = await nl.links.list().toArray();

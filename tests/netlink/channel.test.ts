@@ -268,6 +268,23 @@ describe("a dump", () => {
   });
 });
 
+it("a link is waited for until the kernel has looked at it, where it will", async () => {
+  const UNKNOWN = 0, UP = 6, RUNNING = 0x10041; // IF_OPER_*, IFF_LOWER_UP | IFF_RUNNING | IFF_UP
+  const body = (kind: string, state: number) => [
+    ...[0, 0, 0, 0, ...int32(5), ...int32(RUNNING), ...int32(0)],
+    ...[5, 0, 16, 0, state, 0, 0, 0],
+    ...[8 + kind.length, 0, 18, 0, 4 + kind.length, 0, 1, 0, ...new TextEncoder().encode(kind)],
+  ];
+  for (const [kind, looks] of [["veth", 3], ["vcan", 1]] as const) {
+    await using t = await open((request, kernel) => {
+      const state = kernel.sent.length < 3 ? UNKNOWN : UP;
+      kernel.queue(message(NEWLINK, request, body(`${kind}\0\0\0\0`, state)));
+    });
+    const { operState } = await t.nl.links.waitUntilUp(5);
+    assert.deepEqual([operState, t.kernel.sent.length], [looks > 1 ? "up" : "unknown", looks]);
+  }
+});
+
 describe("a batch", () => {
   it("goes out in few calls, and names the attribute of the one that is refused", async () => {
     let calls = 0;

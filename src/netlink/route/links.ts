@@ -33,6 +33,8 @@ const ETIMEDOUT = 110;
  */
 const MEASURE = spec.enums["rtext-filter"].entries.mrp;
 const O_CLOEXEC = 0o2000000;
+/** Kinds whose carrier is the other end, whatever their state is at first. */
+const PAIRS: ReadonlySet<string | undefined> = new Set(["veth", "netkit"]);
 
 /** Asks for, or of, one link and nothing else; the most frequent of all requests. */
 class LinkAsk implements Ask {
@@ -207,6 +209,7 @@ export class Links {
 
   /**
    * Waits until packets can pass a link: it is switched on, and has a carrier where its kind knows one.
+   * Kinds without one stay "unknown", which is as good; a veth's or netkit's state is "up" in the end.
    * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`, 5000 ms by default.
    *
    * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
@@ -226,8 +229,10 @@ export class Links {
     const end = performance.now() + timeout;
     for (let pause = 1;; pause = Math.min(2 * pause, 50)) {
       const found = await this.get(link, options);
-      // Kinds without a carrier are running as soon as they are switched on.
-      if (found.up && found.flags.includes("running")) return found;
+      // Kinds without a carrier are running as soon as they are switched on, as those are that the
+      // kernel has not looked at yet.
+      const running = found.up && found.flags.includes("running");
+      if (running && (found.operState === "up" || !PAIRS.has(found.kind))) return found;
       if (performance.now() + pause > end) {
         throw new NetlinkError(`it is ${found.operState} after ${timeout} ms`, {
           errno: ETIMEDOUT,
