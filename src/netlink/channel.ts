@@ -49,6 +49,9 @@ export class Channel {
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
     const unaddressed = protocol === Protocol.audit;
     this.#ledger = new Ledger(this.#socket.portId, this.#writer, unaddressed);
+    // The kernel makes the parts of a list as large as what was ever received into, and of 3.7 KB for a
+    // socket that never received anything: a larger object would end its first list, in silence.
+    if (this.#socket.send(NOOP) === 0) this.read(undefined, true);
   }
 
   /** The socket's port id. */
@@ -266,7 +269,6 @@ export class Channel {
     while (this.#dump?.done === false) await this.readTo(this.#dump, options);
     options.signal?.throwIfAborted();
     if (!options.offload) return this.sendDump(dump);
-    this.#prime();
     dump.aside = this.#writeAside(dump);
     this.#dump = dump;
   }
@@ -284,17 +286,8 @@ export class Channel {
 
   /** Sends a dump's request while no other is under way. */
   sendDump(dump: Exchange): void {
-    this.#prime();
     this.send(dump);
     this.#dump = dump;
-  }
-
-  /**
-   * The kernel makes the parts of a list as large as what was ever received into, and of 3.7 KB for a
-   * socket that never received anything: a larger object would end its first list, in silence.
-   */
-  #prime(): void {
-    if (!this.#socket.received && this.#socket.send(NOOP) === 0) this.read(undefined, true);
   }
 
   #dump?: Exchange;

@@ -45,7 +45,7 @@ export class Slab {
       this.#at += padded;
       return;
     }
-    found.words = new Int32Array(this.#bytes.buffer.slice(this.#at, this.#at + padded));
+    found.words = this.#words.slice(this.#at >> 2, (this.#at + padded) >> 2);
     found.offset = 0;
     // What was too long shall fit from now on, however much is used by then.
     if (length > received) {

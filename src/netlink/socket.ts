@@ -37,8 +37,6 @@ export interface Datagram {
 export class NetlinkSocket {
   /** The descriptor, or -1 once closed. */
   fd: number;
-  /** Whether anything was received so far. */
-  received = false;
   /** The kernel's name for this socket, unique in its namespace. */
   readonly portId: number;
   readonly #libc: Libc;
@@ -144,7 +142,6 @@ export class NetlinkSocket {
       if (length === -EAGAIN) return undefined;
       if (length === -EINTR) continue;
       if (length < 0) return length;
-      this.received = true;
       if (header.portId !== 0) continue;
       const found = this.#found;
       found.length = length;

@@ -148,6 +148,8 @@ it(
           line,
         }));
       assert.deepEqual(calls.map(({ call, type }) => `${call} ${type}`), [
+        "sendmsg NLMSG_NOOP",
+        "recvmsg NLMSG_ERROR",
         ...Array(3).fill(["sendmsg RTM_GETLINK", "recvmsg RTM_NEWLINK"]).flat(),
         "sendmsg RTM_NEWROUTE",
         "recvmsg NLMSG_ERROR",
@@ -155,8 +157,8 @@ it(
         "recvmsg RTM_NEWROUTE",
         "recvmsg NLMSG_DONE",
       ]);
-      assert.match(calls[0].line, /nlmsg_flags=NLM_F_REQUEST,.*ifi_index=if_nametoindex\("lo"\)/);
-      const route = calls[6].line;
+      assert.match(calls[2].line, /nlmsg_flags=NLM_F_REQUEST,.*ifi_index=if_nametoindex\("lo"\)/);
+      const route = calls[8].line;
       assert.match(route, /NLM_F_REQUEST\|NLM_F_ACK\|NLM_F_EXCL\|NLM_F_CREATE/);
       assert.match(route, /rtm_family=AF_INET, rtm_dst_len=16,.*rtm_type=RTN_BLACKHOLE/);
       assert.match(route, /nla_type=RTA_DST\}, inet_addr\("10\.9\.0\.0"\)/);

@@ -22,9 +22,9 @@ it("a loop over requests lets timers fire, be they answered, refused or lists", 
   };
   for (const [name, request] of Object.entries(requests)) {
     let over = false;
-    const start = performance.now();
     setTimeout(() => over = true, 20);
-    while (!over && performance.now() - start < 1000) await request();
+    // By number: one request waits for seconds where somebody else holds the kernel's lock.
+    for (let i = 0; !over && i < 200_000; i++) await request();
     assert.ok(over, `${name}: the timer did not fire`);
   }
 });

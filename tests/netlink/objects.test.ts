@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { RouteConnection } from "../../src/netlink/mod.ts";
+import { MalformedError, RouteConnection } from "../../src/netlink/mod.ts";
+import { Route } from "../../src/netlink/route/route.ts";
 import { encapsulationValues, readEncapsulation } from "../../src/netlink/route/encapsulation.ts";
 import { burstBytes, burstTicks, sameBurst } from "../../src/netlink/route/tc/rate.ts";
 import { qdiscOptions, qdiscValues } from "../../src/netlink/route/tc/qdisc_kinds.ts";
@@ -248,6 +249,41 @@ describe("the units of traffic control", () => {
         },
       ),
     );
+  });
+});
+
+describe("a route", () => {
+  /** Attributes behind struct rtmsg, `[number, words]` each. */
+  const route = (...attributes: [number, number[]][]) => {
+    const body = attributes.flatMap(([id, words]) => [4 + 4 * words.length | id << 16, ...words]);
+    return new Route(Int32Array.of(28 + 4 * body.length, 24, 0, 0, 2 | 24 << 8, 0, 0, ...body), 0);
+  };
+  const DST = 1, OIF = 4, GATEWAY = 5, PRIORITY = 6, FILLER = 77;
+  const read = (r: Route) => [r.destination, r.gateway, r.link, r.priority];
+  const address = (last: number) => [10 | last << 24];
+
+  it("is read wherever its attributes stand, from the first of equal ones", () => {
+    const all = [[DST, address(0)], [OIF, [7]], [GATEWAY, address(9)], [PRIORITY, [5]]] as [
+      number,
+      number[],
+    ][];
+    const expected = ["10.0.0.0/24", "10.0.0.9", 7, 5];
+    assert.deepEqual(read(route(...all)), expected);
+    assert.deepEqual(read(route(...all.toReversed(), [OIF, [8]], [DST, address(1)])), expected);
+    for (const far of [244, 245, 246, 247, 300]) {
+      const filler: [number, number[]] = [FILLER, Array(far).fill(DST << 16 | 8)];
+      assert.deepEqual(read(route(filler, ...all)), expected, `behind ${far} words`);
+    }
+    assert.deepEqual(read(route()), ["default", undefined, undefined, 0]);
+  });
+
+  it("is refused where it is malformed by whoever reads that, and not before", () => {
+    const short = route([OIF, []], [GATEWAY, address(9)]);
+    assert.equal(short.gateway, "10.0.0.9");
+    assert.throws(() => short.link, MalformedError);
+    const endless = new Route(Int32Array.of(36, 24, 0, 0, 2, 0, 0, 400 | OIF << 16, 7), 0);
+    assert.equal(endless.family, 4);
+    assert.throws(() => endless.priority, MalformedError);
   });
 });
 

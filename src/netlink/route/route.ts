@@ -2,10 +2,10 @@
 
 import { ipv4Network, SLASH } from "../codec/address.ts";
 import { Codec } from "../codec/codec.ts";
-import { payloadLength, type Words } from "../codec/words.ts";
+import { payloadLength, typeOf, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-route.ts";
-import { ip, ipAt, locate, u32, version } from "./item.ts";
+import { ip, ipAt, locate, u32, u32At, version } from "./item.ts";
 import { type Encapsulation, readEncapsulation } from "./encapsulation.ts";
 import { pick } from "./requests.ts";
 import {
@@ -30,6 +30,36 @@ const VIA = SET.via.id, METRICS = SET.metrics.id;
 const RTNH_F_ONLINK = 4;
 const START = 7; // words: nlmsghdr 4, rtmsg 3
 
+/** A place that has to be looked for. */
+const FAR = 255;
+
+/**
+ * Where destination, gateway, link and priority of a message are, in words from its header: a byte
+ * each, from the lowest on, 0 where there is none. One way through all attributes costs as much as
+ * looking for two, and least while the message is in the processor's cache.
+ */
+function places(w: Words, at: number): number {
+  const end = (at << 2) + w[at];
+  let destination = 0, gateway = 0, link = 0, priority = 0;
+  for (let i = at + START; i << 2 < end;) {
+    const header = w[i], length = header & 0xffff, type = typeOf(header), place = i - at;
+    // What is malformed or far away is for those who ask.
+    if (length < 4 || (i << 2) + length > end || place >= FAR) return -1;
+    if (type === DST) destination ||= place;
+    else if (type === GATEWAY) gateway ||= place;
+    else if (type === OIF) link ||= place;
+    else if (type === PRIORITY) priority ||= place;
+    i += (length + 3) >>> 2;
+  }
+  return destination | (gateway << 8) | (link << 16) | (priority << 24);
+}
+
+/** Word index of the attribute `id` by its place, or -1. */
+function placed(w: Words, at: number, place: number, id: number): number {
+  if (place === FAR) return locate(w, at, START, id);
+  return place === 0 ? -1 : at + place;
+}
+
 /**
  * A route (struct rtmsg and RTA_* of linux/rtnetlink.h).
  *
@@ -47,11 +77,14 @@ const START = 7; // words: nlmsghdr 4, rtmsg 3
 export class Route {
   readonly #w: Words;
   readonly #at: number;
+  /** Of what is read most: destination, gateway, link and priority. */
+  readonly #places: number;
 
   /** @internal */
   constructor(w: Words, at: number) {
     this.#w = w;
     this.#at = at;
+    this.#places = places(w, at);
   }
 
   /** IP version; undefined for other families, such as MPLS. */
@@ -62,7 +95,7 @@ export class Route {
   /** The network that it leads to, as in "10.0.0.0/24"; "default" for all. */
   get destination(): string {
     const w = this.#w, at = this.#at;
-    const i = locate(w, at, START, DST);
+    const i = placed(w, at, this.#places & 0xff, DST);
     if (i < 0) return "default";
     const length = (w[at + 4] >>> 8) & 0xff;
     if ((w[i] & 0xffff) === 8) return ipv4Network(w, (i + 1) << 2, length);
@@ -78,7 +111,7 @@ export class Route {
   /** The next hop's address; undefined for a destination on the link (RTA_GATEWAY, RTA_VIA). */
   get gateway(): string | undefined {
     const w = this.#w, at = this.#at;
-    const i = locate(w, at, START, GATEWAY);
+    const i = placed(w, at, (this.#places >>> 8) & 0xff, GATEWAY);
     if (i >= 0) return ipAt(w, i);
     // An IPv4 route through an IPv6 neighbour: struct rtvia, its family in front.
     const via = locate(w, at, START, VIA);
@@ -96,7 +129,8 @@ export class Route {
 
   /** Index of the link that it goes out by; undefined if by none, or by several (RTA_OIF). */
   get link(): number | undefined {
-    return u32(this.#w, this.#at, START, OIF);
+    const w = this.#w, i = placed(w, this.#at, (this.#places >>> 16) & 0xff, OIF);
+    return i < 0 ? undefined : u32At(w, i);
   }
 
   /** Number of its table: 254 is the main one, 255 the local one (RTA_TABLE). */
@@ -108,7 +142,8 @@ export class Route {
    * Of routes to the same network the one with the lowest is taken; 0 is the best (RTA_PRIORITY).
    */
   get priority(): number {
-    return u32(this.#w, this.#at, START, PRIORITY) ?? 0;
+    const w = this.#w, i = placed(w, this.#at, this.#places >>> 24, PRIORITY);
+    return i < 0 ? 0 : u32At(w, i);
   }
 
   /** Preferred source address of packets that this machine sends (RTA_PREFSRC). */
