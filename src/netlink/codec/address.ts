@@ -2,6 +2,10 @@
 
 import { byte, swap16, swap32, type Words } from "./words.ts";
 
+const OCTETS = Array.from({ length: 256 }, (_, i) => String(i));
+const DOTTED = OCTETS.map((octet) => octet + ".");
+/** "/24" and the like. */
+export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 // Text of two bytes at a time, filled as they are met: joining strings is what costs.
 const HEADS: string[] = new Array(65536).fill("");
@@ -34,19 +38,16 @@ export function ipv4Network(w: Words, at: number, length: number): string {
 
 function ending(slot: number, end: number): string {
   ends[slot] = end;
-  return endText[slot] = `${end & 255}.${(end >>> 8) & 255}/${end >>> 16}`;
+  return endText[slot] = (TAILS[end & 0xffff] || tail(end & 0xffff)) + SLASH[end >>> 16];
 }
 
 function head(v: number): string {
-  return HEADS[v] = `${v & 255}.${v >>> 8}.`;
+  return HEADS[v] = DOTTED[v & 255] + DOTTED[v >>> 8];
 }
 
 function tail(v: number): string {
-  return TAILS[v] = `${v & 255}.${v >>> 8}`;
+  return TAILS[v] = DOTTED[v & 255] + OCTETS[v >>> 8];
 }
-
-/** "/24" and the like. */
-export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 
 // As for IPv4: an exporter meets ::1 and its own prefixes over and over.
 const KNOWN6 = 4096;
