@@ -10,7 +10,7 @@ import {
   type NewLink,
   RouteConnection,
 } from "../../src/netlink/mod.ts";
-import { sleep } from "../net/peer.ts";
+import { until } from "../net/peer.ts";
 import { need, settledDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip");
@@ -97,7 +97,7 @@ describe("links, against ip", { skip }, () => {
 
     // Operational states follow a little later.
     for (const name of ["veth0", "veth1"]) await nl.links.waitUntilUp(name);
-    while ((await nl.links.get("br0")).operState !== "up") await sleep(2);
+    await until(async () => (await nl.links.get("br0")).operState === "up", "the bridge");
     const shown = t.ip("-d", "link");
     const names = new Map(shown.map((s) => [s.ifindex, s.ifname]));
     const links = await nl.links.list().toArray();

@@ -58,12 +58,12 @@ export class Peer implements AsyncDisposable {
 
 /** Waits until `condition` holds; fails after `within` milliseconds. */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   what = "condition",
   within = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + within;
-  while (!condition()) {
+  while (!await condition()) {
     if (performance.now() > deadline) throw new Error(`Gave up waiting for ${what}: ${condition}`);
     await sleep(2);
   }

@@ -2,11 +2,14 @@
 
 import { Encoder, type Values } from "../codec/encode.ts";
 import { Writer } from "../codec/writer.ts";
-import type { LinkRef } from "./input.ts";
+import type { Ask } from "../exchange.ts";
+import { type LinkRef, linkRef } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import type { LinkSettings } from "./link_settings.ts";
 
 const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
+
+const layout = linkCodec.message("getlink");
 
 /** Writes them. */
 export const encoder: Encoder = new Encoder(linkCodec);
@@ -31,6 +34,33 @@ export function message(values: Values): Uint8Array {
   const writer = new Writer(256);
   encoder.request(writer, "newlink", values);
   return writer.bytes.slice(0, writer.length);
+}
+
+/** Asks for, or of, one link and nothing else; the most frequent of all requests. */
+export class LinkAsk implements Ask {
+  readonly layout: typeof layout = layout;
+  constructor(
+    readonly type: number,
+    readonly flags: number,
+    readonly verb: string,
+    readonly link: LinkRef,
+  ) {
+    linkRef("link", link);
+  }
+
+  get operation(): string {
+    return `${this.verb} ${this.link}`;
+  }
+
+  write(writer: Writer): void {
+    const { link } = this;
+    if (typeof link === "string") return encoder.request(writer, "getlink", referenceOf(link));
+    // struct ifinfomsg, nothing but its index.
+    writer.word(0);
+    writer.word(link);
+    writer.word(0);
+    writer.word(0);
+  }
 }
 
 /** A link as requests name it. */

@@ -14,7 +14,7 @@ import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LinkTarget } from "./link_fields.ts";
 import { kindData, portData } from "./link_kinds.ts";
-import { encoder, flagsOf, message, referenceOf } from "./link_message.ts";
+import { encoder, flagsOf, LinkAsk, message, referenceOf } from "./link_message.ts";
 import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
 
 export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
@@ -33,35 +33,6 @@ const ETIMEDOUT = 110;
  */
 const MEASURE = spec.enums["rtext-filter"].entries.mrp;
 const O_CLOEXEC = 0o2000000;
-/** Kinds whose carrier is the other end, whatever their state is at first. */
-const PAIRS: ReadonlySet<string | undefined> = new Set(["veth", "netkit"]);
-
-/** Asks for, or of, one link and nothing else; the most frequent of all requests. */
-class LinkAsk implements Ask {
-  readonly layout = layout;
-  constructor(
-    readonly type: number,
-    readonly flags: number,
-    readonly verb: string,
-    readonly link: LinkRef,
-  ) {
-    linkRef("link", link);
-  }
-
-  get operation(): string {
-    return `${this.verb} ${this.link}`;
-  }
-
-  write(writer: Writer): void {
-    const { link } = this;
-    if (typeof link === "string") return encoder.request(writer, "getlink", referenceOf(link));
-    // struct ifinfomsg, nothing but its index.
-    writer.word(0);
-    writer.word(link);
-    writer.word(0);
-    writer.word(0);
-  }
-}
 
 /**
  * The links of a connection's namespace (RTM_*LINK of linux/rtnetlink.h, linux/if_link.h).
@@ -209,7 +180,7 @@ export class Links {
 
   /**
    * Waits until packets can pass a link: it is switched on, and has a carrier where its kind knows one.
-   * Kinds without one stay "unknown", which is as good; a veth's or netkit's state is "up" in the end.
+   * Kinds without one stay "unknown", which is as good; a veth's state is "up" in the end.
    * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`, 5000 ms by default.
    *
    * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
@@ -229,10 +200,10 @@ export class Links {
     const end = performance.now() + timeout;
     for (let pause = 1;; pause = Math.min(2 * pause, 50)) {
       const found = await this.get(link, options);
-      // Kinds without a carrier are running as soon as they are switched on, as those are that the
+      // Kinds without a carrier are running as soon as they are switched on; so is a veth that the
       // kernel has not looked at yet.
       const running = found.up && found.flags.includes("running");
-      if (running && (found.operState === "up" || !PAIRS.has(found.kind))) return found;
+      if (running && (found.operState === "up" || found.kind !== "veth")) return found;
       if (performance.now() + pause > end) {
         throw new NetlinkError(`it is ${found.operState} after ${timeout} ms`, {
           errno: ETIMEDOUT,
