@@ -144,7 +144,7 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
           ready = [];
           for (const event of events) {
             yield event;
-            if (this.#feed.closed) return;
+            if (this.#feed.closed) break;
           }
         }
         if (turn.over) await turn.next();

@@ -11,7 +11,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { it } from "node:test";
 import { runModule } from "../child.ts";
-import { until } from "../net/peer.ts";
+import { sleep, until } from "../net/peer.ts";
 import { need, openDescriptors, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip");
@@ -256,6 +256,31 @@ it("a signal, close and break end it, also while it waits, and leave nothing ope
   const aborted = AbortSignal.abort(new Error("before"));
   await assert.rejects(watch(["link"], { netns: ns.name, signal: aborted }), /before/);
   await until(() => openDescriptors() <= before + 8, "every descriptor to be closed");
+});
+
+it("a signal ends a loop with its reason, wherever it strikes", { skip }, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  for (const initial of [true, false]) {
+    for (const pause of [0, 1]) {
+      const control = new AbortController(), { signal } = control;
+      const events = await watch(["link"], { netns: ns.name, initial, signal });
+      // One event to stop at, and one more that has come as well.
+      await nl.links.set("lo", { up: true });
+      await nl.links.set("lo", { up: false });
+      let told = 0;
+      const loop = async () => {
+        for await (const _ of events) {
+          told++;
+          control.abort(new Error("enough"));
+          if (pause) await sleep(pause);
+        }
+      };
+      await assert.rejects(loop(), /^Error: enough$/, `initial ${initial}, pause ${pause}`);
+      assert.equal(told, 1);
+      assert.equal((await events.next()).done, true);
+    }
+  }
 });
 
 it("bad options are refused by name", async () => {
