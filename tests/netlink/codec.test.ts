@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ipBytes, ipv6Text, parseHex, parseIp } from "../../src/netlink/codec/address.ts";
+import {
+  ipBytes,
+  ipv4Network,
+  ipv4Text,
+  ipv6Text,
+  parseHex,
+  parseIp,
+} from "../../src/netlink/codec/address.ts";
 import { Codec } from "../../src/netlink/codec/codec.ts";
 import { Encoder, type Values } from "../../src/netlink/codec/encode.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
@@ -275,6 +282,17 @@ describe("address text", () => {
       )
       .concat("1:2:3:4:5:6:7:8::", "::1.2.3.4:5", "fe80::1%eth0", " ::1", "::ffff:1.2.3.4.5");
     for (const input of wrong) assert.equal(parseIp(input), undefined, JSON.stringify(input));
+  });
+
+  it(`of IPv4 is remembered as what it is, seed ${seed}`, () => {
+    const random = new Random(seed);
+    const octet = () => [0, 10, 192, 255, random.below(256)][random.below(5)];
+    for (let i = 0; i < 20_000; i++) {
+      const bytes = i === 0 ? [0, 0, 0, 0] : [octet(), octet(), octet(), octet()];
+      const words = new Int32Array(Uint8Array.from(bytes).buffer), length = random.below(33);
+      assert.equal(ipv4Network(words, 0, length), `${bytes.join(".")}/${length}`);
+      assert.equal(ipv4Text(words, 0), bytes.join("."));
+    }
   });
 
   it(`is the same bytes as node:net and URL understand, seed ${seed}`, () => {

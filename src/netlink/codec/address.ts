@@ -10,20 +10,22 @@ const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"
 // Text of two bytes at a time, filled as they are met: joining strings is what costs.
 const HEADS: string[] = new Array(65536).fill("");
 const TAILS: string[] = new Array(65536).fill("");
-// Whole addresses that were met last, as gateways are over and over, and ends with a prefix length.
+// Whole addresses that were met last, as gateways are over and over, and ends with a prefix length;
+// at first all are those whose bytes are zero.
 const KNOWN = 1024;
-const known = new Int32Array(KNOWN), knownText: string[] = new Array(KNOWN).fill("");
+const known = new Int32Array(KNOWN), knownText: string[] = new Array(KNOWN).fill("0.0.0.0");
 const ENDS = 8192;
-const ends = new Int32Array(ENDS), endText: string[] = new Array(ENDS).fill("");
+const ends = new Int32Array(ENDS), endText: string[] = new Array(ENDS).fill("0.0/0");
 
 /** The IPv4 address at byte offset `at`, a multiple of four as that of all below. */
 export function ipv4Text(w: Words, at: number): string {
-  const v = w[at >> 2];
-  const slot = ((v >>> 24) ^ (v >>> 14)) & (KNOWN - 1);
-  if (known[slot] === v && knownText[slot] !== "") return knownText[slot];
+  const v = w[at >> 2], slot = ((v >>> 24) ^ (v >>> 14)) & (KNOWN - 1);
+  return known[slot] === v ? knownText[slot] : address(slot, v);
+}
+
+function address(slot: number, v: number): string {
   known[slot] = v;
-  return knownText[slot] = (HEADS[v & 0xffff] || head(v & 0xffff)) +
-    (TAILS[v >>> 16] || tail(v >>> 16));
+  return knownText[slot] = head(v & 0xffff) + tail(v >>> 16);
 }
 
 /** The IPv4 address at byte offset `at` with a prefix length. */
@@ -31,27 +33,25 @@ export function ipv4Network(w: Words, at: number, length: number): string {
   const v = w[at >> 2], end = (v >>> 16) | (length << 16);
   // Neighbouring networks are listed one after the other: so do their texts stand.
   const slot = ((swap16(end) >>> (32 - length)) + (length << 8)) & (ENDS - 1);
-  const text = endText[slot];
-  return (HEADS[v & 0xffff] || head(v & 0xffff)) +
-    (ends[slot] === end && text !== "" ? text : ending(slot, end));
+  return head(v & 0xffff) + (ends[slot] === end ? endText[slot] : ending(slot, end));
 }
 
 function ending(slot: number, end: number): string {
   ends[slot] = end;
-  return endText[slot] = (TAILS[end & 0xffff] || tail(end & 0xffff)) + SLASH[end >>> 16];
+  return endText[slot] = tail(end & 0xffff) + SLASH[end >>> 16];
 }
 
 function head(v: number): string {
-  return HEADS[v] = DOTTED[v & 255] + DOTTED[v >>> 8];
+  return HEADS[v] ||= DOTTED[v & 255] + DOTTED[v >>> 8];
 }
 
 function tail(v: number): string {
-  return TAILS[v] = DOTTED[v & 255] + OCTETS[v >>> 8];
+  return TAILS[v] ||= DOTTED[v & 255] + OCTETS[v >>> 8];
 }
 
 // As for IPv4: an exporter meets ::1 and its own prefixes over and over.
 const KNOWN6 = 4096;
-const known6 = new Int32Array(4 * KNOWN6), known6Text: string[] = new Array(KNOWN6).fill("");
+const known6 = new Int32Array(4 * KNOWN6), known6Text: string[] = new Array(KNOWN6).fill("::");
 
 /** The IPv6 address at byte offset `at`, in the form of RFC 5952. */
 export function ipv6Text(w: Words, at: number): string {
@@ -59,8 +59,7 @@ export function ipv6Text(w: Words, at: number): string {
   const mixed = a ^ Math.imul(b, 31) ^ c ^ d;
   const slot = (mixed ^ (mixed >>> 12) ^ (mixed >>> 22)) & (KNOWN6 - 1), k = slot << 2;
   if (
-    known6[k] === a && known6[k + 1] === b && known6[k + 2] === c && known6[k + 3] === d &&
-    known6Text[slot] !== ""
+    known6[k] === a && known6[k + 1] === b && known6[k + 2] === c && known6[k + 3] === d
   ) return known6Text[slot];
   known6[k] = a;
   known6[k + 1] = b;

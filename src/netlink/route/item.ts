@@ -14,11 +14,7 @@ export function locate(w: Words, at: number, start: number, id: number): number 
 /** An unsigned 32-bit attribute. */
 export function u32(w: Words, at: number, start: number, id: number): number | undefined {
   const i = find(w, at + start, (at << 2) + w[at], id);
-  return i < 0 ? undefined : u32At(w, i);
-}
-
-/** The unsigned 32-bit number that the attribute at word `i` holds. */
-export function u32At(w: Words, i: number): number {
+  if (i < 0) return undefined;
   need(w, i, 4);
   return w[i + 1] >>> 0;
 }

@@ -1,11 +1,11 @@
 /** A route as the kernel describes it. */
 
-import { ipv4Network, SLASH } from "../codec/address.ts";
+import { ipv4Network, ipv4Text, SLASH } from "../codec/address.ts";
 import { Codec } from "../codec/codec.ts";
 import { payloadLength, typeOf, type Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-route.ts";
-import { ip, ipAt, locate, u32, u32At, version } from "./item.ts";
+import { ip, ipAt, locate, u32, version } from "./item.ts";
 import { type Encapsulation, readEncapsulation } from "./encapsulation.ts";
 import { pick } from "./requests.ts";
 import {
@@ -30,13 +30,14 @@ const VIA = SET.via.id, METRICS = SET.metrics.id;
 const RTNH_F_ONLINK = 4;
 const START = 7; // words: nlmsghdr 4, rtmsg 3
 
-/** A place that has to be looked for. */
+/** A place that has to be looked for, or that holds what is rare. */
 const FAR = 255;
 
 /**
  * Where destination, gateway, link and priority of a message are, in words from its header: a byte
  * each, from the lowest on, 0 where there is none. One way through all attributes costs as much as
- * looking for two, and least while the message is in the processor's cache.
+ * looking for two, and least while the message is in the processor's cache. The getters are that short
+ * so that all four find room in the loop that reads them.
  */
 function places(w: Words, at: number): number {
   const end = (at << 2) + w[at];
@@ -47,9 +48,12 @@ function places(w: Words, at: number): number {
     if (length < 4 || (i << 2) + length > end || place >= FAR) return -1;
     if (type === DST) destination ||= place;
     else if (type === GATEWAY) gateway ||= place;
-    else if (type === OIF) link ||= place;
-    else if (type === PRIORITY) priority ||= place;
-    i += (length + 3) >>> 2;
+    else if (type === OIF) link ||= length === 8 ? place : FAR;
+    else if (type === PRIORITY) priority ||= length === 8 ? place : FAR;
+    else if (type === VIA) gateway ||= FAR;
+    // A branch is guessed; a sum would have to wait for what was loaded.
+    if (length === 8) i += 2;
+    else i += (length + 3) >>> 2;
   }
   return destination | (gateway << 8) | (link << 16) | (priority << 24);
 }
@@ -94,12 +98,15 @@ export class Route {
 
   /** The network that it leads to, as in "10.0.0.0/24"; "default" for all. */
   get destination(): string {
-    const w = this.#w, at = this.#at;
-    const i = placed(w, at, this.#places & 0xff, DST);
-    if (i < 0) return "default";
-    const length = (w[at + 4] >>> 8) & 0xff;
-    if ((w[i] & 0xffff) === 8) return ipv4Network(w, (i + 1) << 2, length);
-    return ipAt(w, i) + SLASH[length];
+    const w = this.#w, place = this.#places & 0xff, i = this.#at + place;
+    return place !== 0 && place !== FAR && (w[i] & 0xffff) === 8
+      ? ipv4Network(w, (i + 1) << 2, (w[this.#at + 4] >>> 8) & 0xff)
+      : this.#destination(place);
+  }
+
+  #destination(place: number): string {
+    const w = this.#w, i = placed(w, this.#at, place, DST);
+    return i < 0 ? "default" : ipAt(w, i) + SLASH[(w[this.#at + 4] >>> 8) & 0xff];
   }
 
   /** The network that packets come from, where that matters. */
@@ -110,27 +117,27 @@ export class Route {
 
   /** The next hop's address; undefined for a destination on the link (RTA_GATEWAY, RTA_VIA). */
   get gateway(): string | undefined {
-    const w = this.#w, at = this.#at;
-    const i = placed(w, at, (this.#places >>> 8) & 0xff, GATEWAY);
-    if (i >= 0) return ipAt(w, i);
-    // An IPv4 route through an IPv6 neighbour: struct rtvia, its family in front.
-    const via = locate(w, at, START, VIA);
-    if (via < 0 || payloadLength(w, via) !== 18) return undefined;
-    return this.#via(via);
+    const w = this.#w, place = (this.#places >>> 8) & 0xff, i = this.#at + place;
+    return place !== 0 && place !== FAR && (w[i] & 0xffff) === 8
+      ? ipv4Text(w, (i + 1) << 2)
+      : this.#gateway(place);
   }
 
-  #via(i: number): string {
-    const from = this.#w.byteOffset + ((i + 1) << 2) + 2;
-    return ipAt(
-      new Int32Array([20, ...new Int32Array(this.#w.buffer.slice(from, from + 16))]),
-      0,
-    );
+  #gateway(place: number): string | undefined {
+    const w = this.#w, i = placed(w, this.#at, place, GATEWAY);
+    if (i >= 0) return ipAt(w, i);
+    // An IPv4 route through an IPv6 neighbour: struct rtvia, its family in front.
+    const via = place === 0 ? -1 : locate(w, this.#at, START, VIA);
+    if (via < 0 || payloadLength(w, via) !== 18) return undefined;
+    const from = w.byteOffset + ((via + 1) << 2) + 2;
+    return ipAt(new Int32Array([20, ...new Int32Array(w.buffer.slice(from, from + 16))]), 0);
   }
 
   /** Index of the link that it goes out by; undefined if by none, or by several (RTA_OIF). */
   get link(): number | undefined {
-    const w = this.#w, i = placed(w, this.#at, (this.#places >>> 16) & 0xff, OIF);
-    return i < 0 ? undefined : u32At(w, i);
+    const place = (this.#places >>> 16) & 0xff;
+    if (place === FAR) return u32(this.#w, this.#at, START, OIF);
+    return place === 0 ? undefined : this.#w[this.#at + place + 1] >>> 0;
   }
 
   /** Number of its table: 254 is the main one, 255 the local one (RTA_TABLE). */
@@ -142,8 +149,9 @@ export class Route {
    * Of routes to the same network the one with the lowest is taken; 0 is the best (RTA_PRIORITY).
    */
   get priority(): number {
-    const w = this.#w, i = placed(w, this.#at, this.#places >>> 24, PRIORITY);
-    return i < 0 ? 0 : u32At(w, i);
+    const place = this.#places >>> 24;
+    if (place === FAR) return u32(this.#w, this.#at, START, PRIORITY) ?? 0;
+    return place === 0 ? 0 : this.#w[this.#at + place + 1] >>> 0;
   }
 
   /** Preferred source address of packets that this machine sends (RTA_PREFSRC). */
