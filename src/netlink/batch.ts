@@ -2,6 +2,7 @@
 
 import { BatchRun } from "./batch_run.ts";
 import type { RequestOptions } from "./exchange.ts";
+import { checkTimeout } from "./in_time.ts";
 import type { RouteConnection } from "./route_connection.ts";
 
 /** What became of one operation of a batch. */
@@ -144,13 +145,14 @@ export class Batch {
    * @returns a result for each operation, in order; the batch is empty again then
    * @throws {NetlinkError} when the connection fails or does not answer in time
    * @throws {unknown} the signal's reason; what was sent by then has been done
-   * @throws {RangeError} for a `chunk` that is not 1 to 200
+   * @throws {RangeError} for a `chunk` that is not 1 to 200, or a `timeout` that is no time
    */
   async commit(options: BatchOptions = {}): Promise<BatchResult[]> {
     const { onError = "continue", chunk = onError === "stop" ? 1 : 100 } = options;
     if (!Number.isInteger(chunk) || chunk < 1 || chunk > 200) {
       throw new RangeError(`Cannot commit: chunk must be 1 to 200, current value is ${chunk}`);
     }
+    checkTimeout(options.timeout);
     const operations = this.#operations;
     this.#operations = [];
     return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);

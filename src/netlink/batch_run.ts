@@ -124,9 +124,7 @@ export class BatchRun {
       channel.sendRange(chunk, this.#options.offload);
       handed = true;
       if (!this.#options.offload) channel.read(chunk);
-      if (!chunk.done) {
-        await channel.settle(chunk, { timeout: this.#connection.timeout, ...this.#options });
-      }
+      if (!chunk.done) await channel.settle(chunk, this.#options);
       if (chunk.error !== undefined) throw chunk.error;
       for (let k = 0; k < members.length; k++) {
         const error = chunk.errors[k];

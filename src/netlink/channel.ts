@@ -21,6 +21,8 @@ import { type Turns, turnsOf } from "./turns.ts";
 export type { Ask, RequestOptions } from "./exchange.ts";
 
 const EBADF = 9, EMSGSIZE = 90;
+/** Milliseconds. */
+export const DEFAULT_TIMEOUT = 5000;
 /** Datagrams that certainly take less, of 32 KiB each. */
 const FEW = 8;
 
@@ -33,6 +35,8 @@ export class Channel {
   readonly adapter: KernelAccess;
   /** Who else is to run between requests. */
   readonly turns: Turns;
+  /** Milliseconds to wait for an answer, for requests that do not say. */
+  timeout?: number;
   readonly #socket: NetlinkSocket;
   readonly #writer = new Writer();
   readonly #ledger: Ledger;
@@ -223,11 +227,15 @@ export class Channel {
     this.#waiters++;
     if (!this.#reading) this.#readAlong();
     try {
-      await inTime(exchange, options);
+      await inTime(exchange, options.signal, this.#timeout(options));
     } finally {
       // Nobody waits: the process need not be held for answers that nobody wants.
       if (--this.#waiters === 0) this.#stop?.abort();
     }
+  }
+
+  #timeout({ timeout = this.timeout ?? DEFAULT_TIMEOUT }: RequestOptions): number {
+    return timeout;
   }
 
   #waiters = 0;
@@ -316,7 +324,7 @@ export class Channel {
   async #readAside(exchange: Exchange, options: RequestOptions): Promise<void> {
     let found = true;
     const received = this.#receiveAside(exchange).then((any) => found = any);
-    await inTime(exchange, options, received);
+    await inTime(exchange, options.signal, this.#timeout(options), received);
     // Else somebody else has read on, and the rest is still to come.
     if (!found && !exchange.done) await this.#wait(exchange, options);
   }

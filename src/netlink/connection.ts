@@ -6,6 +6,7 @@ import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { Dump, type DumpOptions, type Make } from "./dump.ts";
 import { Family } from "./family.ts";
+import { checkTimeout } from "./in_time.ts";
 import type { FamilySpec } from "./codec/spec.ts";
 import { type Families, families } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
@@ -22,7 +23,7 @@ export interface ConnectionOptions {
   /** Gives up before the socket is opened. */
   signal?: AbortSignal;
   /**
-   * Milliseconds that a request waits for an answer, unless it says otherwise.
+   * Milliseconds that a request waits for an answer, unless it says otherwise; `Infinity` for ever.
    *
    * @default 5000
    */
@@ -78,8 +79,6 @@ export class Connection implements AsyncDisposable {
   instance?: string;
   /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
   readonly protocol: number;
-  /** Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined. */
-  timeout?: number;
   readonly #families = new Map<string, Promise<Family<unknown>>>();
 
   /** @internal Use `open`. */
@@ -92,6 +91,7 @@ export class Connection implements AsyncDisposable {
 
   /** @internal The adapter to open with; rejects if the caller has given up. */
   protected static async prepare(options: ConnectionOptions): Promise<KernelAccess> {
+    checkTimeout(options.timeout);
     options.signal?.throwIfAborted();
     const adapter = options.adapter ?? await loadAdapter();
     options.signal?.throwIfAborted();
@@ -101,6 +101,19 @@ export class Connection implements AsyncDisposable {
   /** The socket's port id, unique in its namespace (`nl_pid` of struct sockaddr_nl). */
   get portId(): number {
     return this.channel.portId;
+  }
+
+  /**
+   * Milliseconds that a request waits for an answer, unless it says otherwise; 5000 if undefined.
+   *
+   * @throws {RangeError} when it is set to what is no time
+   */
+  get timeout(): number | undefined {
+    return this.channel.timeout;
+  }
+  set timeout(timeout: number | undefined) {
+    checkTimeout(timeout);
+    this.channel.timeout = timeout;
   }
 
   /** Whether it is open and has answered everything: a pool lends no other. */
@@ -189,16 +202,18 @@ export class Connection implements AsyncDisposable {
     make: Make<T>,
     options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
-    return new Dump(this.channel, ask, make, options, this.timeout);
+    checkTimeout(options.timeout);
+    return new Dump(this.channel, ask, make, options);
   }
 
   /** Most answers are there when sending returns: then no time goes into waiting for them. */
   #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
     try {
+      checkTimeout(options?.timeout);
       options?.signal?.throwIfAborted();
       if (options?.offload || this.channel.listedAside) {
         this.channel.sendAside(exchange);
-        return this.#settle(exchange, options).then(() => exchange.value!);
+        return this.channel.settle(exchange, options).then(() => exchange.value!);
       }
       this.channel.send(exchange);
       exchange.ask.over?.();
@@ -207,14 +222,10 @@ export class Connection implements AsyncDisposable {
       exchange.ask.over?.();
       return Promise.reject(error);
     }
-    if (!exchange.done) return this.#settle(exchange, options).then(() => exchange.value!);
+    if (!exchange.done) return this.channel.settle(exchange, options).then(() => exchange.value!);
     return exchange.error === undefined
       ? this.channel.turns.give(exchange.value!)
       : this.channel.turns.give(undefined).then(() => Promise.reject(exchange.error));
-  }
-
-  #settle(exchange: Exchange, options?: RequestOptions): Promise<void> {
-    return this.channel.settle(exchange, { timeout: this.timeout, ...options });
   }
 
   /** Closes the socket; requests under way are rejected. Idempotent. */

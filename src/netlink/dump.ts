@@ -66,26 +66,22 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #ask: () => Ask | Promise<Ask>;
   readonly #make: Make<T>;
   readonly #options: DumpOptions & { keep?: (item: T) => boolean };
-  readonly #timeout?: number;
 
   /**
    * @internal Made by the methods that list.
    *
    * @param options with `keep` for what the kernel cannot select
-   * @param timeout the connection's, for options without
    */
   constructor(
     channel: Channel,
     ask: () => Ask | Promise<Ask>,
     make: Make<T>,
     options: DumpOptions & { keep?: (item: T) => boolean },
-    timeout: number | undefined,
   ) {
     this.#channel = channel;
     this.#ask = ask;
     this.#make = make;
     this.#options = options;
-    this.#timeout = timeout;
   }
 
   /**
@@ -118,7 +114,7 @@ export class Dump<T> implements AsyncIterable<T> {
       const exchange = begun ?? await this.#begin(ask);
       begun = undefined;
       try {
-        await this.#channel.readTo(exchange, this.#waiting);
+        await this.#channel.readTo(exchange, this.#options);
       } catch (error) {
         this.#abandon(exchange);
         throw error;
@@ -144,15 +140,9 @@ export class Dump<T> implements AsyncIterable<T> {
     return this.#options.whole === false ? this.#stream() : this.#whole();
   }
 
-  /** How long to wait for the kernel. */
-  get #waiting(): RequestOptions {
-    const { signal, timeout = this.#timeout, offload } = this.#options;
-    return { signal, timeout, offload };
-  }
-
   async #begin(ask: Ask): Promise<DumpExchange<T>> {
     const exchange = new DumpExchange(ask, this.#make);
-    await this.#channel.beginDump(exchange, this.#waiting);
+    await this.#channel.beginDump(exchange, this.#options);
     return exchange;
   }
 
@@ -174,12 +164,12 @@ export class Dump<T> implements AsyncIterable<T> {
 
   async *#stream(): AsyncGenerator<T, undefined> {
     const ask = await this.#ask();
-    const exchange = await this.#begin(ask), waiting = this.#waiting;
+    const exchange = await this.#begin(ask);
     const turn = new Turn(this.#channel.adapter);
     try {
       do {
-        await this.#channel.readSome(exchange, waiting);
-        if (turn.over) await turn.next(waiting.signal);
+        await this.#channel.readSome(exchange, this.#options);
+        if (turn.over) await turn.next(this.#options.signal);
         const { items } = exchange;
         exchange.items = [];
         yield* this.#give(this.#selected(items), turn);

@@ -10,9 +10,9 @@ export interface RequestOptions {
   /** Gives up; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Milliseconds until `ETIMEDOUT`.
+   * Milliseconds until `ETIMEDOUT`; `Infinity` for never.
    *
-   * @default 5000
+   * @default the connection's, which is 5000 unless it was opened with another
    */
   timeout?: number;
   /**

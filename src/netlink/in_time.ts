@@ -1,15 +1,25 @@
 /** Waiting for answers, but not for ever. */
 
 import { NetlinkError } from "./error.ts";
-import type { Exchange, RequestOptions } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 
 const ETIMEDOUT = 110;
-const DEFAULT_TIMEOUT = 5000;
+/** Timers take no more: about 24.8 days. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Checks a time to wait, for which Infinity stands for no end. */
+export function checkTimeout(timeout: number | undefined, name = "timeout"): void {
+  if (timeout === undefined || (typeof timeout === "number" && timeout >= 0)) return;
+  throw new RangeError(
+    `Cannot use ${name}: must be milliseconds from 0 on, current value is ${timeout}`,
+  );
+}
 
 /** Resolves once `exchange` is done or `received` is there. */
 export async function inTime(
   exchange: Exchange,
-  { signal, timeout = DEFAULT_TIMEOUT }: RequestOptions,
+  signal: AbortSignal | undefined,
+  timeout: number,
   received?: Promise<unknown>,
 ): Promise<void> {
   signal?.throwIfAborted();
@@ -20,10 +30,9 @@ export async function inTime(
   const abort = () => reject(signal!.reason);
   signal?.addEventListener("abort", abort, { once: true });
   const { operation } = exchange.ask;
-  const timer = setTimeout(() =>
-    reject(
-      new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }),
-    ), timeout);
+  const late = () =>
+    reject(new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }));
+  const timer = timeout < Infinity ? setTimeout(late, Math.min(timeout, LONGEST)) : undefined;
   try {
     await promise;
   } finally {

@@ -4,6 +4,7 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { type Factory, Pool, type PoolOptions, type UseOptions } from "../pool/mod.ts";
 import type { Connection } from "./connection.ts";
 import { GenericConnection } from "./generic_connection.ts";
+import { checkTimeout } from "./in_time.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { MountWatch } from "./mount_watch.ts";
 import { type NamespaceTarget, targetPath } from "./namespace.ts";
@@ -80,6 +81,7 @@ export function connectionFactory<P extends ProtocolName | number>(
   if (!Number.isInteger(share) || share < 1 || share > 65_535) {
     throw new RangeError(`Cannot make a pool: share must be 1 to 65535, current value is ${share}`);
   }
+  checkTimeout(timeout, "requestTimeout");
   if (netns !== undefined) targetPath(netns); // which checks it
   let instance: NamespaceInstance | undefined;
   const connect = (adapter: KernelAccess, signal: AbortSignal): Promise<Connection> => {

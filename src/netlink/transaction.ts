@@ -4,6 +4,7 @@ import { Chunk } from "./batch_chunk.ts";
 import { swap16 } from "./codec/words.ts";
 import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
+import { checkTimeout } from "./in_time.ts";
 import { NLM_F_ACK } from "./protocol.ts";
 
 const BATCH_BEGIN = 16, BATCH_END = 17; // NFNL_MSG_*
@@ -36,15 +37,14 @@ export async function commit(
   options: RequestOptions,
 ): Promise<void> {
   if (asks.length === 0) return;
+  checkTimeout(options.timeout);
   options.signal?.throwIfAborted();
   const { channel } = connection, transaction = new Transaction(asks);
   channel.makeRoom(transaction.writer.length, transaction.count * REFUSAL);
   channel.sendRange(transaction, options.offload);
   // To the last answer that is there: after a refusal of the whole, acknowledgements may follow.
   if (!options.offload) channel.read();
-  if (!transaction.done) {
-    await channel.settle(transaction, { timeout: connection.timeout, ...options });
-  }
+  if (!transaction.done) await channel.settle(transaction, options);
   for (const error of [transaction.error, ...transaction.errors]) {
     if (error !== undefined) throw error;
   }

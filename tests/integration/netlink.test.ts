@@ -157,6 +157,9 @@ describe("links, against ip", { skip }, () => {
     const same = await t.nl.links.get(long);
     assert.equal(same.index, link.index);
     assert.deepEqual(same.altNames, [long]);
+    // 11 characters and 22 bytes: no link's own name.
+    await t.nl.links.addAltNames("br0", ["ä".repeat(11)]);
+    assert.equal((await t.nl.links.get("ä".repeat(11))).index, link.index);
     await assert.rejects(t.nl.links.get("nope"), code("ENODEV"));
     await assert.rejects(t.nl.links.get(4711), code("ENODEV"));
   });

@@ -103,6 +103,37 @@ describe("a request", () => {
     assert.ok(t.nl.usable);
   });
 
+  it("waits as long as the connection does unless it says otherwise, and for ever if it says so", async () => {
+    await using t = await open(() => {});
+    t.nl.timeout = 20;
+    await rejects(t.nl.links.get(1, { timeout: undefined }), "ETIMEDOUT", /within 20 ms/);
+    await rejects(t.nl.links.list({ timeout: undefined }).toArray(), "ETIMEDOUT", /within 20 ms/);
+    await rejects(t.nl.links.waitUntilUp(1), "ETIMEDOUT", /within 20 ms/);
+    const patient = [
+      t.nl.links.get(1, { timeout: Infinity }),
+      t.nl.links.get(1, { timeout: 1e12 }),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const request of t.kernel.sent.slice(-2)) t.kernel.queue(link(request, 1));
+    assert.deepEqual((await Promise.all(patient)).map((l) => l.index), [1, 1]);
+  });
+
+  it("refuses a time that is none, wherever it is given", async () => {
+    await using t = await open(() => {});
+    const none =
+      /^RangeError: Cannot use timeout: must be milliseconds from 0 on, current value is/;
+    const adapter = t.kernel;
+    for (const timeout of [-1, NaN, "5" as never as number]) {
+      await assert.rejects(RouteConnection.open({ adapter, timeout }), none);
+      await assert.rejects(t.nl.links.get(1, { timeout }), none);
+      await assert.rejects(t.nl.links.delete(1, { timeout }), none);
+      await assert.rejects(t.nl.batch().links.set(1, { mtu: 5 }).commit({ timeout }), none);
+      assert.throws(() => t.nl.links.list({ timeout }), none);
+      assert.throws(() => t.nl.timeout = timeout, none);
+    }
+    assert.equal(t.kernel.sent.length, 0);
+  });
+
   it("rejects with the signal's own reason, before and while it waits", async () => {
     await using t = await open(() => {});
     const reason = new Error("enough");

@@ -58,6 +58,16 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use bridgePort.colour: must be one of the options of a port of a bridge: state, /,
   ],
   [
+    "a link's unknown option",
+    (nl) => nl.links.add({ name: "x", kind: "bridge", colour: 1 } as never),
+    /^Cannot use colour: must be one of the options of kind bridge: stp, .*, mtu, /,
+  ],
+  [
+    "an option of a kind that is not given",
+    (nl) => nl.links.set(1, { stp: true } as never),
+    /^Cannot use stp: must be one of the options of a link whose kind is not given: name, /,
+  ],
+  [
     "a half MAC address",
     (nl) => nl.neighbours.add({ link: 1, address: "10.0.0.1", mac: "02:00:00" }),
     /^Cannot use mac: must be a MAC address/,

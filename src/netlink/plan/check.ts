@@ -9,7 +9,7 @@ import { protocolValue } from "../route/names.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired } from "./desired.ts";
 import type { Context, Item, Section } from "./section.ts";
-import { checkShape, type Shapes } from "./shape.ts";
+import { checkShape, type Shapes } from "../route/shape.ts";
 import { DESIRED } from "./shapes.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** Options as tables: which attribute carries each, and how its value goes there and back. */
 
 import type { Values } from "../codec/encode.ts";
-import { address, bad, integer, mac } from "./input.ts";
+import { address, bad, boolean, integer, mac } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** Attributes as they are gathered. */
@@ -99,8 +99,7 @@ export const hundredths = (attribute: string): Field<number> => scaled(attribute
 /** Yes or no, carried as 1 or 0. */
 export function yesNo(attribute: string): Field<boolean> {
   return field(attribute, (name, v) => {
-    if (typeof v !== "boolean") throw bad(name, "true or false", v);
-    return Number(v);
+    return Number(boolean(name, v));
   }, (v) => Number(v) !== 0);
 }
 
@@ -108,8 +107,7 @@ export function yesNo(attribute: string): Field<boolean> {
 export function present(attribute: string): Field<boolean> {
   return {
     write(out, parameter, value) {
-      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
-      out[attribute] = value;
+      out[attribute] = boolean(parameter, value);
     },
     read: (values) => values[attribute] === true ? true : undefined,
   };

@@ -48,12 +48,23 @@ export function integer(parameter: string, value: number, low: number, high: num
   return value;
 }
 
+/** Checks a boolean: "false", or 0 of a file, would mean the opposite of what it says. */
+export function boolean(parameter: string, value: boolean): boolean {
+  if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
+  return value;
+}
+
 const utf8 = new TextEncoder();
+
+/** How long a text is for the kernel, in bytes. */
+export function byteLength(text: string): number {
+  return utf8.encode(text).length;
+}
 
 /** Checks a new link's name as the kernel's dev_valid_name does. */
 export function linkName(parameter: string, name: string): string {
   const good = typeof name === "string" && /^[^\s/:\0]+$/.test(name) && name !== "." &&
-    name !== ".." && utf8.encode(name).length <= 15;
+    name !== ".." && byteLength(name) <= 15;
   if (!good) throw bad(parameter, "1 to 15 bytes without space, slash or colon", name);
   return name;
 }
@@ -61,7 +72,7 @@ export function linkName(parameter: string, name: string): string {
 /** Checks an address's label. */
 export function addressLabel(parameter: string, label: string): string {
   const good = typeof label === "string" && /^[^\0]+$/.test(label) &&
-    utf8.encode(label).length <= 15;
+    byteLength(label) <= 15;
   if (!good) throw bad(parameter, "1 to 15 bytes", label);
   return label;
 }
@@ -69,7 +80,7 @@ export function addressLabel(parameter: string, label: string): string {
 /** Checks a reference to a link, which may be an alternative name of up to 127 bytes. */
 export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   if (typeof ref === "number") return integer(parameter, ref, 1, 0x7fffffff);
-  if (typeof ref !== "string" || !/^[^\s/\0]{1,127}$/.test(ref)) {
+  if (typeof ref !== "string" || !/^[^\s/\0]+$/.test(ref) || byteLength(ref) > 127) {
     throw bad(parameter, "a link's name or index", ref);
   }
   return ref;

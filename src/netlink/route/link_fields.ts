@@ -1,7 +1,7 @@
 /** Options of links that take more than an attribute each. */
 
 import { type Field, ipText } from "./fields.ts";
-import { address, bad, integer, type LinkRef, linkRef } from "./input.ts";
+import { address, bad, boolean, integer, type LinkRef, linkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** A link that an attribute names; its index takes its place before anything is sent. */
@@ -26,8 +26,7 @@ export const ip6Only = (attribute: string): Field<string> => ipText(undefined, a
 export function bitIn(attribute: string, bit: number): Field<boolean> {
   return {
     write(out, parameter, value) {
-      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
-      out[attribute] = Number(out[attribute] ?? 0) | (value ? bit : 0);
+      out[attribute] = Number(out[attribute] ?? 0) | (boolean(parameter, value) ? bit : 0);
     },
     read(values) {
       const all = values[attribute];
@@ -40,7 +39,7 @@ export function bitIn(attribute: string, bit: number): Field<boolean> {
 export function vlanFlag(name: string, bit: number): Field<boolean> {
   return {
     write(out, parameter, value) {
-      if (typeof value !== "boolean") throw bad(parameter, "true or false", value);
+      boolean(parameter, value);
       const old = (out.flags ?? { flags: [], mask: 0 }) as { flags: string[]; mask: number };
       out.flags = { flags: value ? [...old.flags, name] : old.flags, mask: old.mask | bit };
     },

@@ -31,6 +31,7 @@ import type {
   VlanOptions,
   VrfOptions,
 } from "./link_options.ts";
+import type { LinkSettings } from "./link_settings.ts";
 import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
 
 /** IFLA_INFO_DATA, and the link that IFLA_LINK names. */
@@ -251,6 +252,35 @@ export function kindOptionNames(kind: string): string[] {
   return found === undefined
     ? []
     : [...new Set([...Object.keys(found.fields), ...found.required ?? []])];
+}
+
+/** What links of all kinds have, by name. */
+const SETTINGS: { readonly [K in keyof LinkSettings | "name" | "kind"]-?: true } = {
+  name: true,
+  kind: true,
+  mtu: true,
+  address: true,
+  up: true,
+  master: true,
+  netns: true,
+  alias: true,
+  txQueueLength: true,
+  promiscuous: true,
+  allMulticast: true,
+  arp: true,
+  group: true,
+  bridgePort: true,
+  bondPort: true,
+  data: true,
+};
+
+/** @throws {TypeError} for an option that links of this kind do not have, or none without a kind */
+export function refuseUnknownLinkOptions(kind: string | undefined, link: object): void {
+  const own = kind === undefined ? [] : kindOptionNames(kind);
+  if (kind === "veth" || kind === "netkit") own.push("peer");
+  const names = Object.fromEntries(own.map((name) => [name, true]));
+  const what = kind === undefined ? "a link whose kind is not given" : `kind ${kind}`;
+  refuseUnknown({ ...names, ...SETTINGS }, link, what);
 }
 
 /**

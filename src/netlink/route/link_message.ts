@@ -3,7 +3,7 @@
 import { Encoder, type Values } from "../codec/encode.ts";
 import { Writer } from "../codec/writer.ts";
 import type { Ask } from "../exchange.ts";
-import { type LinkRef, linkRef } from "./input.ts";
+import { byteLength, type LinkRef, linkRef } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import type { LinkSettings } from "./link_settings.ts";
 
@@ -66,5 +66,5 @@ export class LinkAsk implements Ask {
 /** A link as requests name it. */
 export function referenceOf(link: LinkRef): { header?: Values } & Values {
   if (typeof link === "number") return { header: { ifiIndex: link } };
-  return link.length > 15 ? { altIfname: link } : { ifname: link };
+  return byteLength(link) > 15 ? { altIfname: link } : { ifname: link };
 }

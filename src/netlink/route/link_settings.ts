@@ -73,7 +73,7 @@ export type NewLink =
     }[Exclude<keyof KindOptions, "netkit">]
     | { kind: "veth"; peer?: VethPeer }
     | { kind: "netkit"; peer?: VethPeer } & KindOptions["netkit"]
-    | { kind: Exclude<string, keyof KindOptions | "veth"> }
+    | { kind: string }
   );
 
 /** What changes of a link. Options of a kind are told with that kind. */

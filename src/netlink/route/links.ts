@@ -1,5 +1,6 @@
 /** Links: looking up, listing, creating, changing, deleting. */
 
+import { DEFAULT_TIMEOUT } from "../channel.ts";
 import type { Ask, RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
@@ -13,7 +14,7 @@ import { spec } from "../spec/rt-link.ts";
 import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LinkTarget } from "./link_fields.ts";
-import { kindData, portData } from "./link_kinds.ts";
+import { kindData, portData, refuseUnknownLinkOptions } from "./link_kinds.ts";
 import { encoder, flagsOf, LinkAsk, message, referenceOf } from "./link_message.ts";
 import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
 
@@ -181,7 +182,7 @@ export class Links {
   /**
    * Waits until packets can pass a link: it is switched on, and has a carrier where its kind knows one.
    * Kinds without one stay "unknown", which is as good; a veth's state is "up" in the end.
-   * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`, 5000 ms by default.
+   * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`.
    *
    * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
    *
@@ -196,7 +197,7 @@ export class Links {
    * ```
    */
   async waitUntilUp(link: LinkRef, options: RequestOptions = {}): Promise<Link> {
-    const { timeout = 5000, signal } = options;
+    const { timeout = this.#nl.timeout ?? DEFAULT_TIMEOUT, signal } = options;
     const end = performance.now() + timeout;
     for (let pause = 1;; pause = Math.min(2 * pause, 50)) {
       const found = await this.get(link, options);
@@ -255,6 +256,7 @@ export class Links {
     options?: RequestOptions,
   ): Promise<void> {
     const { kind, master, bridgePort, bondPort } = link;
+    refuseUnknownLinkOptions(kind, link);
     const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
     const parts: Parts = {
       parent: own?.link,

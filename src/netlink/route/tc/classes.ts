@@ -96,7 +96,7 @@ export type NewClass =
   }
   & (
     | { [K in keyof ClassOptions]: { kind: K; options?: ClassOptions[K] } }[keyof ClassOptions]
-    | { kind: Exclude<string, keyof ClassOptions>; options?: undefined }
+    | { kind: string; options?: undefined }
   );
 
 /** Which classes a list shall have. */

@@ -65,7 +65,7 @@ export type NewFilter =
   }
   & (
     | { [K in keyof FilterOptions]: { kind: K; options?: FilterOptions[K] } }[keyof FilterOptions]
-    | { kind: Exclude<string, keyof FilterOptions>; options?: CommonFilterOptions }
+    | { kind: string; options?: CommonFilterOptions }
   );
 
 /** Which filters a list shall have; the kernel lists those of one link and parent. */

@@ -1,7 +1,7 @@
 /** Network emulation's options on the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, integer } from "../input.ts";
+import { bad, boolean, integer } from "../input.ts";
 import type { KindCodec } from "./qdisc_kinds.ts";
 import type { NetemOptions } from "./qdisc_options.ts";
 import { rate, rate64, readRate, ticksMs, ticksOf } from "./rate.ts";
@@ -59,7 +59,7 @@ export const netem: KindCodec<NetemOptions> = {
     if (o.reorderPercent !== undefined && !delay) {
       throw bad("reorderPercent", "given with delayMs", o.reorderPercent);
     }
-    if (o.ecn !== undefined && typeof o.ecn !== "boolean") throw bad("ecn", "true or false", o.ecn);
+    if (o.ecn !== undefined) boolean("ecn", o.ecn);
     const correlations = {
       delayCorr: share("delayCorrelationPercent"),
       lossCorr: share("lossCorrelationPercent"),

@@ -43,7 +43,7 @@ export type NewQdisc =
   }
   & (
     | { [K in keyof QdiscOptions]: { kind: K; options?: QdiscOptions[K] } }[keyof QdiscOptions]
-    | { kind: Exclude<string, keyof QdiscOptions>; options?: undefined }
+    | { kind: string; options?: undefined }
   );
 
 /** Which queueing disciplines a list shall have. */

@@ -1,6 +1,6 @@
-/** Types of plain data: what a declaration from JSON or YAML may hold, and where it does not. */
+/** Types of plain data: what may be told, and where it is something else. */
 
-import { bad } from "../route/input.ts";
+import { bad, boolean } from "./input.ts";
 
 /**
  * What a value must be: a type by name, a list of one shape, or an object of named shapes. The name
@@ -51,4 +51,37 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
     if (inner === undefined) throw bad(at, `one of ${Object.keys(shape).join(", ")}`, entry);
     checkShape(at, entry, inner);
   }
+}
+
+/**
+ * Checks what a method is told, as far as the use of each value does not: names that nobody reads, and
+ * values that anything but true or false would do for.
+ *
+ * @throws {TypeError} that names the path to what is wrong, and its value
+ */
+export function checkOptions(what: string, value: object, shape: Shapes, path = ""): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw bad(path || what, "an object", value);
+  }
+  for (const name in value) {
+    const entry = (value as Record<string, unknown>)[name];
+    if (entry === undefined) continue;
+    if (!Object.hasOwn(shape, name) && !Object.hasOwn(shape, "...")) {
+      throw bad(
+        path + name,
+        `one of the options of ${what}: ${Object.keys(shape).join(", ")}`,
+        entry,
+      );
+    }
+    const inner = shape[name];
+    if (inner === "boolean") boolean(path + name, entry as boolean);
+    else if (typeof inner === "object") checkInner(what, entry as object, inner, path + name);
+  }
+}
+
+function checkInner(what: string, value: object, shape: Shape, path: string): void {
+  if (!(shape instanceof Array)) return checkOptions(what, value, shape as Shapes, `${path}.`);
+  if (!Array.isArray(value)) throw bad(path, "a list", value);
+  if (typeof shape[0] !== "object") return;
+  value.forEach((entry, i) => checkInner(what, entry, shape[0], `${path}[${i}]`));
 }

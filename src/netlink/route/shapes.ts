@@ -1,0 +1,230 @@
+/** The names and shapes of what objects are given. */
+
+import type { NewAddress } from "./addresses.ts";
+import type { NewFdbEntry } from "./fdb.ts";
+import type { VethPeer } from "./links.ts";
+import type { NewNeighbour } from "./neighbours.ts";
+import type { NewNexthop } from "./nexthops.ts";
+import type { NewRoute } from "./routes.ts";
+import type { NewRule } from "./rules.ts";
+import type { Shape } from "./shape.ts";
+import type { NewFilter } from "./tc/filters.ts";
+import type { NewQdisc } from "./tc/qdiscs.ts";
+
+/** A shape for each property, none forgotten. */
+export type All<T> = { readonly [K in keyof Required<T>]: Shape };
+
+const RANGE: Shape = ["number"];
+
+const tunnel = {
+  type: "text",
+  source: "text",
+  destination: "text",
+  id: "number",
+  ttl: "number",
+  tos: "number",
+  labels: ["number"],
+  mode: "text",
+  segments: ["text"],
+} satisfies { [name: string]: Shape };
+
+/** The other end of a pair. */
+export const PEER: All<VethPeer> = {
+  name: "text",
+  mtu: "number",
+  address: "text",
+  netns: "anything",
+  txQueueLength: "number",
+  promiscuous: "boolean",
+  allMulticast: "boolean",
+  arp: "boolean",
+  group: "number",
+};
+
+/** An address. */
+export const ADDRESS: All<NewAddress> = {
+  link: "text or number",
+  address: "text",
+  peer: "text",
+  broadcast: "text",
+  label: "text",
+  scope: "text or number",
+  validLifetime: "number",
+  preferredLifetime: "number",
+  metric: "number",
+  flags: ["text"],
+  replace: "boolean",
+};
+
+/** A neighbour. */
+export const NEIGHBOUR: All<NewNeighbour> = {
+  link: "text or number",
+  address: "text",
+  proxy: "boolean",
+  mac: "text",
+  state: "text",
+  router: "boolean",
+  externallyLearned: "boolean",
+  protocol: "text or number",
+};
+
+/** An entry of a forwarding table. */
+export const FDB_ENTRY: All<NewFdbEntry> = {
+  link: "text or number",
+  mac: "text",
+  table: "text",
+  vlan: "number",
+  remote: "text",
+  port: "number",
+  vni: "number",
+  sourceVni: "number",
+  via: "text",
+  lifetime: "text",
+  nexthop: "number",
+  sticky: "boolean",
+  externallyLearned: "boolean",
+};
+
+/** A nexthop object. */
+export const NEXTHOP: All<NewNexthop> = {
+  id: "number",
+  link: "text or number",
+  gateway: "text",
+  family: "number",
+  blackhole: "boolean",
+  onlink: "boolean",
+  encapsulation: tunnel,
+  fdb: "boolean",
+  group: [{ id: "number", weight: "number" }],
+  resilient: { buckets: "number", idleTimeout: "number", unbalancedTimeout: "number" },
+  protocol: "text or number",
+};
+
+/** A route. */
+export const ROUTE: All<NewRoute> = {
+  destination: "text",
+  family: "number",
+  gateway: "text",
+  link: "text or number",
+  table: "number",
+  priority: "number",
+  source: "text",
+  type: "text",
+  scope: "text or number",
+  protocol: "text or number",
+  from: "text",
+  tos: "number",
+  mtu: "number",
+  onlink: "boolean",
+  metrics: {
+    window: "number",
+    rtt: "number",
+    rttVariation: "number",
+    slowStartThreshold: "number",
+    congestionWindow: "number",
+    advertisedSegmentSize: "number",
+    reordering: "number",
+    hopLimit: "number",
+    initialCongestionWindow: "number",
+    initialReceiveWindow: "number",
+    minRetransmission: "number",
+    quickAck: "boolean",
+    congestionControl: "text",
+  },
+  nexthops: [{
+    gateway: "text",
+    link: "text or number",
+    weight: "number",
+    onlink: "boolean",
+    encapsulation: tunnel,
+  }],
+  nexthop: "number",
+  encapsulation: tunnel,
+  preference: "text",
+  expires: "number",
+  realms: "number",
+  replace: "boolean",
+};
+
+/** A rule. */
+export const RULE: All<NewRule> = {
+  family: "number",
+  priority: "number",
+  action: "text",
+  table: "number",
+  goto: "number",
+  from: "text",
+  to: "text",
+  not: "boolean",
+  incoming: "text",
+  outgoing: "text",
+  mark: "number",
+  markMask: "number",
+  tos: "number",
+  dscp: "number",
+  dscpMask: "number",
+  flowLabel: "number",
+  users: RANGE,
+  ipProtocol: "number",
+  sourcePorts: RANGE,
+  sourcePortMask: "number",
+  destinationPorts: RANGE,
+  destinationPortMask: "number",
+  tunnelId: "number",
+  l3mdev: "boolean",
+  suppressPrefixLength: "number",
+  suppressGroup: "number",
+  realms: "number",
+  protocol: "text or number",
+};
+
+const OPEN: Shape = { "...": "anything" };
+
+/** A queueing discipline or a class. */
+export const QDISC: All<NewQdisc> = {
+  link: "text or number",
+  parent: "text",
+  handle: "text",
+  kind: "text",
+  options: OPEN,
+  data: "anything",
+};
+
+const action = {
+  kind: "text",
+  verdict: "text",
+  link: "text or number",
+  mode: "text",
+  direction: "text",
+  rateBytesPerSecond: "number",
+  burstBytes: "number",
+  mtuBytes: "number",
+  exceed: "text",
+  mark: "number",
+  priority: "number",
+  queue: "number",
+  id: "number",
+  protocol: "text",
+} satisfies { [name: string]: Shape };
+
+/** A filter. */
+export const FILTER: All<NewFilter> = {
+  link: "text or number",
+  parent: "text",
+  priority: "number",
+  protocol: "text or number",
+  chain: "number",
+  kind: "text",
+  options: {
+    class: "text",
+    actions: [action],
+    keys: [{ offset: "number", value: "number", mask: "number" }],
+    bytecode: [["number"]],
+    fd: "number",
+    name: "text",
+    directAction: "boolean",
+    "...": "anything",
+  },
+  data: "anything",
+  handle: "number",
+};
