@@ -184,6 +184,12 @@ function shareDirectory(libc: Libc, operation: string): void {
 /** The file that stands for a namespace. */
 export function targetPath(target: NamespaceTarget): string {
   if (typeof target === "string") return target.includes("/") ? target : namePath(target);
+  if (typeof target !== "object" || target === null) {
+    throw new TypeError(
+      "Cannot use a network namespace: must be a name, a path, or an object with a name, path, pid " +
+        `or fd, current value is ${target}`,
+    );
+  }
   if ("name" in target) return namePath(target.name);
   if ("path" in target) return target.path;
   if ("pid" in target) return `/proc/${integer("pid", target.pid, 1)}/ns/net`;

@@ -156,3 +156,61 @@ it("a filter takes a program by its descriptor", {
   assert.deepEqual([options.bpf_name, options["direct-action"]], ["mine", true], shown);
   assert.ok(options.prog.id > 0, shown);
 });
+
+it("links keep what they are not told, and are listed by their kind alone", {
+  skip: need("net-admin", "ip"),
+}, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  const ip = (words: string) =>
+    execFileSync("ip", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" });
+  await nl.links.add({ name: "d0", kind: "veth", index: 77, txQueues: 3, peer: { name: "d1" } });
+  assert.match(ip("-d link show d0"), /^77: d0.* numtxqueues 3 /s);
+  assert.deepEqual(await nl.links.list({ kind: "no-such-kind" }).toArray(), []);
+
+  const alias = "x".repeat(255);
+  await nl.links.set("d0", { alias });
+  assert.equal((await nl.links.get("d0")).alias, alias);
+  await nl.links.set("d0", { alias: "" });
+  assert.equal((await nl.links.get("d0")).alias, undefined);
+
+  const sources = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
+  const mac = { name: "mv", kind: "macvlan", link: "d0", mode: "source" } as const;
+  await nl.links.add({ ...mac, sources, noDestination: true });
+  await nl.links.set("mv", { kind: "macvlan", noPromiscuous: false });
+  const { options } = await nl.links.get("mv");
+  assert.deepEqual([[...options.sources as string[]].sort(), options.noDestination], [
+    sources,
+    true,
+  ]);
+  assert.match(ip("-d link show mv"), /mode source nodst .*remotes \(2\)/);
+
+  for (
+    const [name, ttl, shown] of [["v0", "inherit", "inherit"], ["v1", 0, "auto"], [
+      "v2",
+      9,
+      "9",
+    ]] as const
+  ) {
+    await nl.links.add({ name, kind: "vxlan", id: name.charCodeAt(1), ttl });
+    assert.equal((await nl.links.get(name)).options.ttl, ttl);
+    assert.match(ip(`-d link show ${name}`), new RegExp(`ttl ${shown} `));
+  }
+
+  await nl.links.delete("mv");
+  await nl.links.add({ name: "sw", kind: "bridge" });
+  for (const port of ["d0", "d1"]) await nl.links.set(port, { master: "sw" });
+  await nl.links.set("d0", { bridgePort: { backupPort: "d1" } });
+  assert.notEqual((await nl.links.get("d0")).bridgePort!.backupPort, undefined);
+  await nl.links.set("d0", { bridgePort: { backupPort: null } });
+  assert.equal((await nl.links.get("d0")).bridgePort!.backupPort, undefined);
+
+  ip("address add 10.5.0.1/24 dev d0 scope link");
+  await nl.addresses.add({ link: "d0", address: "10.6.0.1/24", validLifetime: 100, metric: 7 });
+  const told = (await nl.addresses.list({ link: "d0" }).toArray()).map((a) => a.toJSON());
+  const { metric, validLifetime } = told.find((a) => a.address === "10.6.0.1/24")!;
+  assert.deepEqual([metric, Number(validLifetime) > 90], [7, true]);
+  for (const each of told) await nl.addresses.replace(each as never);
+  assert.equal(await nl.addresses.flush({ link: "d0", scope: 253 }), 1);
+  assert.doesNotMatch(ip("address show d0"), /10\.5/);
+});

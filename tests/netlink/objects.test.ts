@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { MalformedError, RouteConnection } from "../../src/netlink/mod.ts";
+import { Codec } from "../../src/netlink/codec/codec.ts";
+import { Encoder } from "../../src/netlink/codec/encode.ts";
+import { Writer } from "../../src/netlink/codec/writer.ts";
+import { spec as linkSpec } from "../../src/netlink/spec/rt-link.ts";
 import { Route } from "../../src/netlink/route/route.ts";
 import { encapsulationValues, readEncapsulation } from "../../src/netlink/route/encapsulation.ts";
 import { burstBytes, burstTicks, sameBurst } from "../../src/netlink/route/tc/rate.ts";
 import { qdiscOptions, qdiscValues } from "../../src/netlink/route/tc/qdisc_kinds.ts";
 import { handleText, handleValue } from "../../src/netlink/route/tc/handle.ts";
 import "../seed.ts";
-import { FakeKernel } from "./fake_kernel.ts";
+import { FakeKernel, int32, message } from "./fake_kernel.ts";
 
 const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, message: RegExp][] = [
   [
@@ -66,6 +70,76 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     "an option of a kind that is not given",
     (nl) => nl.links.set(1, { stp: true } as never),
     /^Cannot use stp: must be one of the options of a link whose kind is not given: name, /,
+  ],
+  [
+    "a link that is switched on by a word",
+    (nl) => nl.links.set(1, { up: "false" as never }),
+    /^Cannot use up: must be true or false, current value is "false"$/,
+  ],
+  [
+    "the other end's wrong option",
+    (nl) => nl.links.add({ name: "x", kind: "veth", peer: { up: true } as never }),
+    /^Cannot use peer.up: must be one of the options of kind veth: name, /,
+  ],
+  [
+    "the other end's MTU of -4",
+    (nl) => nl.links.add({ name: "x", kind: "veth", peer: { mtu: -4 } }),
+    /^Cannot use peer.mtu: must be 0 to 2147483647, current value is -4$/,
+  ],
+  [
+    "no master at all",
+    (nl) => nl.links.set(1, { master: "" }),
+    /^Cannot use master: must be a link's name or index, current value is ""$/,
+  ],
+  [
+    "a namespace that is a number",
+    (nl) => nl.links.set(1, { netns: 5 as never }),
+    /^Cannot use a network namespace: must be a name, a path, or .* current value is 5$/,
+  ],
+  [
+    "an alias of a link that is made elsewhere",
+    (nl) => nl.links.add({ name: "x", kind: "ifb", netns: { pid: 1 }, alias: "far" }),
+    /^Cannot use alias: must be told by a connection there, not with netns, current value is "far"$/,
+  ],
+  [
+    "an alias of 256 bytes",
+    (nl) => nl.links.set(1, { alias: "ä".repeat(128) }),
+    /^Cannot use alias: must be text of up to 255 bytes without NUL/,
+  ],
+  [
+    "names that are a text",
+    (nl) => nl.links.addAltNames(1, "abc" as never),
+    /^Cannot use names: must be a list of names, current value is "abc"$/,
+  ],
+  [
+    "a list of a kind without a name",
+    async (nl) => await nl.links.list({ kind: "" }).toArray(),
+    /^Cannot use kind: must be a name, current value is ""$/,
+  ],
+  [
+    "a filter of addresses that nobody reads",
+    (nl) => nl.addresses.flush({ label: "x" } as never),
+    /^Cannot use label: must be one of the options of a list of addresses: /,
+  ],
+  [
+    "an unknown scope",
+    (nl) => nl.addresses.flush({ scope: "lnik" }),
+    /^Cannot use scope: must be /,
+  ],
+  [
+    "an address that is replaced by a word",
+    (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1", replace: "no" as never }),
+    /^Cannot use replace: must be true or false/,
+  ],
+  [
+    "a neighbour's unknown option",
+    (nl) => nl.neighbours.add({ link: 1, address: "10.0.0.1", lladdr: "x" } as never),
+    /^Cannot use lladdr: must be one of the options of a neighbour: /,
+  ],
+  [
+    "a sticky entry by a word",
+    (nl) => nl.fdb.add({ link: 1, mac: "02:00:00:00:00:01", sticky: 1 as never }),
+    /^Cannot use sticky: must be true or false, current value is 1$/,
   ],
   [
     "a half MAC address",
@@ -313,4 +387,44 @@ it("encapsulations are read as they were written", () => {
       encapsulation,
     );
   }
+});
+
+it("a tunnel is told all that it has when a part of it changes", async () => {
+  const kernel = new FakeKernel(),
+    writer = new Writer(1024),
+    encoder = new Encoder(new Codec(linkSpec));
+  const has = {
+    ttl: 64,
+    local: "10.0.0.1",
+    remote: "10.0.0.2",
+    iflags: 0x2000,
+    ikey: 7,
+    pmtudisc: 1,
+  };
+  writer.zeros(16);
+  encoder.request(writer, "newlink", { ifname: "g0", linkinfo: { kind: "gre", data: has } });
+  const described = [...writer.bytes.slice(16, writer.length)];
+  kernel.answer = (to) =>
+    kernel.queue(
+      to.type === 18
+        ? message(16, to, described)
+        : message(2, to, [...int32(0), ...to.bytes.slice(0, 16)]),
+    );
+  await using nl = await RouteConnection.open({ adapter: kernel });
+  await nl.links.set("g0", { kind: "gre", ttl: 9, checksum: true });
+  const { bytes } = kernel.sent.at(-1)!;
+  const sent = new (new Codec(linkSpec).message("newlink"))(new Int32Array(bytes.buffer), 0)
+    .toJSON();
+  const { linkinfo: { data } } = sent as { linkinfo: { data: Record<string, unknown> } };
+  const { ttl, local, remote, iflags, ikey, pmtudisc, oflags } = data;
+  assert.deepEqual({ ttl, local, remote, iflags, ikey, pmtudisc, oflags }, {
+    ...has,
+    ttl: 9,
+    iflags: 0xa000,
+    oflags: 0x8000,
+  });
+  await assert.rejects(
+    nl.links.set("g0", { kind: "ipip", ttl: 9 }),
+    /^TypeError: Cannot use kind: must be that of the link, which is gre, current value is "ipip"$/,
+  );
 });

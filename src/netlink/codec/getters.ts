@@ -6,6 +6,7 @@ import { loader, sizeOf, textOf } from "./struct.ts";
 import type { AttributeSpec, ScalarType } from "./spec.ts";
 import { type BaseView, type Field, readAll } from "./view.ts";
 import {
+  byte,
   bytes,
   find,
   need,
@@ -66,8 +67,8 @@ export function binaryRead(spec: AttributeSpec): Read {
 /** NUL-terminated text. */
 export const stringRead: Read = (w, i) => text(w, (i + 1) << 2, payloadLength(w, i));
 
-/** Presence alone. */
-export const flagRead: Read = () => true;
+/** Presence, unless the kernel says no in a byte: it does so for some flags. */
+export const flagRead: Read = (w, i) => payloadLength(w, i) < 1 || byte(w, (i + 1) << 2) !== 0;
 
 /** `struct nla_bitfield32`. */
 export const bitfieldRead: Read = (w, i) => {

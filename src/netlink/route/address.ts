@@ -132,8 +132,13 @@ export class Address {
 
   /** A plain copy, which holds no datagram in memory. */
   toJSON(): Record<string, unknown> {
-    const { link, family, address, peer, broadcast, label, scope, flags } = this;
-    return { link, family, address, peer, broadcast, label, scope, flags };
+    const { link, family, address, peer, broadcast, label, scope, flags, metric } = this;
+    const { validLifetime, preferredLifetime } = this;
+    return {
+      ...{ link, family, address, peer, broadcast, label, scope, flags, metric },
+      // What is for ever has no number in JSON.
+      ...validLifetime < Infinity ? { validLifetime, preferredLifetime } : {},
+    };
   }
 
   /** @internal */

@@ -16,6 +16,8 @@ import {
 } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import { scopeValue } from "./names.ts";
+import { checkOptions } from "./shape.ts";
+import { ADDRESS } from "./shapes.ts";
 
 /** Which address of which link. */
 export interface AddressRef {
@@ -67,6 +69,8 @@ export interface NewAddress extends AddressRef {
   replace?: boolean;
 }
 
+/** With what the kernel tells of one, which may be told back. */
+const READ = { ...ADDRESS, family: "number" } as const;
 const layout = addressCodec.message("getaddr");
 const SET = spec.sets["addr-attrs"];
 
@@ -92,6 +96,7 @@ export class AddressChange implements Ask {
 
   /** @throws {TypeError | RangeError} for a value that no kernel would accept */
   constructor(readonly type: number, readonly flags: number, verb: string, entry: NewAddress) {
+    checkOptions("an address", entry, READ);
     const { label, metric, validLifetime: valid, preferredLifetime: preferred } = entry;
     linkRef("link", entry.link);
     const local = prefix("address", entry.address);

@@ -8,7 +8,10 @@ import { Address, addressCodec } from "./address.ts";
 import { AddressChange, type AddressRef, type NewAddress } from "./address_change.ts";
 import { familyNumber, type LinkRef } from "./input.ts";
 import type { Links } from "./links.ts";
+import { scopeName, scopeValue } from "./names.ts";
 import { deleteAll } from "./requests.ts";
+import { checkOptions } from "./shape.ts";
+import { LIST } from "./shapes.ts";
 
 export type { AddressRef, NewAddress };
 
@@ -24,6 +27,7 @@ const { operations } = addressCodec.spec;
 const NEW = operations.newaddr.do![0], DELETE = operations.deladdr.do![0];
 const GET = operations.getaddr.dump![0];
 const layout = addressCodec.message("getaddr");
+const FILTER = { ...LIST, link: "text or number", family: "number" } as const;
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Address(w, at);
 
 /**
@@ -57,6 +61,7 @@ export class Addresses {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: AddressFilter = {}): Dump<Address> {
+    checkOptions("a list of addresses", filter, FILTER);
     const { link } = filter, family = familyNumber("family", filter.family);
     const ask = (index: number): Ask => ({
       type: GET,
@@ -104,7 +109,8 @@ export class Addresses {
    * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
    */
   async flush(filter: AddressFilter & { scope?: string | number } = {}): Promise<number> {
-    const { scope, ...rest } = filter;
+    const { scope: given, ...rest } = filter;
+    const scope = given === undefined ? undefined : scopeName(scopeValue("scope", given));
     const all = await this.list(rest).toArray();
     const doomed = all.filter((a) => scope === undefined || a.scope === scope);
     // With the first address of a network the kernel deletes the others of it.

@@ -10,6 +10,8 @@ import { AF_BRIDGE } from "./item.ts";
 import type { Links } from "./links.ts";
 import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
 import { Mode, Requests } from "./requests.ts";
+import { checkOptions } from "./shape.ts";
+import { FDB_ENTRY, LIST } from "./shapes.ts";
 
 /** Which entry of which forwarding table. */
 export interface FdbRef {
@@ -82,6 +84,14 @@ const STATES: Record<FdbLifetime, string> = {
   static: "noarp",
   dynamic: "reachable",
 };
+const FILTER = { ...LIST, link: "text or number", bridge: "text or number" } as const;
+/** With what the kernel tells of one, which may be told back. */
+const READ = {
+  ...FDB_ENTRY,
+  bridge: "number",
+  flags: "anything",
+  attributes: "anything",
+} as const;
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new FdbEntry(w, at);
 
 /**
@@ -114,6 +124,7 @@ export class Fdb {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: FdbFilter = {}): Dump<FdbEntry> {
+    checkOptions("a list of forwarding entries", filter, FILTER);
     const { link, bridge, ...options } = filter;
     return this.#requests.list(
       "getneigh",
@@ -175,6 +186,7 @@ export class Fdb {
   }
 
   async #send(verb: string, flags: number, entry: NewFdbEntry, options?: RequestOptions) {
+    checkOptions("a forwarding entry", entry, READ);
     const own = tableOf(entry);
     const { lifetime = own === "master" ? "static" : "permanent" } = entry;
     if (!Object.hasOwn(STATES, lifetime)) {
@@ -201,6 +213,7 @@ export class Fdb {
   }
 
   async #reference(ref: FdbRef, options?: RequestOptions): Promise<Values & { header: Values }> {
+    checkOptions("a forwarding entry", ref, READ);
     const { vlan, remote, port, vni, sourceVni, via } = ref;
     mac("mac", ref.mac);
     if (vlan !== undefined) integer("vlan", vlan, 1, 4094);

@@ -16,7 +16,7 @@ export interface Field<T> {
 }
 
 /** A field for each option. */
-export type Fields<O> = { readonly [K in keyof O]-?: Field<NonNullable<O[K]>> };
+export type Fields<O> = { readonly [K in keyof O]-?: Field<Exclude<O[K], undefined>> };
 
 /** The attributes of options. */
 export function encodeFields<O extends object>(
@@ -28,7 +28,7 @@ export function encodeFields<O extends object>(
   for (const name in fields) {
     const value = options[name];
     if (value !== undefined) {
-      fields[name].write(out, path + name, value as NonNullable<typeof value>);
+      fields[name].write(out, path + name, value as Exclude<O[typeof name], undefined>);
     }
   }
   return out;

@@ -77,6 +77,15 @@ export function addressLabel(parameter: string, label: string): string {
   return label;
 }
 
+/** Checks a note on a link; the bytes of it. */
+export function aliasBytes(alias: string): Uint8Array {
+  const bytes = typeof alias === "string" ? utf8.encode(alias) : undefined;
+  if (bytes === undefined || bytes.length > 255 || bytes.includes(0)) {
+    throw bad("alias", "text of up to 255 bytes without NUL", alias);
+  }
+  return bytes;
+}
+
 /** Checks a reference to a link, which may be an alternative name of up to 127 bytes. */
 export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   if (typeof ref === "number") return integer(parameter, ref, 1, 0x7fffffff);

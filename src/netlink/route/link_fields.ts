@@ -1,7 +1,7 @@
 /** Options of links that take more than an attribute each. */
 
 import { type Field, ipText } from "./fields.ts";
-import { address, bad, boolean, integer, type LinkRef, linkRef } from "./input.ts";
+import { address, bad, boolean, integer, type LinkRef, linkRef, mac } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** A link that an attribute names; its index takes its place before anything is sent. */
@@ -16,6 +16,18 @@ export function linkField(attribute: string): Field<LinkRef> {
       out[attribute] = new LinkTarget(parameter, linkRef(parameter, value));
     },
     read: (values) => Number(values[attribute] ?? 0) || undefined,
+  };
+}
+
+/** The same where it can be taken away again, by null. */
+export function linkOrNone(attribute: string): Field<LinkRef | null> {
+  const { write, read } = linkField(attribute);
+  return {
+    write(out, parameter, value) {
+      if (value === null) out[attribute] = 0;
+      else write(out, parameter, value);
+    },
+    read,
   };
 }
 
@@ -98,6 +110,31 @@ export function list(attribute: string): Field<readonly string[]> {
     read: (values) => values[attribute] as readonly string[] | undefined,
   };
 }
+
+/** Time to live, which may be that of the inner packet. */
+export function ttl(inherit: unknown): Field<number | "inherit"> {
+  return {
+    write(out, parameter, value) {
+      if (value === "inherit") out.ttlInherit = inherit;
+      else if (typeof value !== "number") throw bad(parameter, "0 to 255 or inherit", value);
+      else out.ttl = integer(parameter, value, 0, 255);
+    },
+    read: (values) => Number(values.ttlInherit ?? 0) ? "inherit" : values.ttl as number | undefined,
+  };
+}
+
+/** The MAC addresses that a macvlan takes packets from, which the kernel has in no order. */
+export const sourceList: Field<readonly string[]> = {
+  write(out, parameter, value) {
+    if (!Array.isArray(value)) throw bad(parameter, "a list of MAC addresses", value);
+    out.macaddrMode = "set";
+    out.macaddrData = { macaddr: value.map((each, i) => mac(`${parameter}[${i}]`, each)) };
+  },
+  read(values) {
+    const data = values.macaddrData as { macaddr?: readonly string[] } | undefined;
+    return values.mode === "source" ? [...data?.macaddr ?? []].sort() : undefined;
+  },
+};
 
 const GRE_KEY = 0x2000; // linux/if_tunnel.h
 

@@ -16,7 +16,16 @@ import {
   yesNo,
 } from "./fields.ts";
 import { bad, type LinkRef, linkRef } from "./input.ts";
-import { bitIn, isolation, linkField, list, tagType, vlanFlag } from "./link_fields.ts";
+import {
+  bitIn,
+  isolation,
+  linkField,
+  linkOrNone,
+  list,
+  sourceList,
+  tagType,
+  vlanFlag,
+} from "./link_fields.ts";
 import type {
   BondOptions,
   BondPortOptions,
@@ -31,7 +40,8 @@ import type {
   VlanOptions,
   VrfOptions,
 } from "./link_options.ts";
-import type { LinkSettings } from "./link_settings.ts";
+import { checkOptions, type Shapes } from "./shape.ts";
+import { LINK, NEW_LINK, PEER } from "./shapes.ts";
 import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
 
 /** IFLA_INFO_DATA, and the link that IFLA_LINK names. */
@@ -99,6 +109,8 @@ const vlan: Fields<Omit<VlanOptions, "link">> = {
 const macvlan: Fields<Omit<MacvlanOptions, "link">> = {
   mode: named("mode"),
   noPromiscuous: bitIn("flags", 1),
+  noDestination: bitIn("flags", 2),
+  sources: sourceList,
   broadcastQueueLength: whole("bcQueueLen"),
 };
 
@@ -119,8 +131,8 @@ const bond: Fields<BondOptions> = {
   arpInterval: whole("arpInterval"),
   arpTargets: list("arpIpTarget"),
   arpValidate: whole("arpValidate", 6),
-  primary: linkField("primary"),
-  activePort: linkField("activeSlave"),
+  primary: linkOrNone("primary"),
+  activePort: linkOrNone("activeSlave"),
   primaryReselect: nth("primaryReselect", ["always", "better", "failure"]),
   macPolicy: nth("failOverMac", ["none", "active", "follow"]),
   hashPolicy: nth("xmitHashPolicy", HASH_POLICIES),
@@ -185,7 +197,7 @@ const bridgePort: Fields<BridgePortOptions> = {
   isolated: yesNo("isolated"),
   locked: yesNo("locked"),
   groupForwardMask: whole("groupFwdMask", 0xffff),
-  backupPort: linkField("backupPort"),
+  backupPort: linkOrNone("backupPort"),
 };
 
 const bondPort: Fields<BondPortOptions> = {
@@ -198,12 +210,20 @@ interface Kind<O> {
   readonly fields: object;
   readonly required?: readonly (keyof O)[];
   readonly defaults?: Partial<O>;
+  /** What the kernel only takes together: what is left out of these is reset. */
+  readonly together?: readonly (keyof O)[];
+}
+
+/** The kernel takes a tunnel's options as a whole, as ip(8) sends them. */
+function tunnel<O extends object>(fields: Fields<O>): Kind<O> {
+  return { fields, together: Object.keys(fields) as (keyof O)[] };
 }
 
 const macvlanKind: Kind<MacvlanOptions> = {
   fields: macvlan,
   required: ["link"],
   defaults: { mode: "bridge" },
+  together: ["noPromiscuous", "noDestination"],
 };
 const ipvlanKind: Kind<IpvlanOptions> = {
   fields: ipvlan,
@@ -221,18 +241,18 @@ const kinds: { readonly [K in keyof KindOptions]: Kind<KindOptions[K]> } = {
   ipvtap: ipvlanKind,
   vrf: { fields: vrf, required: ["table"] },
   bond: { fields: bond },
-  gre: { fields: gre },
-  gretap: { fields: gre },
-  ip6gre: { fields: gre6 },
-  ip6gretap: { fields: gre6 },
-  ipip: { fields: ipTunnel },
-  sit: { fields: ipTunnel },
-  ip6tnl: { fields: ip6Tunnel },
-  vti: { fields: vti },
-  vti6: { fields: vti },
+  gre: tunnel(gre),
+  gretap: tunnel(gre),
+  ip6gre: tunnel(gre6),
+  ip6gretap: tunnel(gre6),
+  ipip: tunnel(ipTunnel),
+  sit: tunnel(ipTunnel),
+  ip6tnl: tunnel(ip6Tunnel),
+  vti: tunnel(vti),
+  vti6: tunnel(vti),
   geneve: { fields: geneve },
   netkit: { fields: netkit },
-  xfrm: { fields: xfrm },
+  xfrm: tunnel(xfrm),
   hsr: { fields: hsr, required: ["port1", "port2"] },
 };
 
@@ -254,33 +274,29 @@ export function kindOptionNames(kind: string): string[] {
     : [...new Set([...Object.keys(found.fields), ...found.required ?? []])];
 }
 
-/** What links of all kinds have, by name. */
-const SETTINGS: { readonly [K in keyof LinkSettings | "name" | "kind"]-?: true } = {
-  name: true,
-  kind: true,
-  mtu: true,
-  address: true,
-  up: true,
-  master: true,
-  netns: true,
-  alias: true,
-  txQueueLength: true,
-  promiscuous: true,
-  allMulticast: true,
-  arp: true,
-  group: true,
-  bridgePort: true,
-  bondPort: true,
-  data: true,
-};
+/**
+ * Options that a change of this kind's `options` would reset: for those that are not among them, what
+ * the link has is to be told again.
+ */
+export function alongWith(kind: string, options: object): readonly string[] {
+  const together = (known(kind)?.together ?? []) as readonly string[];
+  return together.some((name) => name in options)
+    ? together.filter((name) => !(name in options))
+    : [];
+}
+
+/** Kinds that come in pairs. */
+const PAIRS = ["veth", "netkit"];
 
 /** @throws {TypeError} for an option that links of this kind do not have, or none without a kind */
-export function refuseUnknownLinkOptions(kind: string | undefined, link: object): void {
+export function checkLinkOptions(kind: string | undefined, link: object, fresh: boolean): void {
   const own = kind === undefined ? [] : kindOptionNames(kind);
-  if (kind === "veth" || kind === "netkit") own.push("peer");
-  const names = Object.fromEntries(own.map((name) => [name, true]));
-  const what = kind === undefined ? "a link whose kind is not given" : `kind ${kind}`;
-  refuseUnknown({ ...names, ...SETTINGS }, link, what);
+  const shape: Shapes = {
+    ...Object.fromEntries(own.map((name) => [name, "anything" as const])),
+    ...kind !== undefined && PAIRS.includes(kind) ? { peer: PEER } : {},
+    ...fresh ? NEW_LINK : LINK,
+  };
+  checkOptions(kind === undefined ? "a link whose kind is not given" : `kind ${kind}`, link, shape);
 }
 
 /**

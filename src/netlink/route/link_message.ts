@@ -15,7 +15,7 @@ const layout = linkCodec.message("getlink");
 export const encoder: Encoder = new Encoder(linkCodec);
 
 /** The flags that are meant, and those of them that are set. */
-export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values | undefined {
+export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values {
   let ifiFlags = 0, ifiChange = 0;
   const flag = (value: boolean | undefined, bit: number) => {
     if (value === undefined) return;
@@ -26,7 +26,7 @@ export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): V
   flag(promiscuous, IFF_PROMISC);
   flag(allMulticast, IFF_ALLMULTI);
   flag(arp === undefined ? undefined : !arp, IFF_NOARP);
-  return ifiChange === 0 ? undefined : { ifiFlags, ifiChange };
+  return { ifiFlags, ifiChange };
 }
 
 /** `struct ifinfomsg` and attributes, for a nest that the kernel's specification knows as bytes. */

@@ -107,6 +107,10 @@ export interface MacvlanOptions {
   mode?: "private" | "vepa" | "bridge" | "passthru" | "source";
   /** Whether the link below is left out of promiscuous mode, in mode passthru. */
   noPromiscuous?: boolean;
+  /** MAC addresses that packets are taken from, in mode source; all of them. */
+  sources?: readonly string[];
+  /** Whether packets are not compared with its address, in mode source. */
+  noDestination?: boolean;
   /** Broadcast packets that wait at most. */
   broadcastQueueLength?: number;
 }
@@ -154,10 +158,10 @@ export interface BondOptions {
   arpTargets?: readonly string[];
   /** Which ARP packets count, BOND_ARP_VALIDATE_*. */
   arpValidate?: number;
-  /** The port that is preferred. */
-  primary?: LinkRef;
-  /** The port that is used, in mode active-backup. */
-  activePort?: LinkRef;
+  /** The port that is preferred; null for none. */
+  primary?: LinkRef | null;
+  /** The port that is used, in mode active-backup; null lets the bond choose. */
+  activePort?: LinkRef | null;
   /** When the preferred port is taken again. */
   primaryReselect?: "always" | "better" | "failure";
   /** Whose MAC address ports have, in mode active-backup. */

@@ -66,6 +66,24 @@ export type NewLink =
   & {
     /** Its name, 1 to 15 bytes. */
     name: string;
+    /**
+     * Its index, from 1.
+     *
+     * @default the next one that is free
+     */
+    index?: number;
+    /**
+     * How many transmit queues it has, 1 to 4096 (IFLA_NUM_TX_QUEUES).
+     *
+     * @default what its kind has
+     */
+    txQueues?: number;
+    /**
+     * How many receive queues it has, 1 to 4096 (IFLA_NUM_RX_QUEUES).
+     *
+     * @default what its kind has
+     */
+    rxQueues?: number;
   }
   & (
     | {

@@ -2,26 +2,23 @@
 
 import { DEFAULT_TIMEOUT } from "../channel.ts";
 import type { Ask, RequestOptions } from "../exchange.ts";
-import type { Values } from "../codec/encode.ts";
-import type { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
-import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../protocol.ts";
-import { bad, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
+import { bad, linkName, type LinkRef, linkRef } from "./input.ts";
 import { spec } from "../spec/rt-link.ts";
 import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LinkTarget } from "./link_fields.ts";
-import { kindData, portData, refuseUnknownLinkOptions } from "./link_kinds.ts";
-import { encoder, flagsOf, LinkAsk, message, referenceOf } from "./link_message.ts";
+import { type AnyLink, LinkChange } from "./link_change.ts";
+import { alongWith } from "./link_kinds.ts";
+import { encoder, LinkAsk } from "./link_message.ts";
 import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
 
 export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
 
 const { operations } = linkCodec.spec;
-const NEW = operations.newlink.do![0], DELETE = operations.dellink.do![0];
+const DELETE = operations.dellink.do![0];
 const GET = operations.getlink.do![0];
 const layout = linkCodec.message("getlink");
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
@@ -33,7 +30,6 @@ const ETIMEDOUT = 110;
  * front of one beyond 32 KiB as if that were all. This bit adds nothing but to bridges' own lists.
  */
 const MEASURE = spec.enums["rtext-filter"].entries.mrp;
-const O_CLOEXEC = 0o2000000;
 
 /**
  * The links of a connection's namespace (RTM_*LINK of linux/rtnetlink.h, linux/if_link.h).
@@ -81,7 +77,9 @@ export class Links {
    */
   list(filter: LinkFilter = {}): Dump<Link> {
     const { kind, master } = filter;
-    if (kind !== undefined && typeof kind !== "string") throw bad("kind", "a name", kind);
+    if (kind !== undefined && (typeof kind !== "string" || kind === "")) {
+      throw bad("kind", "a name", kind);
+    }
     const ask = (master?: number): Ask => ({
       type: GET,
       flags: NLM_F_DUMP,
@@ -100,13 +98,14 @@ export class Links {
     return this.#nl.list(
       () => master === undefined ? ask() : this.index(master, "master", filter).then(ask),
       make,
-      filter,
+      // A kernel that lacks the kind, or has not loaded it yet, ignores the filter.
+      kind === undefined ? filter : { ...filter, keep: (link: Link) => link.kind === kind },
     );
   }
 
   /**
    * Creates a link. It is switched off unless `up` says otherwise; what is left out is as the kernel has
-   * it by default.
+   * it by default. In another namespace it cannot be given an alias or options as a port at once.
    *
    * @throws {NetlinkError} `EEXIST` when the name is taken, `EOPNOTSUPP` for a kind that this kernel lacks
    * @throws {TypeError | RangeError} for a value that no kernel would accept
@@ -115,6 +114,7 @@ export class Links {
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
     const { bridgePort, bondPort, alias, ...rest } = link as AnyLink;
+    if (rest.netns !== undefined) refuseElsewhere({ bridgePort, bondPort, alias });
     await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
     // The kernel takes these of links that are there, and drops them in silence otherwise.
     if (bridgePort ?? bondPort ?? alias) {
@@ -135,13 +135,26 @@ export class Links {
     const target = changes.name === undefined || typeof link === "number"
       ? link
       : await this.index(link, "link", options);
-    const { bridgePort, bondPort, ...rest } = changes as AnyLink;
+    const { bridgePort, bondPort, ...rest } = await this.#completed(link, changes, options);
+    if (rest.netns !== undefined) refuseElsewhere({ bridgePort, bondPort });
     if ((bridgePort ?? bondPort) === undefined || rest.master === undefined) {
-      return await this.#change(`set link ${link}`, 0, target, changes as AnyLink, options);
+      const all = { bridgePort, bondPort, ...rest };
+      return await this.#change(`set link ${link}`, 0, target, all, options);
     }
     await this.#change(`set link ${link}`, 0, target, rest, options);
     const port = { bridgePort, bondPort };
     await this.#change(`set port ${link}`, 0, changes.name ?? link, port, options);
+  }
+
+  /** Adds what the kernel would reset because it is not told. */
+  async #completed(link: LinkRef, changes: AnyLink, options?: RequestOptions): Promise<AnyLink> {
+    const names = changes.kind === undefined ? [] : alongWith(changes.kind, changes);
+    if (names.length === 0) return changes;
+    const { kind, options: current } = await this.get(link, options);
+    if (kind !== changes.kind) {
+      throw bad("kind", `that of the link, which is ${kind}`, changes.kind);
+    }
+    return { ...Object.fromEntries(names.map((name) => [name, current[name]])), ...changes };
   }
 
   /**
@@ -225,6 +238,7 @@ export class Links {
     names: readonly string[],
     options?: RequestOptions,
   ): Promise<void> {
+    if (!Array.isArray(names)) throw bad("names", "a list of names", names);
     names.forEach((name, i) => {
       if (typeof linkRef(`names[${i}]`, name) !== "string") {
         throw bad(`names[${i}]`, "text", name);
@@ -255,121 +269,24 @@ export class Links {
     link: AnyLink,
     options?: RequestOptions,
   ): Promise<void> {
-    const { kind, master, bridgePort, bondPort } = link;
-    refuseUnknownLinkOptions(kind, link);
-    const own = kind === undefined ? undefined : kindData(kind, link, target === undefined);
-    const parts: Parts = {
-      parent: own?.link,
-      master: master ? linkRef("master", master) : master === null ? 0 : undefined,
-      data: { ...own?.data },
-      portKind: bridgePort ? "bridge" : bondPort ? "bond" : undefined,
-      port: bridgePort ? portData("bridge", bridgePort) : bondPort && portData("bond", bondPort),
-    };
+    const change = new LinkChange(flags, operation, target, link);
     const send = () => {
-      const opened: number[] = [];
-      const close = () => {
-        for (const fd of opened.splice(0)) this.#nl.channel.adapter.libc.close(fd);
-      };
       try {
-        const values = {
-          ...this.#values(link, parts, target, opened, operation),
-          link: parts.parent,
-          master: parts.master,
-        };
-        const write = (writer: Writer) => encoder.request(writer, "newlink", values);
-        const ask = { type: NEW, flags: flags | NLM_F_ACK, operation, layout, write, over: close };
-        return this.#nl.change(ask, options);
+        change.open(() => this.#nl.channel.adapter.libc);
+        return this.#nl.change(change, options);
       } catch (error) {
-        close();
+        change.over?.();
         throw error;
       }
     };
-    const lookUps = this.#lookUps(parts, options);
+    const lookUps = change.resolve((name, parameter) => this.index(name, parameter, options));
     return lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
-  }
-
-  /** Puts indexes in place of names. */
-  #lookUps(parts: Parts, options?: RequestOptions): Promise<void>[] {
-    const out: Promise<void>[] = [];
-    const resolve = (ref: LinkRef | undefined, parameter: string, put: (index: number) => void) => {
-      if (typeof ref === "string") out.push(this.index(ref, parameter, options).then(put));
-      else if (ref !== undefined) put(ref);
-    };
-    resolve(parts.parent, "link", (index) => parts.parent = index);
-    resolve(parts.master, "master", (index) => parts.master = index);
-    for (const values of [parts.data, parts.port ?? {}]) {
-      for (const [name, value] of Object.entries(values)) {
-        if (!(value instanceof LinkTarget)) continue;
-        resolve(value.link, value.parameter, (index) => values[name] = index);
-      }
-    }
-    return out;
-  }
-
-  #values(
-    link: AnyLink,
-    parts: Parts,
-    target: LinkRef | undefined,
-    opened: number[],
-    operation: string,
-  ): Values {
-    const { kind } = link;
-    const data: Record<string, unknown> = { ...parts.data, ...link.data };
-    if (link.peer !== undefined && (kind === "veth" || kind === "netkit")) {
-      const { name } = link.peer;
-      if (name !== undefined) linkName("peer.name", name);
-      const peer = { ...this.#settings(link.peer, opened, operation), ifname: name };
-      data[kind === "veth" ? "peer" : "peerInfo"] = kind === "veth" ? peer : message(peer);
-    }
-    const settings = this.#settings(link, opened, operation);
-    const reference = target === undefined ? {} : referenceOf(target);
-    return {
-      ...settings,
-      ...reference,
-      header: { ...settings.header, ...reference.header },
-      ...(link.name === undefined ? {} : { ifname: link.name }),
-      linkinfo: kind === undefined && parts.port === undefined ? undefined : {
-        kind,
-        data: Object.keys(data).length > 0 ? data : undefined,
-        slaveKind: parts.portKind,
-        slaveData: parts.port,
-      },
-    };
-  }
-
-  /** What a link and a veth's peer share. */
-  #settings(link: LinkSettings, opened: number[], operation: string) {
-    const { mtu, address, alias, txQueueLength, netns, group } = link;
-    return {
-      header: flagsOf(link),
-      mtu: mtu === undefined ? undefined : integer("mtu", mtu, 0, 0x7fffffff),
-      address: address === undefined ? undefined : mac("address", address),
-      ifalias: alias,
-      txqlen: txQueueLength === undefined
-        ? undefined
-        : integer("txQueueLength", txQueueLength, 0, 0x7fffffff),
-      group: group === undefined ? undefined : integer("group", group, 0, 0xffffffff),
-      ...(netns === undefined ? {} : this.#namespace(netns, opened, operation)),
-    };
-  }
-
-  #namespace(netns: NamespaceTarget, opened: number[], operation: string): Values {
-    if (typeof netns === "object" && "fd" in netns) return { netNsFd: netns.fd };
-    const fd = this.#nl.channel.adapter.libc.open(targetPath(netns), O_CLOEXEC);
-    if (fd < 0) throw NetlinkError.fromCall(operation, `open of ${targetPath(netns)}`, fd);
-    opened.push(fd);
-    return { netNsFd: fd };
   }
 }
 
-/** The union of links, seen as what they may have in common. */
-type AnyLink = LinkSettings & { name?: string; kind?: string; peer?: VethPeer };
-
-/** Links that a message names, and the attributes that may name some. */
-interface Parts {
-  parent?: LinkRef;
-  master?: LinkRef;
-  readonly data: Record<string, unknown>;
-  readonly portKind?: string;
-  readonly port?: Record<string, unknown>;
+/** What is told of a link that is there already: one elsewhere is out of this socket's reach. */
+function refuseElsewhere(told: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(told)) {
+    if (value !== undefined) throw bad(name, "told by a connection there, not with netns", value);
+  }
 }

@@ -4,11 +4,13 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
-import { address, bad, familyNumber, type LinkRef, mac } from "./input.ts";
+import { address, bad, boolean, familyNumber, type LinkRef, mac } from "./input.ts";
 import type { Links } from "./links.ts";
 import { protocolValue } from "./names.ts";
 import { Neighbour, neighbourCodec, type NeighbourState } from "./neighbour.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
+import { checkOptions } from "./shape.ts";
+import { LIST, NEIGHBOUR } from "./shapes.ts";
 
 /** Which neighbour of which link. */
 export interface NeighbourRef {
@@ -77,6 +79,15 @@ const STATES: readonly NeighbourState[] = [
   "noarp",
   "permanent",
 ];
+const FILTER = {
+  ...LIST,
+  link: "text or number",
+  master: "text or number",
+  family: "number",
+  proxy: "boolean",
+} as const;
+/** With what the kernel tells of one, which may be told back. */
+const READ = { ...NEIGHBOUR, family: "number", flags: "anything", attributes: "anything" } as const;
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Neighbour(w, at);
 
 /**
@@ -112,6 +123,7 @@ export class Neighbours {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: NeighbourFilter = {}): Dump<Neighbour> {
+    checkOptions("a list of neighbours", filter, FILTER);
     const { link, master, family, proxy, ...options } = filter;
     const ndmFamily = familyNumber("family", family);
     return this.#requests.list(
@@ -180,6 +192,7 @@ export class Neighbours {
    */
   async flush(filter: NeighbourFilter & { permanent?: boolean } = {}): Promise<number> {
     const { permanent = false, ...rest } = filter;
+    boolean("permanent", permanent);
     const all = await this.list(rest).toArray();
     const kept = permanent ? ["noarp"] : ["permanent", "noarp"];
     const doomed = all.filter((n) => rest.proxy || !kept.includes(n.state));
@@ -195,6 +208,7 @@ export class Neighbours {
     neighbour: NewNeighbour,
     options?: RequestOptions,
   ): Promise<void> {
+    checkOptions("a neighbour", neighbour, READ);
     const { state = "permanent", proxy, router, externallyLearned, protocol } = neighbour;
     if (!STATES.includes(state)) throw bad("state", `one of ${STATES.join(", ")}`, state);
     const lladdr = neighbour.mac === undefined ? undefined : mac("mac", neighbour.mac);
@@ -227,6 +241,7 @@ export class Neighbours {
     ref: NeighbourRef,
     options?: RequestOptions,
   ): Promise<Values & { header: Values }> {
+    checkOptions("a neighbour", ref, READ);
     const { family } = address("address", ref.address);
     return {
       header: {

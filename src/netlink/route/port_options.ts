@@ -42,8 +42,8 @@ export interface BridgePortOptions {
   locked?: boolean;
   /** Which link-local groups are forwarded, a bit each. */
   groupForwardMask?: number;
-  /** The port that takes over when it goes down. */
-  backupPort?: LinkRef;
+  /** The port that takes over when it goes down; null for none. */
+  backupPort?: LinkRef | null;
 }
 
 /** Options of a bond's port (IFLA_BOND_SLAVE_* of linux/if_link.h). */

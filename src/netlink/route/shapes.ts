@@ -1,13 +1,14 @@
 /** The names and shapes of what objects are given. */
 
+import type { DumpOptions } from "../dump.ts";
 import type { NewAddress } from "./addresses.ts";
 import type { NewFdbEntry } from "./fdb.ts";
-import type { VethPeer } from "./links.ts";
+import type { LinkSettings, VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthops.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
-import type { Shape } from "./shape.ts";
+import type { Shape, Shapes } from "./shape.ts";
 import type { NewFilter } from "./tc/filters.ts";
 import type { NewQdisc } from "./tc/qdiscs.ts";
 
@@ -39,6 +40,42 @@ export const PEER: All<VethPeer> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
+};
+
+/** How a list is read. */
+export const LIST: All<DumpOptions> = {
+  signal: "anything",
+  timeout: "number",
+  offload: "boolean",
+  whole: "boolean",
+};
+
+/** What links of all kinds have. */
+export const LINK: All<LinkSettings & { name: string; kind: string }> = {
+  name: "text",
+  kind: "text",
+  mtu: "number",
+  address: "text",
+  up: "boolean",
+  master: "anything",
+  netns: "anything",
+  alias: "text",
+  txQueueLength: "number",
+  promiscuous: "boolean",
+  allMulticast: "boolean",
+  arp: "boolean",
+  group: "number",
+  bridgePort: "anything",
+  bondPort: "anything",
+  data: "anything",
+};
+
+/** What is chosen when a link is made. */
+export const NEW_LINK: Shapes = {
+  ...LINK,
+  index: "number",
+  txQueues: "number",
+  rxQueues: "number",
 };
 
 /** An address. */

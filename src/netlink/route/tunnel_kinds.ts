@@ -1,7 +1,7 @@
 /** What the options of tunnels mean on the wire. */
 
 import { type Fields, ipText, named, nth, present, whole, yesNo } from "./fields.ts";
-import { greFlag, greKey, ip6Only, linkField, portRange } from "./link_fields.ts";
+import { greFlag, greKey, ip6Only, linkField, portRange, ttl } from "./link_fields.ts";
 import type {
   GeneveOptions,
   Gre6Options,
@@ -20,7 +20,7 @@ export const vxlan: Fields<VxlanOptions> = {
   local: ipText("local", "local6"),
   remote: ipText("group", "group6"),
   port: whole("port", 65535, 1),
-  ttl: whole("ttl", 255),
+  ttl: ttl(true),
   tos: whole("tos", 255),
   learning: yesNo("learning"),
   ageing: whole("ageing"),
@@ -126,7 +126,7 @@ export const vti: Fields<VtiOptions> = {
 export const geneve: Fields<GeneveOptions> = {
   id: whole("id", 0xffffff),
   remote: ipText("remote", "remote6"),
-  ttl: whole("ttl", 255),
+  ttl: ttl(1),
   tos: whole("tos", 255),
   port: whole("port", 65535, 1),
   udpChecksum: yesNo("udpCsum"),

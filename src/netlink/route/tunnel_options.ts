@@ -150,8 +150,8 @@ export interface GeneveOptions {
   id?: number;
   /** Address of the other end. */
   remote?: string;
-  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
-  ttl?: number;
+  /** Time to live of the outer packets, 0 to 255; 0 takes the system's, "inherit" the inner one's. */
+  ttl?: number | "inherit";
   /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /**
@@ -200,8 +200,8 @@ export interface VxlanOptions {
    * @default 4789
    */
   port?: number;
-  /** Time to live of the outer packets, 0 to 255; 0 takes the inner one's. */
-  ttl?: number;
+  /** Time to live of the outer packets, 0 to 255; 0 takes the system's, "inherit" the inner one's. */
+  ttl?: number | "inherit";
   /** Type of service of the outer packets, 0 to 255; 1 takes the inner one's. */
   tos?: number;
   /** Whether addresses are learned from packets. */
