@@ -19,8 +19,6 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   /** bind(2). */
   bind(fd: number, address: Uint8Array<ArrayBuffer>): number;
-  /** connect(2). */
-  connect(fd: number, address: Uint8Array<ArrayBuffer>): number;
   /** getsockname(2): fills `address`, returns the number of bytes written. */
   getsockname(fd: number, address: Uint8Array<ArrayBuffer>): number;
   /** setsockopt(2). */
@@ -82,8 +80,6 @@ export type OffThreadCall = "sendmsg" | "recvmsg";
 
 /** What one runtime offers to the layers above. */
 export interface Adapter {
-  /** Which adapter this is. */
-  readonly runtime: "deno" | "bun";
   /**
    * libc, opened at the first use.
    *

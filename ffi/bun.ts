@@ -15,7 +15,6 @@ declare const Bun: {
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
@@ -49,7 +48,6 @@ function open(name: string): Libc {
 }
 
 class BunAdapter implements Adapter {
-  readonly runtime = "bun";
   readonly dialer: Dialer = dialer;
   #libc?: Libc;
   #reactor?: Reactor;

@@ -9,7 +9,6 @@ import { Reactor } from "./reactor.ts";
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
@@ -34,7 +33,7 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
-  // Off the JavaScript thread, so their errno is out of reach: any return is a wake-up.
+  // Off the JavaScript thread, so their errno is out of reach.
   pollOffThread: {
     name: "poll",
     parameters: ["buffer", "u32", "i32"],
@@ -82,7 +81,6 @@ function open(name: string): Library {
 }
 
 class DenoAdapter implements Adapter {
-  readonly runtime = "deno";
   readonly dialer: Dialer = dialer;
   #library?: Library;
   #libc?: Libc;

@@ -39,7 +39,6 @@ type Buffer = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 export interface RawLibc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Buffer, length: number): number;
-  connect(fd: number, address: Buffer, length: number): number;
   getsockname(fd: number, address: Buffer, length: Buffer): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number;
@@ -78,7 +77,6 @@ export function wrapLibc(c: RawLibc, errno: () => number, address: Libc["address
   return {
     socket: (domain, type, protocol) => result(c.socket(domain, type, protocol)),
     bind: (fd, name) => result(c.bind(fd, name, name.length)),
-    connect: (fd, name) => result(c.connect(fd, name, name.length)),
     getsockname(fd, name) {
       length[0] = name.length;
       return sized(c.getsockname(fd, name, length));

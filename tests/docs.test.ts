@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { it } from "node:test";
 import { Program, root, runModule } from "./child.ts";
 import { need, testNamespace } from "./support.ts";
@@ -50,10 +50,17 @@ it("an excerpt in the README stands in the file that it names", () => {
   }
 });
 
-it("every file that the README and CONTRIBUTING name exists", () => {
-  for (const document of ["README.md", "CONTRIBUTING.md"]) {
-    for (const [, path] of read(document).matchAll(/\]\((?!http)([^)#]+)[^)]*\)/g)) {
-      assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
+it("every file that a document names exists", () => {
+  const all = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((path) => !path.startsWith("node_modules")).map((path) => `/${path}`);
+  for (const document of ["README.md", "CONTRIBUTING.md", "bench/README.md"]) {
+    const text = read(document), folder = dirname(join(root, document));
+    for (const [, path] of text.matchAll(/\]\((?!http)([^)#]+)[^)]*\)/g)) {
+      assert.ok(existsSync(join(folder, path)), `${document} names ${path}`);
+    }
+    // In prose a path may leave out the folders in front.
+    for (const [, path] of text.matchAll(/`([\w./-]+\.(?:ts|c|md|json))`/g)) {
+      assert.ok(all.some((file) => file.endsWith(`/${path}`)), `${document} names ${path}`);
     }
   }
 });

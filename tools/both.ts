@@ -66,7 +66,10 @@ function chosen(folder: string, ending: string, paths: string[]): string[] {
   const all = files(folder, ending);
   if (paths.length === 0) return all;
   const wanted = paths.map((path) => relative(root, join(process.cwd(), path)));
-  return all.filter((file) => wanted.some((path) => file.startsWith(path)));
+  const found = all.filter((file) => wanted.some((path) => file.startsWith(path)));
+  if (found.length > 0) return found;
+  console.error(`Cannot run ${task} ${paths.join(" ")}: no file *${ending} is there`);
+  process.exit(2);
 }
 
 interface Counts {
@@ -142,7 +145,7 @@ async function test(): Promise<number> {
     const output = coloured.replace(/\x1b\[[0-9;]*m/g, "");
     const counts = runtime.count(output);
     total.passed += counts.passed;
-    // A runtime that crashed, or that found nothing to run, has failed as well.
+    // A runtime that crashed has failed as well.
     total.failed += counts.failed || (code !== 0 || counts.passed === 0 ? 1 : 0);
     total.skipped += counts.skipped;
     if (code !== 0) {

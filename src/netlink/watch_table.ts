@@ -115,12 +115,6 @@ export class Table<T extends object> {
     return size;
   }
 
-  /** The item of a key, the first of several. */
-  get(key: string | number): T | undefined {
-    const found = this.#items.get(key);
-    return found === undefined ? undefined : list(found)[0];
-  }
-
   /** All items. */
   *[Symbol.iterator](): Generator<T, undefined> {
     for (const item of this.#items.values()) {
