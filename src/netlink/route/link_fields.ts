@@ -1,5 +1,6 @@
 /** Options of links that take more than an attribute each. */
 
+import { swap16 } from "../codec/words.ts";
 import { type Field, ipText } from "./fields.ts";
 import { address, bad, boolean, integer, type LinkRef, linkRef, mac } from "./input.ts";
 import { AF_INET } from "./item.ts";
@@ -65,18 +66,17 @@ const TAGS = { "8021q": 0x8100, "8021ad": 0x88a8 } as const;
 
 /** An ethertype whose bytes the kernel's specification of bridges does not know to be swapped. */
 export function tagType(attribute: string): Field<keyof typeof TAGS> {
-  const swap = (v: number) => ((v & 0xff) << 8) | (v >> 8);
   return {
     write(out, parameter, value) {
       if (typeof value !== "string" || !Object.hasOwn(TAGS, value)) {
         throw bad(parameter, "8021q or 8021ad", value);
       }
-      out[attribute] = swap(TAGS[value]);
+      out[attribute] = swap16(TAGS[value]);
     },
     read(values) {
       const value = values[attribute];
       if (value === undefined) return undefined;
-      return swap(Number(value)) === TAGS["8021ad"] ? "8021ad" : "8021q";
+      return swap16(Number(value)) === TAGS["8021ad"] ? "8021ad" : "8021q";
     },
   };
 }
