@@ -47,7 +47,7 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
    */
   connectRetryMaxDelay?: number;
   /**
-   * How long the protocol's `init` may take.
+   * How long the protocol's `init` may take; `Infinity` sets no limit.
    * @default 5_000
    */
   initTimeout?: number;

@@ -1,8 +1,10 @@
+import { startTimer, systemClock } from "../pool/clock.ts";
+
 /** How long work may take, and what becomes of it then. */
 export interface WithinOptions<T> {
   /** Ends the wait with its reason. */
   signal?: AbortSignal;
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity` sets no limit. */
   timeout: number;
   /** The error when time is up. */
   expired: () => unknown;
@@ -24,10 +26,10 @@ export function within<T>(
     control.abort(reason);
   };
   const abort = (): void => stop(signal!.reason);
-  const timer = setTimeout(() => stop(options.expired()), options.timeout);
+  const timer = startTimer(options.timeout, () => stop(options.expired()));
   signal?.addEventListener("abort", abort, { once: true });
   Promise.try(work, control.signal).finally(() => {
-    clearTimeout(timer);
+    systemClock.clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }).then((value) => {
     if (control.signal.aborted) options.late?.(value);

@@ -41,6 +41,11 @@ interface Holdable {
 /** The longest delay that a timer takes, about 24.8 days. */
 export const LONGEST: number = 2 ** 31 - 1;
 
+/** Starts a timer; `Infinity` makes none, and what is more than any timer takes becomes the most. */
+export function startTimer(ms: number, fn: () => void, clock: Clock = systemClock): unknown {
+  return ms === Infinity ? undefined : clock.setTimeout(fn, Math.min(ms, LONGEST));
+}
+
 /** The clock as the pool uses it: whole milliseconds that never run backwards, and loose timers. */
 export class Time {
   readonly #clock: Clock;
@@ -62,8 +67,7 @@ export class Time {
 
   /** A timer that does not keep the process alive; `Infinity` makes none. */
   after(ms: number, fn: () => void): unknown {
-    if (ms === Infinity) return undefined;
-    const handle = this.#clock.setTimeout(fn, ms > LONGEST ? LONGEST : ms);
+    const handle = startTimer(ms, fn, this.#clock);
     this.hold(handle, false);
     return handle;
   }

@@ -292,6 +292,7 @@ describe("EndpointPool", () => {
       ...[["maxPerEndpoint", 0], ["maxPerEndpoint", Infinity], ["maxTotal", 1.5], ["maxUses", -1]],
       ...[["connectRetries", NaN], ["connectTimeout", 0], ["idleTimeout", "5"], ["checkAfter", -1]],
       ...[["leakAfter", 0], ["order", "random"], ["maxWaiting", -1], ["initTimeout", 0]],
+      ...[["initTimeout", NaN], ["initTimeout", -1], ["forgetAfter", NaN]],
     ] as const
   ) {
     it(`refuses ${name} ${value} and names it`, () => {

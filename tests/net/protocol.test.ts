@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Conn, ConnectError, EndpointPool } from "../../mod.ts";
-import { bytes, Peer, readText, until } from "./peer.ts";
+import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 
 const at = (peer: Peer): string => `127.0.0.1:${peer.port}`;
 
@@ -112,6 +112,17 @@ describe("a protocol", () => {
         /init still running after 50 ms, after 0 retries/.test(error.message),
     );
     await until(() => peer.sockets.size === 0);
+  });
+
+  it("gives init all the time there is where that is more than a timer takes", async () => {
+    await using peer = await Peer.echo();
+    for (const initTimeout of [2 ** 31, Infinity]) {
+      await using pool = new EndpointPool<Client>({
+        ...{ initTimeout, connectRetries: 0 },
+        protocol: { init: (conn) => sleep(30).then(() => new Client(conn)) },
+      });
+      assert.equal(await pool.withConnection(at(peer), (client) => client.say("x")), "x");
+    }
   });
 
   it("discards a connection whose hooks throw", async () => {
