@@ -1,7 +1,7 @@
 import { Lease } from "./lease.ts";
 import { Loans } from "./loans.ts";
 import type { DestroyReason } from "./observer.ts";
-import { assertOption, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertOption, type PoolOptions, type ResolvedOptions } from "./options.ts";
 import type { PoolError } from "./error.ts";
 import { isPlain, WaitQueue } from "./queue.ts";
 import { leasesOf, MARK, mark, reasonOf, type SharedSlot, type Slot, unmark } from "./slot.ts";
@@ -309,9 +309,9 @@ export class Core<T> extends Stock<T> {
     this.#queue.rejectAll(error);
   }
 
-  reconfigure(options: PoolOptions): void {
+  reconfigure(options: ResolvedOptions): void {
     const before = this.options;
-    this.options = resolveOptions(options, before);
+    this.options = options;
     this.#adopt();
     if (before.maxLifetime !== this.options.maxLifetime) {
       const now = this.time.now();

@@ -162,9 +162,13 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   reconfigure(options: Partial<KeyedPoolOptions<K>>): void {
     const next = { ...this.#options, ...defined(options) };
     resolveOptions(next);
-    this.#quota.max = limitOf(next);
+    const max = limitOf(next);
+    const changes = [...this.#entries.values()].map(({ key, core }) =>
+      [core, resolveOptions(this.#optionsOf(key, next))] as const
+    );
+    this.#quota.max = max;
     this.#options = next;
-    for (const { key, core } of [...this.#entries.values()]) core.reconfigure(this.#optionsOf(key));
+    for (const [core, resolved] of changes) core.reconfigure(resolved);
     this.#quota.serve();
   }
 
@@ -227,9 +231,9 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     return entry.core;
   }
 
-  #optionsOf(key: K): PoolOptions {
-    const name = `${this.#options.name ?? "pool"}[${String(this.#identify(key))}]`;
-    return { ...this.#options, name, ...this.#options.optionsFor?.(key) };
+  #optionsOf(key: K, options: KeyedPoolOptions<K> = this.#options): PoolOptions {
+    const name = `${options.name ?? "pool"}[${String(this.#identify(key))}]`;
+    return { ...options, name, ...options.optionsFor?.(key) };
   }
 
   *#cores(): Generator<Core<T>> {

@@ -1,6 +1,6 @@
 import { Core } from "./core.ts";
 import type { Lease } from "./lease.ts";
-import type { PoolOptions } from "./options.ts";
+import { type PoolOptions, resolveOptions } from "./options.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
 
@@ -68,7 +68,7 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
   reconfigure(options: Partial<PoolOptions>): void {
-    this.#core.reconfigure(options);
+    this.#core.reconfigure(resolveOptions(options, this.#core.options));
   }
 
   /**

@@ -122,6 +122,26 @@ describe("a keyed pool", () => {
     await town.pool.close();
   });
 
+  it("changes nothing where one key's options do not go with what it is given", async () => {
+    const { pool } = new Town({ optionsFor: (key) => key === "b" ? { minIdle: 5 } : {} });
+    const leases = await Promise.all(["a", "b"].map((key) => pool.acquire(key)));
+    assert.throws(() => pool.reconfigure({ maxSize: 2, maxTotal: 2 }), /minIdle.*maxSize 2.*is 5$/);
+    leases.push(await pool.acquire("a"), await pool.acquire("a"));
+    for (const lease of leases) lease.release();
+    assert.equal(pool.statsOf("a")?.idle, 3);
+    await pool.close();
+  });
+
+  it("gives a key that exists the options that a new one gets", async () => {
+    const town = new Town({ optionsFor: () => ({ maxSize: 1 }) });
+    const leases = town.borrow("a", 2);
+    town.pool.reconfigure({ optionsFor: () => ({}) });
+    await settle();
+    assert.equal(town.pool.statsOf("a")?.leased, 2);
+    for (const lease of await leases) lease.release();
+    await town.pool.close();
+  });
+
   it("keeps a key whose only resource is replaced, and closes what it has", async () => {
     const open = new Set<object>();
     let usable = true;
