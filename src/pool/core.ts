@@ -312,6 +312,7 @@ export class Core<T> extends Stock<T> {
   reconfigure(options: ResolvedOptions): void {
     const before = this.options;
     this.options = options;
+    if (before.maintenance !== options.maintenance) this.maintain(options.maintenance);
     this.#adopt();
     if (before.maxLifetime !== this.options.maxLifetime) {
       const now = this.time.now();
@@ -354,6 +355,7 @@ export class Core<T> extends Stock<T> {
 
   maintain(on: boolean): void {
     if (this.closed) return;
+    this.options.maintenance = on; // for a reconfigure that leaves it out
     if (on) this.sweeper.start();
     else this.sweeper.stop();
     this.#adopt();

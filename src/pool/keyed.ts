@@ -2,7 +2,7 @@ import { Time } from "./clock.ts";
 import { Core } from "./core.ts";
 import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
-import { assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertKept, assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
@@ -155,11 +155,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   }
 
   /**
-   * Changes options of all keys while the pool works.
+   * Changes options of all keys while the pool works. `identify` and the `clock` stay.
    *
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
-  reconfigure(options: Partial<KeyedPoolOptions<K>>): void {
+  reconfigure(options: Omit<KeyedPoolOptions<K>, "clock" | "identify">): void {
+    assertKept<KeyedPoolOptions<K>>(options, "clock", "identify");
     const next = { ...this.#options, ...defined(options) };
     resolveOptions(next);
     const max = limitOf(next);

@@ -126,7 +126,7 @@ export interface PoolOptions {
    */
   maintenanceInterval?: number;
   /**
-   * Whether maintenance runs from the start. Without it the clock is read at each acquire instead.
+   * Whether maintenance runs. Without it the clock is read at each acquire instead.
    *
    * @default true
    */
@@ -262,6 +262,17 @@ export function resolveOptions(
     );
   }
   return all;
+}
+
+/**
+ * Refuses what would change an option that a pool keeps as it was made with it.
+ *
+ * @throws {TypeError} naming the option
+ */
+export function assertKept<T extends object>(options: T, ...names: (keyof T & string)[]): void {
+  const name = names.find((name) => options[name] !== undefined);
+  if (name === undefined) return;
+  throw new TypeError(`Cannot reconfigure ${name}: a pool keeps the one that it was made with`);
 }
 
 /** The time between two looks of maintenance. */

@@ -1,6 +1,6 @@
 import { Core } from "./core.ts";
 import type { Lease } from "./lease.ts";
-import { type PoolOptions, resolveOptions } from "./options.ts";
+import { assertKept, type PoolOptions, resolveOptions } from "./options.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
 
@@ -63,11 +63,12 @@ export class Pool<T> implements AsyncDisposable {
 
   /**
    * Changes options while the pool works. A larger `maxSize` serves waiters at once, a smaller one
-   * takes the excess out of service as it comes back.
+   * takes the excess out of service as it comes back. The `clock` stays.
    *
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
-  reconfigure(options: Partial<PoolOptions>): void {
+  reconfigure(options: Omit<PoolOptions, "clock">): void {
+    assertKept<PoolOptions>(options, "clock");
     this.#core.reconfigure(resolveOptions(options, this.#core.options));
   }
 

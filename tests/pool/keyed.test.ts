@@ -142,6 +142,31 @@ describe("a keyed pool", () => {
     await town.pool.close();
   });
 
+  it("keeps its clock and what makes keys the same, and says so when it is given others", async () => {
+    const { pool } = new Town({});
+    const others: KeyedPoolOptions<string>[] = [{ clock: new FakeClock() }, {
+      identify: () => "x",
+    }];
+    for (const options of others) {
+      assert.throws(
+        () => pool.reconfigure(options),
+        { message: new RegExp(`^Cannot reconfigure ${Object.keys(options)[0]}: `) },
+      );
+    }
+    await pool.close();
+  });
+
+  it("switches the maintenance of every key", async () => {
+    const { pool, clock } = new Town({ maintenance: false, minIdle: 2 });
+    (await pool.acquire("a")).release();
+    await clock.advance(1);
+    assert.equal(pool.stats.idle, 1);
+    pool.reconfigure({ maintenance: true });
+    await clock.advance(1);
+    assert.equal(pool.stats.idle, 2);
+    await pool.close();
+  });
+
   it("keeps a key whose only resource is replaced, and closes what it has", async () => {
     const open = new Set<object>();
     let usable = true;

@@ -148,6 +148,32 @@ describe("a live pool", () => {
     await pool.close();
   });
 
+  it("switches maintenance on and off, and leaves it as it is where nothing is said of it", async () => {
+    const { pool, clock } = rig(new Plant(), { minIdle: 1 });
+    pool.reconfigure({ maintenance: false });
+    pool.reconfigure({ maxSize: 2 });
+    assert.equal(clock.timers.size, 0);
+    pool.reconfigure({ maintenance: true });
+    await clock.advance(1);
+    assert.equal(pool.stats.idle, 1);
+    pool.stopMaintenance();
+    pool.reconfigure({ maxSize: 3 });
+    assert.equal(clock.timers.size, 0);
+    pool.reconfigure({ maintenance: true });
+    assert.equal(clock.timers.size, 1);
+    await pool.close();
+    pool.reconfigure({ maintenance: false });
+    pool.reconfigure({ maintenance: true });
+    assert.equal(clock.timers.size, 0);
+  });
+
+  it("keeps its clock, and says so when it is given another", async () => {
+    const { pool } = rig(new Plant());
+    const options: PoolOptions = { clock: new FakeClock() };
+    assert.throws(() => pool.reconfigure(options), /reconfigure clock/);
+    await pool.close();
+  });
+
   it("names the bad option and its value", () => {
     const plant = new Plant();
     const bad: [PoolOptions, RegExp][] = [

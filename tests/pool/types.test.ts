@@ -40,10 +40,14 @@ it("the public types say what they should", async () => {
   assert.throws(() => new Pool(factory, { idleTimeout: "5s" }));
   // @ts-expect-error a factory needs destroy
   assert.throws(() => new Pool({ create: () => Promise.resolve(1) }));
+  // @ts-expect-error a pool keeps its clock
+  assert.throws(() => pool.reconfigure({ clock: { now: () => 0 } }));
   const keyed = new KeyedPool((_key: URL) => factory, { identify: (url) => url.host });
   same<typeof keyed, KeyedPool<URL, Client>>(true);
   // @ts-expect-error the key is a URL
   assert.throws(() => keyed.tryAcquire("not a url").value);
+  // @ts-expect-error a pool keeps what makes its keys the same
+  assert.throws(() => keyed.reconfigure({ identify: (url: URL) => url.port }));
   await using disposable: AsyncDisposable = pool;
   assert.ok(disposable);
 });
