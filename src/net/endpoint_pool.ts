@@ -36,7 +36,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   readonly #pool: KeyedPool<Place<T>, Member<T>>;
   readonly #places: Map<string, Place<T>> = new Map();
   readonly #rest: Rest<T> = new Rest();
-  #lastForgot = Date.now();
+  #lastForgot: number;
 
   /**
    * Makes an empty pool; nothing is opened before the first acquire.
@@ -60,6 +60,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     } catch (cause) {
       throw new ConnectError("INVALID_CONFIG", (cause as Error).message, { cause });
     }
+    this.#lastForgot = o.clock.now();
   }
 
   /**
@@ -195,8 +196,8 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
 
   /** Drops the places that hold nothing and were not used for a while; looks now and then only. */
   #forget(): void {
-    const now = Date.now();
-    const { forgetAfter } = this.#options;
+    const { clock, forgetAfter } = this.#options;
+    const now = clock.now();
     if (now - this.#lastForgot < forgetAfter / 8) return;
     this.#lastForgot = now;
     for (const [key, place] of this.#places) {

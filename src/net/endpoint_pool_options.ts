@@ -1,4 +1,5 @@
 import type { KeyedPoolOptions, PoolOptions } from "../pool/mod.ts";
+import { systemClock } from "../pool/clock.ts";
 import { defined } from "../pool/options.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
@@ -143,6 +144,7 @@ const defaults = {
   idleTimeout: 60_000,
   maxLifetime: 300_000,
   forgetAfter: 300_000,
+  clock: systemClock,
 };
 
 /** Options with what this pool has of its own filled in. */

@@ -87,7 +87,7 @@ export function memberFactory<T extends object>(
       } finally {
         conn.close();
         place.closed++;
-        place.lastUsed = Date.now();
+        place.lastUsed = options.clock.now();
         place.tell(options.onClosed);
       }
     },

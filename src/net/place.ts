@@ -1,6 +1,6 @@
 import type { PoolStats } from "../pool/mod.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { EndpointPoolOptions, EndpointStats } from "./endpoint_pool_options.ts";
+import type { EndpointStats, ResolvedEndpointPoolOptions } from "./endpoint_pool_options.ts";
 
 type Hook = (endpoint: Endpoint) => void;
 
@@ -10,12 +10,13 @@ export class Place<T extends object> {
   reused = 0;
   closed = 0;
   errors = 0;
-  /** When there was last something to do here, by the clock of `Date.now`. */
-  lastUsed: number = Date.now();
-  readonly #options: EndpointPoolOptions<T>;
+  /** When there was last something to do here, by the pool's clock. */
+  lastUsed: number;
+  readonly #options: ResolvedEndpointPoolOptions<T>;
 
-  constructor(readonly endpoint: Endpoint, options: EndpointPoolOptions<T>) {
+  constructor(readonly endpoint: Endpoint, options: ResolvedEndpointPoolOptions<T>) {
     this.#options = options;
+    this.lastUsed = options.clock.now();
   }
 
   /** Runs a hook of the user's, which may throw. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Conn, ConnectError, EndpointPool, PoolError } from "../../mod.ts";
+import { FakeClock } from "../pool/fake_clock.ts";
 import { bytes, Peer, readText, sleep, until } from "./peer.ts";
 
 const at = (peer: Peer): string => `127.0.0.1:${peer.port}`;
@@ -332,11 +333,12 @@ describe("EndpointPool", () => {
 
   it("forgets endpoints that are not used for a while", async () => {
     await using peer = await Peer.echo();
-    await using pool = new EndpointPool({ forgetAfter: 500, connectRetries: 0 });
+    const clock = new FakeClock();
+    await using pool = new EndpointPool({ clock, forgetAfter: 500, connectRetries: 0 });
     await assert.rejects(pool.acquire("127.0.0.1:1"), ConnectError);
     await using lease = await pool.acquire(at(peer));
     assert.equal(pool.allStats().length, 2);
-    await sleep(600);
+    clock.jump(600);
     assert.deepEqual(pool.allStats().map(([endpoint]) => endpoint.port), [peer.port]);
     await echo(lease.value, "still there");
     assert.equal(pool.stats("127.0.0.1:1").errors, 0);
