@@ -1,5 +1,6 @@
 import { loadAdapter, PlatformError } from "../../ffi/adapter.ts";
 import { type Dialer, HandshakeError, type RawSocket } from "../../ffi/dial.ts";
+import { checkDelay } from "./check.ts";
 import { Conn } from "./conn.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
@@ -62,9 +63,10 @@ export interface ConnectOptions {
  */
 export async function connect(to: EndpointLike, options: ConnectOptions = {}): Promise<Conn> {
   const endpoint = Endpoint.from(to);
-  const timeout = milliseconds("timeout", options.timeout ?? 10_000);
-  const delay = milliseconds("attemptDelay", options.attemptDelay ?? 250);
-  const resolveTimeout = milliseconds("resolveTimeout", options.resolveTimeout ?? 5_000);
+  const { timeout = 10_000, attemptDelay = 250, resolveTimeout = 5_000 } = options;
+  for (const [name, ms] of Object.entries({ timeout, attemptDelay, resolveTimeout })) {
+    checkDelay(name, ms);
+  }
   const { noDelay = true, keepAlive = false } = options;
   const tls = options.tls && dialTls(options.tls, endpoint);
   const common = { tls, noDelay, keepAlive };
@@ -91,7 +93,7 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
             won();
           },
         }),
-      { delay, signal },
+      { delay: attemptDelay, signal },
     );
   };
   const raw = await within(
@@ -142,12 +144,4 @@ function reason(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   if (error instanceof HandshakeError) return `TLS handshake failed: ${message}`;
   return code === undefined ? message : `${message} (${code})`;
-}
-
-function milliseconds(name: string, value: number): number {
-  if (typeof value === "number" && value > 0 && value <= 0x7fffffff) return value;
-  throw new ConnectError(
-    "INVALID_CONFIG",
-    `Cannot use option ${name}: expected 1–2147483647 milliseconds, got ${value}`,
-  );
 }

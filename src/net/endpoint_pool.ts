@@ -210,6 +210,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     if (!(error instanceof PoolError) || error.code !== "CREATE_FAILED") return error;
     const { cause } = error;
     if (!(cause instanceof Error)) return error;
+    if (cause instanceof ConnectError && cause.code === "INVALID_CONFIG") return cause;
     const retries = this.#options.connectRetries;
     return new ConnectError(
       cause instanceof ConnectError ? cause.code : "CONNECTION_FAILED",

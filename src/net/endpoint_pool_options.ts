@@ -1,10 +1,10 @@
 import type { KeyedPoolOptions, PoolOptions } from "../pool/mod.ts";
 import { systemClock } from "../pool/clock.ts";
 import { defined } from "../pool/options.ts";
+import { check, checkDelay } from "./check.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { ConnectError } from "./error.ts";
 import type { Protocol } from "./protocol.ts";
 import type { TlsOptions } from "./tls.ts";
 
@@ -28,12 +28,13 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
    */
   maxTotal?: number;
   /**
-   * How long connecting may take: the name, every address, the TLS handshake.
+   * How long connecting may take: the name, every address, the TLS handshake; 2147483647 at most.
    * @default 10_000
    */
   connectTimeout?: number;
   /**
-   * How often a failed connect is tried again before those who wait are told.
+   * How often a failed connect is tried again before those who wait are told. One that failed for
+   * what it was told (`INVALID_CONFIG`) is not.
    * @default 3
    */
   connectRetries?: number;
@@ -161,12 +162,16 @@ export function resolvedOptions<T extends object>(
   options: EndpointPoolOptions<T>,
 ): ResolvedEndpointPoolOptions<T> {
   const all: ResolvedEndpointPoolOptions<T> = { ...defaults, ...defined(options) };
-  const { maxPerEndpoint, connectRetries, connectTimeout, protocol } = all;
+  const { maxPerEndpoint, connectRetries, protocol } = all;
   const whole = Number.isSafeInteger;
   check("maxPerEndpoint", maxPerEndpoint, "a whole number, at least 1", whole(maxPerEndpoint), 1);
   const retries = whole(connectRetries) || connectRetries === Infinity;
   check("connectRetries", connectRetries, "a whole number or Infinity, at least 0", retries, 0);
-  check("connectTimeout", connectTimeout, "finite ms, at least 1", connectTimeout < Infinity, 1);
+  checkDelay("connectTimeout", all.connectTimeout);
+  for (const name of ["attemptDelay", "resolveTimeout"] as const) {
+    const value = all.connect?.[name];
+    if (value !== undefined) checkDelay(`connect.${name}`, value);
+  }
   for (const name of ["initTimeout", "forgetAfter"] as const) {
     check(name, all[name], "ms, at least 1", true, 1);
   }
@@ -176,10 +181,4 @@ export function resolvedOptions<T extends object>(
   const share = typeof protocol?.access === "object" ? protocol.access.shared : 1;
   check("protocol.access.shared", share, "a whole number, at least 1", whole(share), 1);
   return all;
-}
-
-function check(name: string, value: unknown, expected: string, fits: boolean, least: number): void {
-  if (typeof value === "number" && fits && value >= least) return;
-  const message = `Cannot use ${name}: it must be ${expected}, current value is ${String(value)}`;
-  throw new ConnectError("INVALID_CONFIG", message);
 }

@@ -71,6 +71,7 @@ export function memberFactory<T extends object>(
         throw error;
       }
     },
+    retryable: (error) => !(error instanceof ConnectError && error.code === "INVALID_CONFIG"),
     usable: (member) => member.usable,
     check: healthCheck && (async (member, { signal }) => {
       let healthy = false;

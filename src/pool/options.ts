@@ -101,7 +101,7 @@ export interface PoolOptions {
   ageAfter?: number;
   /**
    * How often a failed creation is tried again before everybody who waits is told, if no resource
-   * is left that they could wait for.
+   * is left that they could wait for. One that the factory's `retryable` says no to is not.
    *
    * @default 3
    */

@@ -242,11 +242,21 @@ export abstract class Stock<T> implements Home<T> {
     this.report.createFailed++;
     this.report.tell("createFailed", error);
     this.report.fail(error, "create");
-    if (this.retry.failures <= this.options.createRetries || this.creating > 0) return;
+    const again = this.retry.failures <= this.options.createRetries && this.#isRetryable(error);
+    if (again || this.creating > 0) return;
     this.retry.failures = 0;
     const given = this.error("CREATE_FAILED", "Cannot create a resource");
     this.warming.fail(given);
     if (!this.slots.some((slot) => slot.state < MARK)) this.desert(given);
+  }
+
+  #isRetryable(error: unknown): boolean {
+    try {
+      return this.factory.retryable?.(error) ?? true;
+    } catch (broken) {
+      this.report.fail(broken, "create");
+      return true;
+    }
   }
 
   protected expiry(now: number): number {

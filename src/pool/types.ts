@@ -20,6 +20,11 @@ export interface Factory<T> {
    * closes, never because one caller went away.
    */
   create(o: { signal: AbortSignal }): Promise<T>;
+  /**
+   * Whether what made a creation fail may be over next time. `false` spares those who wait the
+   * retries; without it, every failure is tried again.
+   */
+  retryable?(error: unknown): boolean;
   /** Ends one resource. Called once for each resource that the pool owns. */
   destroy(resource: T): void | Promise<void>;
   /**

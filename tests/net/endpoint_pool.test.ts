@@ -294,6 +294,7 @@ describe("EndpointPool", () => {
       ...[["connectRetries", NaN], ["connectTimeout", 0], ["idleTimeout", "5"], ["checkAfter", -1]],
       ...[["leakAfter", 0], ["order", "random"], ["maxWaiting", -1], ["initTimeout", 0]],
       ...[["initTimeout", NaN], ["initTimeout", -1], ["forgetAfter", NaN]],
+      ...[["connectTimeout", 3e9], ["connectTimeout", Infinity]],
     ] as const
   ) {
     it(`refuses ${name} ${value} and names it`, () => {
@@ -305,6 +306,27 @@ describe("EndpointPool", () => {
       );
     });
   }
+
+  it("refuses what connect would refuse", () => {
+    for (const name of ["attemptDelay", "resolveTimeout"]) {
+      for (const value of [0, 3e9, NaN]) {
+        assert.throws(() => new EndpointPool({ connect: { [name]: value } }), {
+          code: "INVALID_CONFIG",
+          message: `Cannot use connect.${name}: it must be ms, from 1 to 2147483647, ` +
+            `current value is ${value}`,
+        });
+      }
+    }
+  });
+
+  it("tells at once of options for an endpoint that no retry would mend", async () => {
+    await using pool = new EndpointPool({ tls: () => ({ cert: "without its key" }) });
+    const error = await pool.acquire("127.0.0.1:1").catch((error) => error);
+    assert.ok(error instanceof ConnectError, String(error));
+    assert.deepEqual([error.code, error.attempts], ["INVALID_CONFIG", 0]);
+    assert.match(error.message, /cert and key must come together$/);
+    assert.equal(pool.stats("127.0.0.1:1").errors, 1);
+  });
 
   it("keeps to the limit over all endpoints: idle connections of others give way", async () => {
     const peers = await Promise.all(Array.from({ length: 6 }, () => Peer.echo()));

@@ -226,6 +226,28 @@ describe("time in a pool:", () => {
     await pool.close();
   });
 
+  it("a creation that failed for good is not tried again, and one that nobody can judge is", async () => {
+    const clock = new FakeClock(), errors: string[] = [];
+    let created = 0, judge = (_: unknown): boolean => false;
+    const pool = new Pool<number>({
+      create: () => Promise.reject(new Error(`refused ${++created}`)),
+      destroy: () => {},
+      retryable: (error) => judge(error),
+    }, { clock, createRetries: 1, onError: (e) => errors.push((e as Error).message) });
+    const warm = failure(pool.warm(1));
+    assert.equal((await failure(pool.acquire())).code, "CREATE_FAILED");
+    assert.equal((await warm).code, "CREATE_FAILED");
+    assert.deepEqual(errors, ["refused 1"]);
+    judge = () => {
+      throw new Error("no idea");
+    };
+    const refused = failure(pool.acquire());
+    await clock.advance(1_000);
+    assert.equal((await refused).code, "CREATE_FAILED");
+    assert.deepEqual(errors.slice(1), ["refused 2", "no idea", "refused 3"]);
+    await pool.close();
+  });
+
   it("a failing creation harms nobody while another resource is left to wait for", async () => {
     const plant = new Plant(false);
     const { pool, clock } = rig(plant, { maxSize: 2, createRetries: 0 });
