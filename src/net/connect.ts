@@ -70,7 +70,8 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
   const { noDelay = true, keepAlive = false } = options;
   const tls = options.tls && dialTls(options.tls, endpoint);
   const common = { tls, noDelay, keepAlive };
-  let phase = "resolving the name";
+  const resolving = "resolving the name";
+  let phase = resolving;
   const onConnected = (): void => void (phase = "in the TLS handshake");
   const dial = async (signal: AbortSignal): Promise<RawSocket> => {
     const dialer = options.dialer ?? (await loadAdapter()).dialer;
@@ -106,7 +107,8 @@ export async function connect(to: EndpointLike, options: ConnectOptions = {}): P
       timeout,
       expired: () => {
         const message = `Cannot connect to ${endpoint}: still ${phase} after ${timeout} ms`;
-        return new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts: 1 });
+        const attempts = phase === resolving ? 0 : 1;
+        return new ConnectError("CONNECTION_TIMEOUT", message, { endpoint, attempts });
       },
       late: (raw) => raw.close(),
     },

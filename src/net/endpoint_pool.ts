@@ -212,10 +212,16 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     if (!(cause instanceof Error)) return error;
     if (cause instanceof ConnectError && cause.code === "INVALID_CONFIG") return cause;
     const retries = this.#options.connectRetries;
+    const { code, attempts } = cause instanceof ConnectError
+      ? cause
+      : { code: "CONNECTION_FAILED", attempts: 1 } as const;
+    // An init may fail with any error of a connection, and those count no attempts.
+    const resolved = attempts > 0 ||
+      !["DNS_RESOLUTION_FAILED", "CONNECTION_TIMEOUT"].includes(code);
     return new ConnectError(
-      cause instanceof ConnectError ? cause.code : "CONNECTION_FAILED",
+      code,
       `${cause.message}, after ${retries} ${retries === 1 ? "retry" : "retries"}`,
-      { endpoint, attempts: retries + 1, cause },
+      { endpoint, attempts: resolved ? retries + 1 : 0, cause },
     );
   }
 }

@@ -184,11 +184,12 @@ describe("connect", () => {
   it("names the phase in which its time ran out", async () => {
     const never = () => new Promise<string[]>(() => {});
     const slow = await failure(connect("x:443", { resolve: never, timeout: 20 }));
-    assert.equal(slow.code, "CONNECTION_TIMEOUT");
+    assert.deepEqual([slow.code, slow.attempts], ["CONNECTION_TIMEOUT", 0]);
     assert.match(slow.message, /still resolving the name after 20 ms/);
     const dialer = new FakeDialer({ "10.0.0.1": [0, "never"] });
     const error = await failure(connect("10.0.0.1:443", { dialer, timeout: 20 }));
     assert.match(error.message, /still connecting after 20 ms/);
+    assert.equal(error.attempts, 1);
     assert.deepEqual(dialer.aborted, ["10.0.0.1"]);
   });
 

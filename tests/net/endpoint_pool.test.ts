@@ -150,6 +150,20 @@ describe("EndpointPool", () => {
     assert.equal(pool.stats("127.0.0.1:1").errors, 3);
   });
 
+  it("counts no attempts where none came to dialling", async () => {
+    for (
+      const [connectTimeout, code] of [[5_000, "DNS_RESOLUTION_FAILED"], [1, "CONNECTION_TIMEOUT"]]
+    ) {
+      await using pool = new EndpointPool({
+        ...{ connectRetries: 1, connectRetryDelay: 1, connectTimeout: connectTimeout as number },
+        connect: { resolveTimeout: 20, resolve: () => new Promise(() => {}) },
+      });
+      const error = await pool.acquire("x:1").catch((error) => error);
+      assert.deepEqual([error.code, error.attempts], [code, 0]);
+      assert.match(error.message, /after 1 retry$/);
+    }
+  });
+
   it("reaches a server that comes up during the retries", async () => {
     const first = await Peer.echo();
     const { port } = first;
