@@ -71,7 +71,7 @@ export class Endpoint {
       if ("path" in like && like.path !== undefined) return Endpoint.unix(like.path);
       if ("host" in like) return Endpoint.tcp(like.host, like.port);
     }
-    throw invalid(`expected text, a URL, [host, port], {host, port} or {path}`, like);
+    throw invalid("it must be text, a URL, [host, port], {host, port} or {path}", like);
   }
 
   /**
@@ -162,7 +162,14 @@ function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** Of an object, the names alone: what it holds may be secret. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return `{${Object.keys(value).join(", ")}}`;
+}
+
 function invalid(what: string, value: unknown): ConnectError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new ConnectError("INVALID_ENDPOINT", `Cannot read endpoint: ${what}, got ${shown}`);
+  const message = `Cannot read endpoint: ${what}, current value is ${shown(value)}`;
+  return new ConnectError("INVALID_ENDPOINT", message);
 }

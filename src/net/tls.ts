@@ -43,12 +43,13 @@ export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
   if (serverName === "") invalid("serverName is needed for a Unix socket");
   if ((cert === undefined) !== (key === undefined)) invalid("cert and key must come together");
   if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
-    invalid(`minVersion must be TLSv1.2 or TLSv1.3, got ${minVersion}`);
+    invalid(`minVersion must be TLSv1.2 or TLSv1.3, current value is ${minVersion}`);
   }
   for (const name of alpn ?? []) {
     // Its length travels in one byte, and Bun takes the list as text.
     if (!/^[\x21-\x7e]{1,255}$/.test(name)) {
-      invalid(`alpn names must be 1–255 ASCII characters, got ${JSON.stringify(name)}`);
+      const shown = JSON.stringify(name);
+      invalid(`alpn names must be 1–255 ASCII characters, current value is ${shown}`);
     }
   }
   return {

@@ -60,7 +60,9 @@ function read(option: Settable, text: string, label: string): unknown {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   const shapes = "such as 250ms, 5s, 2m or never";
-  throw new RangeError(`Cannot use ${label}: a duration ${shapes} is needed, not "${text}"`);
+  throw new RangeError(
+    `Cannot use ${label}: it must be a duration ${shapes}, current value is "${text}"`,
+  );
 }
 
 function collect(

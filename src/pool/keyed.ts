@@ -4,6 +4,7 @@ import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
+import { numbers } from "./report.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
 import { useLease } from "./use.ts";
 
@@ -101,9 +102,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
   acquire(key: K, o?: AcquireOptions): Promise<Lease<T>> {
-    if (this.#closed) {
-      return Promise.reject(new PoolError("CLOSED", "Cannot acquire: the pool is closed"));
-    }
+    if (this.#closed) return Promise.reject(this.#refusal("acquire"));
     const core = this.#coreOf(key);
     const lease = core.acquire(o);
     this.#drop(core); // it may have been refused
@@ -135,7 +134,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    */
   warm(key: K, n?: number): Promise<void> {
     if (!this.#closed) return this.#coreOf(key).warm(n);
-    return Promise.reject(new PoolError("CLOSED", "Cannot warm: the pool is closed"));
+    return Promise.reject(this.#refusal("warm"));
   }
 
   /** Destroys what a key has idle now, and everything else that it has when it comes back. */
@@ -207,6 +206,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #refusal(what: string): PoolError {
+    const { name = "pool" } = this.#options;
+    const now = numbers(this.stats, this.#quota.max);
+    return new PoolError("CLOSED", `Cannot ${what}: the pool is closed (${name}: ${now})`);
   }
 
   #find(key: K): Core<T> | undefined {

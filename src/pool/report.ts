@@ -21,6 +21,15 @@ type Hook = Exclude<keyof Observer, "failed">;
 type HookArguments<K extends Hook> = Parameters<NonNullable<Observer[K]>> extends
   [...infer A, string] ? A : never;
 
+/** A pool's numbers, as its errors give them. */
+export function numbers(
+  s: Record<"size" | "idle" | "leased" | "creating" | "waiting", number>,
+  most: number,
+): string {
+  return `size is ${s.size} of ${most}, idle ${s.idle}, leased ${s.leased}, ` +
+    `creating ${s.creating}, waiting ${s.waiting}`;
+}
+
 /** Counts what happens and tells the observer, whose errors go to `onError`. */
 export class Reporter {
   options: ResolvedOptions;

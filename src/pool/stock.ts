@@ -5,7 +5,7 @@ import { PoolError, type PoolErrorCode } from "./error.ts";
 import type { DestroyReason } from "./observer.ts";
 import { type PoolOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type { Quota } from "./quota.ts";
-import { Reporter } from "./report.ts";
+import { numbers, Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
 import { type Home, leasesOf, MARK, mark, SharedSlot, Slot } from "./slot.ts";
 import type { Factory, PoolStats } from "./types.ts";
@@ -115,11 +115,9 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   protected error(code: PoolErrorCode, what: string): PoolError {
-    const s = this.stats;
-    const numbers = `size is ${s.size} of ${this.options.maxSize}, idle ${s.idle}, ` +
-      `leased ${s.leased}, creating ${s.creating}, waiting ${s.waiting}`;
+    const { name, maxSize } = this.options;
     const cause = this.#failure === undefined ? undefined : { cause: this.#failure };
-    return new PoolError(code, `${what} (${this.options.name}: ${numbers})`, cause);
+    return new PoolError(code, `${what} (${name}: ${numbers(this.stats, maxSize)})`, cause);
   }
 
   /** Asks the factory; a slot that is not usable, or no longer to be lent, is marked afterwards. */
@@ -174,7 +172,7 @@ export abstract class Stock<T> implements Home<T> {
   warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
     if (!Number.isSafeInteger(n) || n < 0) {
       return Promise.reject(
-        new RangeError(`Cannot warm: it must be a whole number, current value is ${n}`),
+        new RangeError(`Cannot warm: n must be a whole number, at least 0, current value is ${n}`),
       );
     }
     if (this.closed) {

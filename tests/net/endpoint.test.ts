@@ -46,7 +46,7 @@ const refused: [unknown, RegExp][] = [
   ["localhost:", /port must be/],
   ["foo://host", /scheme has no default/],
   ["http://", /URL cannot be parsed/],
-  [["h", 1.5], /port must be/],
+  [["h", 1.5], /port must be.*, current value is 1\.5$/],
   [["h", "80"], /port must be/],
   [[5, 80], /host must not be blank/],
   [{ host: "h" }, /port must be/],
@@ -54,9 +54,10 @@ const refused: [unknown, RegExp][] = [
   ["unix:", /path must be non-empty/],
   ["/a\0b", /without NUL/],
   ["/" + "x".repeat(107), /fit 107 bytes/],
-  [undefined, /expected text/],
-  [80, /expected text/],
-  [{}, /expected text/],
+  [undefined, /it must be text.*, current value is undefined$/],
+  [80, /it must be text.*, current value is 80$/],
+  [{}, /it must be text.*, current value is \{\}$/],
+  [{ hostname: "h", password: "x" }, /it must be text.*, current value is \{hostname, password\}$/],
 ];
 
 describe("Endpoint", () => {

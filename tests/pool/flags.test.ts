@@ -53,7 +53,7 @@ describe("options from outside", () => {
 
   it("are refused with the name of the flag or variable and the value", () => {
     const bad: [string, RegExp][] = [
-      ["--max-idle-time 5", /--max-idle-time.*"5"$/],
+      ["--max-idle-time 5", /--max-idle-time: it must be .*, current value is "5"$/],
       ["--max-idle-time soon", /--max-idle-time.*"soon"$/],
       ["--max-connections-per-endpoint 0", /--max-connections-per-endpoint.*0$/],
       ["--max-connections-per-endpoint unlimited", /--max-connections-per-endpoint.*Infinity$/],

@@ -275,6 +275,21 @@ describe("a keyed pool", () => {
     assert.equal((await failure(pool.acquire({ host: "a", port: 1 }))).code, "CLOSED");
   });
 
+  it("says when it is closed what it is called and what it still has", async () => {
+    const { pool } = new Town({ name: "town", maxTotal: 9 });
+    const lease = await pool.acquire("a");
+    const closed = pool.close();
+    for (const what of ["acquire", "warm"] as const) {
+      assert.equal(
+        (await failure(pool[what]("b"))).message,
+        `Cannot ${what}: the pool is closed ` +
+          "(town: size is 1 of 9, idle 0, leased 1, creating 0, waiting 0)",
+      );
+    }
+    lease.release();
+    await closed;
+  });
+
   it("raises its limit while keys wait for it", async () => {
     const town = new Town({ maxTotal: 1 });
     const a = await town.pool.acquire("a");

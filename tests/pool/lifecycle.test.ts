@@ -231,6 +231,16 @@ describe("a live pool", () => {
     await pool.close();
   });
 
+  it("refuses to warm up to what is no number of resources, and names it", async () => {
+    const { pool } = rig(new Plant());
+    for (const n of [-1, 1.5, NaN]) {
+      const error = await failure(pool.warm(n));
+      assert.ok(error instanceof RangeError);
+      assert.match(error.message, new RegExp(`: n must be .*, current value is ${n}$`));
+    }
+    await pool.close();
+  });
+
   it("evicts what is idle at once, what is lent or being created when it comes", async () => {
     const plant = new Plant(false);
     const { pool } = rig(plant, { maxSize: 3 });
