@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from "./duration.ts";
 import type { KeyedPoolOptions } from "./keyed.ts";
-import { assertOption, defaults, isDuration, type PoolOptions } from "./options.ts";
+import { assertOption, defaults, defined, isDuration, type PoolOptions } from "./options.ts";
 
 /** How one option is given on a command line: a descriptor for `parseArgs` of `node:util`. */
 export interface PoolFlag {
@@ -127,21 +127,26 @@ export function optionsFromEnv(
 }
 
 /**
- * The options that are in force, defaults included, as lines that a command line would take.
+ * The options that are in force, defaults included, one argument to a line. `parseArgs` takes the
+ * lines back as they are, spaces and all; only a name that has line breaks or begins or ends with a
+ * space comes back as another.
  *
  * @example
  * ```ts
- * import { formatOptions } from "@x/pool";
+ * import { parseArgs } from "node:util";
+ * import { formatOptions, optionsFromArgs, poolFlags } from "@x/pool";
  *
- * console.log(formatOptions({ maxSize: 4 }));
+ * const lines = formatOptions({ name: "my db", maxSize: 4 }); // --pool-name=my db ...
+ * const { values } = parseArgs({ args: lines.split("\n"), options: poolFlags });
+ * console.log(optionsFromArgs(values).maxSize); // 4
  * ```
  */
 export function formatOptions(options: PoolOptions & { maxTotal?: number } = {}): string {
-  const all: Record<string, unknown> = { maxTotal: Infinity, ...defaults, ...options };
+  const all: Record<string, unknown> = { maxTotal: Infinity, ...defaults, ...defined(options) };
   return TABLE.flatMap(([flag, option]) => {
     const value = all[option];
     if (value === undefined) return [];
-    if (isDuration(option)) return [`--${flag} ${formatDuration(value as number)}`];
-    return [`--${flag} ${value === Infinity ? "unlimited" : value}`];
+    if (isDuration(option)) return [`--${flag}=${formatDuration(value as number)}`];
+    return [`--${flag}=${value === Infinity ? "unlimited" : value}`];
   }).join("\n");
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseArgs } from "node:util";
@@ -10,9 +11,12 @@ import {
   Pool,
   poolFlags,
 } from "../../src/pool/mod.ts";
+import { defaults, defined, isDuration } from "../../src/pool/options.ts";
+import "../seed.ts";
 
-const fromLine = (line: string): unknown =>
-  optionsFromArgs(parseArgs({ args: line.split(" "), options: { ...poolFlags } }).values);
+const fromArgs = (args: string[]): unknown =>
+  optionsFromArgs(parseArgs({ args, options: { ...poolFlags } }).values);
+const fromLine = (line: string): unknown => fromArgs(line.split(" "));
 
 describe("options from outside", () => {
   it("come from the flags of a command line", () => {
@@ -65,15 +69,40 @@ describe("options from outside", () => {
     assert.throws(() => optionsFromEnv({ POOL_ORDER: "up" }), /POOL_ORDER.*"up"$/);
   });
 
-  it("are printed with their defaults as a line that gives them again", () => {
-    const text = formatOptions({ maxSize: 4, leakAfter: 1_500, maxLifetime: 90_000 });
-    assert.match(text, /^--max-connections-per-endpoint 4$/m);
-    assert.match(text, /^--leak-after 1500ms$/m);
-    assert.match(text, /^--max-idle-time 5m$/m);
-    assert.match(text, /^--max-waiting unlimited$/m);
-    const again = fromLine(text.replaceAll("\n", " ")) as Record<string, unknown>;
-    assert.equal(formatOptions(again), text);
-    assert.equal(again.maxLifetime, 90_000);
+  it("are printed with their defaults as lines that give them again", () => {
+    const text = formatOptions({ maxSize: 4, leakAfter: 1_500, maxWaiting: undefined });
+    assert.match(text, /^--max-connections-per-endpoint=4$/m);
+    assert.match(text, /^--leak-after=1500ms$/m);
+    assert.match(text, /^--max-idle-time=5m$/m);
+    assert.match(text, /^--max-waiting=unlimited$/m);
+    const { clock: _, maintenance: __, ...all } = defaults;
+    const count = (min: number) => fc.integer({ min, max: Number.MAX_SAFE_INTEGER });
+    const unlimited = (min: number) => fc.oneof(count(min), fc.constant(Infinity));
+    const ms = fc.oneof(unlimited(1), fc.double({ min: 1, max: 1e9, noNaN: true }));
+    const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined });
+    const durations = Object.keys(all).filter(isDuration).concat("maintenanceInterval");
+    const property = fc.property(
+      fc.record({
+        ...Object.fromEntries(durations.map((name) => [name, maybe(ms)])),
+        name: maybe(
+          fc.string({ unit: "binary" }).filter((name) =>
+            name === name.trim() && !name.includes("\n")
+          ),
+        ),
+        order: maybe(fc.constantFrom("lifo" as const, "fifo" as const)),
+        maxSize: maybe(count(1)),
+        minIdle: maybe(count(0)),
+        maxWaiting: maybe(unlimited(0)),
+        maxUses: maybe(unlimited(1)),
+        createRetries: maybe(unlimited(0)),
+        maxTotal: maybe(unlimited(1)),
+      }, { requiredKeys: [] }),
+      (options) => {
+        const expected = { ...all, maxTotal: Infinity, ...defined(options) };
+        assert.deepEqual(fromArgs(formatOptions(options).split("\n")), expected);
+      },
+    );
+    fc.assert(property);
   });
 
   it("write and read durations", () => {
