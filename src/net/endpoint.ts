@@ -2,7 +2,8 @@ import { ConnectError } from "./error.ts";
 
 /**
  * Anything that names an endpoint: `"host:port"`, `"[::1]:80"`, `"unix:/run/x.sock"`, an absolute
- * path, a URL (as text or object) whose scheme or port tells the port, `[host, port]`, or an object.
+ * path, a URL (as text or object) whose scheme or port tells the port, or whose scheme is `unix`,
+ * `[host, port]`, or an object.
  */
 export type EndpointLike =
   | string
@@ -139,9 +140,19 @@ function parse(text: string): Endpoint {
 }
 
 function fromUrl(url: URL): Endpoint {
+  if (url.protocol === "unix:") return parse(decoded(url.href));
   const port = url.port === "" ? schemePorts[url.protocol] : Number(url.port);
   if (port === undefined) throw invalid("port is missing and the scheme has no default", url.href);
   return Endpoint.tcp(url.hostname, port);
+}
+
+/** A URL has its path escaped, text has it as it is. */
+function decoded(href: string): string {
+  try {
+    return decodeURIComponent(href);
+  } catch {
+    throw invalid("URL must have a path of UTF-8, % escaped", href);
+  }
 }
 
 function canonicalHost(host: string): string {

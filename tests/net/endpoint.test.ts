@@ -25,6 +25,8 @@ const accepted: [EndpointLike, string][] = [
   ["/run/x.sock", "unix:/run/x.sock"],
   ["unix:/run/x.sock", "unix:/run/x.sock"],
   ["unix:///run/x.sock", "unix:/run/x.sock"],
+  [new URL("unix:///run/x.sock"), "unix:/run/x.sock"],
+  [new URL("unix:/run/ä b.sock"), "unix:/run/ä b.sock"],
 ];
 
 const refused: [unknown, RegExp][] = [
@@ -53,6 +55,8 @@ const refused: [unknown, RegExp][] = [
   [{ path: "" }, /path must be non-empty/],
   ["unix:", /path must be non-empty/],
   ["/a\0b", /without NUL/],
+  [new URL("unix:/a%00b"), /without NUL/],
+  [new URL("unix:/50%.sock"), /% escaped, current value is "unix:\/50%\.sock"$/],
   ["/" + "x".repeat(107), /fit 107 bytes/],
   [undefined, /it must be text.*, current value is undefined$/],
   [80, /it must be text.*, current value is 80$/],
