@@ -1,3 +1,4 @@
+import { hostPort } from "../../ffi/dial.ts";
 import { ConnectError } from "./error.ts";
 
 /**
@@ -55,7 +56,7 @@ export class Endpoint {
     this.host = host;
     this.port = port;
     this.path = path;
-    this.key = path !== undefined ? `unix:${path}` : `${bracketed(host)}:${port}`;
+    this.key = path !== undefined ? `unix:${path}` : hostPort(host, port);
   }
 
   /**
@@ -167,10 +168,6 @@ function canonicalHost(host: string): string {
   if (url === null || zone === "") throw invalid("host is not a name or an address", host);
   const name = url.hostname;
   return name.startsWith("[") ? name.slice(1, -1) + (zone ? `%${zone}` : "") : name;
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** Of an object, the names alone: what it holds may be secret. */
