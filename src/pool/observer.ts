@@ -19,8 +19,7 @@ export type Activity =
   | "usable"
   | "capacity"
   | "destroy"
-  | "observe"
-  | "lease";
+  | "observe";
 
 /** A lease that was not released. */
 export interface Leak {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { type Factory, KeyedPool, type Lease, Pool } from "../../src/pool/mod.ts";
+import { type Activity, type Factory, KeyedPool, type Lease, Pool } from "../../src/pool/mod.ts";
 
 type Equal<A, B> = (<X>() => X extends A ? 1 : 2) extends (<X>() => X extends B ? 1 : 2) ? true
   : false;
@@ -32,6 +32,8 @@ it("the public types say what they should", async () => {
   same<typeof answer, string>(true);
   const count = await pool.use((client) => client.ask.length);
   same<typeof count, number>(true);
+  type Reported = "create" | "check" | "usable" | "capacity" | "destroy" | "observe";
+  same<Activity, Reported>(true);
   // @ts-expect-error no such priority
   (await pool.acquire({ priority: "urgent" }).catch(() => undefined))?.release();
   // @ts-expect-error stats cannot be written
