@@ -14,7 +14,8 @@ export interface ConnectOptions {
   /** Gives up; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Milliseconds for everything: resolving, connecting, the TLS handshake.
+   * Milliseconds for everything: resolving, connecting, the TLS handshake. This and the other two
+   * times are 1 to 2147483647; `Infinity` is refused.
    * @default 10_000
    */
   timeout?: number;

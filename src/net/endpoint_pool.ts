@@ -67,7 +67,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    * Borrows a connection: an idle one at once, else the first that comes back or is opened.
    *
    * @throws {ConnectError} when connecting failed, retries included, or the endpoint is invalid
-   * @throws {PoolError} when the wait took too long or the pool is closed
+   * @throws {PoolError} when the wait took too long, the queue is full or the pool is closed
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
   acquire(to: EndpointLike, options?: AcquireOptions): Promise<Lease<T>> {
@@ -107,9 +107,10 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   }
 
   /**
-   * Opens connections to an endpoint until there are `n`.
+   * Opens connections to an endpoint until there are `n`, or `maxPerEndpoint` if that is less.
    *
-   * @throws {ConnectError} if connecting goes on failing
+   * @throws {RangeError} unless `n` is a whole number, at least 0
+   * @throws {ConnectError} if connecting goes on failing, or the endpoint is invalid
    * @throws {PoolError} when the pool is closed
    */
   async warm(to: EndpointLike, n: number): Promise<void> {

@@ -28,7 +28,8 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
    */
   maxTotal?: number;
   /**
-   * How long connecting may take: the name, every address, the TLS handshake; 2147483647 at most.
+   * How long connecting may take: the name, every address, the TLS handshake. At most 2147483647;
+   * `Infinity` is refused.
    * @default 10_000
    */
   connectTimeout?: number;

@@ -28,7 +28,7 @@ export interface Logger {
  *   { create: () => Promise.resolve({}), destroy: () => {} },
  *   { name: "database", observer: logObserver(console) },
  * );
- * await pool.use(() => {}); // database: created a resource { ms: 0 } ...
+ * await pool.use(() => {}); // database: an acquire waits { waiting: 1 } ...
  * ```
  */
 export function logObserver(logger: Logger): Observer {

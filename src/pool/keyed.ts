@@ -127,9 +127,10 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   }
 
   /**
-   * Creates resources of a key until there are `n`.
+   * Creates resources of a key until there are `n`, or `maxSize` if that is less.
    *
    * @default `minIdle`, or `maxSize` where that is 0
+   * @throws {RangeError} unless `n` is a whole number, at least 0
    * @throws {PoolError} if creations go on failing, or the pool is closed
    */
   warm(key: K, n?: number): Promise<void> {

@@ -65,7 +65,10 @@ export interface Observer {
   timedOut?(waitMs: number, pool: string): void;
   /** The caller of a queued acquire went away. */
   aborted?(waitMs: number, pool: string): void;
-  /** The pool itself took an idle resource out of service. */
+  /**
+   * A resource without a lease was taken out of service: by maintenance, for a smaller `maxSize` or
+   * another key, by `evict`, `clear` or `close`. `destroyed` follows; it alone tells of all others.
+   */
   evicted?(reason: DestroyReason, pool: string): void;
   /** A lease was found leaked. */
   leaked?(leak: Leak, pool: string): void;

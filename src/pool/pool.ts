@@ -73,10 +73,11 @@ export class Pool<T> implements AsyncDisposable {
   }
 
   /**
-   * Creates resources until there are `n`.
+   * Creates resources until there are `n`, or `maxSize` if that is less.
    *
    * @default `minIdle`, or `maxSize` where that is 0
-   * @throws {PoolError} if creations go on failing
+   * @throws {RangeError} unless `n` is a whole number, at least 0
+   * @throws {PoolError} if creations go on failing, or the pool is closed
    */
   warm(n?: number): Promise<void> {
     return this.#core.warm(n);

@@ -263,7 +263,7 @@ export abstract class Stock<T> implements Home<T> {
     return Math.ceil(now + maxLifetime * (1 - LIFETIME_JITTER * Math.random()));
   }
 
-  /** Takes an idle slot out of service, which nobody asked for. */
+  /** Takes a slot without a lease out of service, and tells of it. */
   evictOne(slot: Slot<T>, reason: DestroyReason): void {
     mark(slot, reason);
     this.report.tell("evicted", reason);

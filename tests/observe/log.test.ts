@@ -34,6 +34,7 @@ it("what a pool does is logged with its name, in order", async () => {
   await aborted;
   lease.release();
   await pool.close();
+  assert.equal(lines[0], "debug db: an acquire waits");
   assert.deepEqual(lines.filter((line) => !line.startsWith("debug")), [
     "info db: created a resource",
     "warn db: an acquire timed out",

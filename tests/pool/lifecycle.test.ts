@@ -395,6 +395,9 @@ describe("a live pool", () => {
     await Promise.all([gone, late]);
     lease.release();
     pool.evict();
+    const warm = pool.warm(1);
+    plant.finishCreation();
+    await warm;
     await pool.close();
     assert.deepEqual(seen, [
       "waiting 1 db",
@@ -408,6 +411,9 @@ describe("a live pool", () => {
       "released 20 db",
       "evicted evicted db",
       "destroyed evicted db",
+      "created 0 db",
+      "evicted closed db",
+      "destroyed closed db",
       "closed db",
     ]);
   });
