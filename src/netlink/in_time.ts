@@ -1,11 +1,10 @@
 /** Waiting for answers, but not for ever. */
 
+import { startTimer, systemClock } from "../pool/clock.ts";
 import { NetlinkError } from "./error.ts";
 import type { Exchange } from "./exchange.ts";
 
 const ETIMEDOUT = 110;
-/** Timers take no more: about 24.8 days. */
-const LONGEST = 2 ** 31 - 1;
 
 /** Checks a time to wait, for which Infinity stands for no end. */
 export function checkTimeout(timeout: number | undefined, name = "timeout"): void {
@@ -32,11 +31,11 @@ export async function inTime(
   const { operation } = exchange.ask;
   const late = () =>
     reject(new NetlinkError(`no answer within ${timeout} ms`, { errno: ETIMEDOUT, operation }));
-  const timer = timeout < Infinity ? setTimeout(late, Math.min(timeout, LONGEST)) : undefined;
+  const timer = startTimer(timeout, late);
   try {
     await promise;
   } finally {
-    clearTimeout(timer);
+    systemClock.clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
     waiting.delete(resolve);
   }
