@@ -60,6 +60,7 @@ export type {
   Encapsulation,
   IpEncapsulation,
   MplsEncapsulation,
+  OtherEncapsulation,
   Seg6Encapsulation,
 } from "./route/encapsulation.ts";
 export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";

@@ -48,9 +48,20 @@ function normalHop(hop: Item, path: string): Item {
 function normalTunnel(encap: Encapsulation): Item {
   const ip = (text: string | undefined) =>
     text === undefined ? undefined : canonicalIp("encapsulation", text);
-  if (encap.type === "mpls") return tidy({ ...encap });
+  if (encap.type === "mpls" || encap.type === "other") return tidy({ ...encap });
   if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
-  return tidy({ ...encap, source: ip(encap.source), destination: ip(encap.destination) });
+  return tidy({
+    ...encap,
+    source: ip(encap.source),
+    destination: ip(encap.destination),
+    // What the kernel does not tell.
+    id: encap.id || undefined,
+    ttl: encap.ttl || undefined,
+    tos: encap.tos || undefined,
+    key: encap.key || undefined,
+    checksum: encap.checksum || undefined,
+    sequence: encap.sequence || undefined,
+  });
 }
 
 /** Times as the kernel counts them, in hundredths of a second. */

@@ -1,13 +1,14 @@
 /** The names and shapes of what objects are given. */
 
 import type { NewAddress } from "./addresses.ts";
+import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
 import type { VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthops.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
-import type { Shape } from "./shape.ts";
+import type { Shape, Shapes } from "./shape.ts";
 import type { NewFilter } from "./tc/filters.ts";
 import type { NewQdisc } from "./tc/qdiscs.ts";
 
@@ -16,17 +17,28 @@ export type All<T> = { readonly [K in keyof Required<T>]: Shape };
 
 const RANGE: Shape = ["number"];
 
-const tunnel = {
+const OUTER: All<IpEncapsulation> = {
   type: "text",
   source: "text",
   destination: "text",
   id: "number",
   ttl: "number",
   tos: "number",
-  labels: ["number"],
-  mode: "text",
-  segments: ["text"],
-} satisfies { [name: string]: Shape };
+  key: "boolean",
+  checksum: "boolean",
+  sequence: "boolean",
+};
+
+/** What an encapsulation of each type is told. */
+export const TUNNELS: { readonly [K in Encapsulation["type"]]: Shapes } = {
+  mpls: { type: "text", labels: ["number"], ttl: "number" },
+  ip: OUTER,
+  ip6: OUTER,
+  seg6: { type: "text", mode: "text", segments: ["text"] },
+  other: { type: "text", number: "number", data: ["number"] },
+};
+
+const tunnel: Shapes = Object.assign({}, ...Object.values(TUNNELS));
 
 /** The other end of a pair. */
 export const PEER: All<VethPeer> = {
