@@ -5,7 +5,7 @@ import type { Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-rule.ts";
 import { AF_INET } from "./item.ts";
-import { protocolName } from "./names.ts";
+import { COMPAT, protocolName } from "./names.ts";
 import { pick } from "./requests.ts";
 import { RULE_RESULTS, RULE_SELECTORS } from "./rule_fields.ts";
 
@@ -33,7 +33,6 @@ export const INVERT = 2;
 /** First and last of a range, both in it. */
 export type Range = readonly [first: number, last: number];
 
-const RT_TABLE_COMPAT = 252;
 const ALL = 0xffffffff;
 
 /**
@@ -80,7 +79,7 @@ export class Rule {
   get table(): number | undefined {
     if (this.action !== "lookup" || this.l3mdev) return undefined;
     const { table, header } = this.attributes;
-    return table ?? (header.table === RT_TABLE_COMPAT ? undefined : header.table);
+    return table ?? (header.table === COMPAT ? undefined : header.table);
   }
 
   /** Priority of the rule to go on with. */

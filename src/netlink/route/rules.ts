@@ -6,7 +6,7 @@ import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { bad, familyNumber, integer, isNetwork, linkName, prefix } from "./input.ts";
 import { AF_INET, AF_INET6 } from "./item.ts";
-import { protocolValue } from "./names.ts";
+import { COMPAT, MAIN, protocolValue } from "./names.ts";
 import { Mode, Requests } from "./requests.ts";
 import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec, swap64 } from "./rule.ts";
 
@@ -125,7 +125,6 @@ export interface RuleFilter extends DumpOptions {
 
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Rule(w, at);
 const MOST = Number.MAX_SAFE_INTEGER;
-const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
 
 /**
  * The routing policy of a connection's namespace (RTM_*RULE of linux/rtnetlink.h, linux/fib_rules.h).
