@@ -20,7 +20,8 @@ import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_setti
 import { protocolValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
-import { mixed, RouteChange } from "./route_change.ts";
+import { RouteChange } from "./route_change.ts";
+import { mixed } from "./route_details.ts";
 
 export type { NewRoute, RouteFilter, RouteLookup, RouteRef };
 
@@ -205,6 +206,10 @@ export class Routes {
     // Not an async function: many changes at once then cost no promise each.
     let change: RouteChange;
     try {
+      // The kernel refuses the gateway that it shows of a nexthop object.
+      if (route instanceof Route && route.nexthop !== undefined) {
+        route = route.toJSON() as unknown as NewRoute;
+      }
       change = new RouteChange(type, flags, verb, route, type !== DELETE);
     } catch (error) {
       return Promise.reject(error);

@@ -6,6 +6,7 @@ import type { NewFdbEntry } from "./fdb.ts";
 import type { VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthops.ts";
+import type { RouteHop, RouteMetrics } from "./route_details.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
 import type { Shape, Shapes } from "./shape.ts";
@@ -142,14 +143,19 @@ export const ROUTE: All<NewRoute> = {
     minRetransmission: "number",
     quickAck: "boolean",
     congestionControl: "text",
-  },
-  nexthops: [{
-    gateway: "text",
-    link: "text or number",
-    weight: "number",
-    onlink: "boolean",
-    encapsulation: tunnel,
-  }],
+    fastOpenNoCookie: "boolean",
+    features: ["text"],
+    lock: ["text"],
+  } satisfies All<RouteMetrics>,
+  nexthops: [
+    {
+      gateway: "text",
+      link: "text or number",
+      weight: "number",
+      onlink: "boolean",
+      encapsulation: tunnel,
+    } satisfies All<RouteHop>,
+  ],
   nexthop: "number",
   encapsulation: tunnel,
   preference: "text",
