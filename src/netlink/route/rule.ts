@@ -116,12 +116,14 @@ export class Rule {
 
   /** Firewall mark (FRA_FWMARK). */
   get mark(): number | undefined {
-    return this.attributes.fwmark;
+    const { fwmark, fwmask } = this.attributes;
+    // The kernel tells no mark of 0, but what counts of it.
+    return fwmark ?? (fwmask ? 0 : undefined);
   }
 
   /** The bits of the mark that count. */
   get markMask(): number | undefined {
-    return this.attributes.fwmark === undefined ? undefined : this.attributes.fwmask ?? ALL;
+    return this.mark === undefined ? undefined : this.attributes.fwmask ?? ALL;
   }
 
   /** Type of service, or traffic class. */
