@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { type NewRoute, RouteConnection } from "../../src/netlink/mod.ts";
+import { difference } from "../../src/netlink/watch_difference.ts";
 import { need, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "ip");
@@ -215,11 +216,75 @@ describe("a route's plain copy makes the same route", { skip }, () => {
     }
   });
 
+  it("and is no other one when it has less time left", async () => {
+    await using t = await lab();
+    const table = async (expires: number) => {
+      await t.nl.routes.replace({ destination: "fd53::/64", link: "d0", expires });
+      const route = await t.route("fd53::/64");
+      assert.equal(route.expires, expires);
+      return { keys: () => ["it"], at: () => [route] } as never;
+    };
+    const changes = await difference(await table(500), await table(400), { over: false } as never);
+    assert.deepEqual(changes, []);
+  });
+
   it("an encapsulation that has no name here is read as what it is", async () => {
     await using t = await lab();
     t.ip("-6 route add fd90::/64 encap seg6local action End dev d0");
     const { encapsulation } = await t.route("fd90::/64");
     // SEG6_LOCAL_ACTION, SEG6_LOCAL_ACTION_END
     assert.deepEqual(encapsulation, { type: "other", number: 7, data: [8, 0, 1, 0, 1, 0, 0, 0] });
+  });
+});
+
+describe("routes are listed and looked up", { skip }, () => {
+  it("by table, which need not be there", async () => {
+    await using t = await lab();
+    for (const family of [undefined, 4, 6] as const) {
+      assert.deepEqual(await t.nl.routes.list({ table: 999, family }).toArray(), []);
+      for await (const _ of t.nl.routes.list({ table: 999, family, whole: false })) assert.fail();
+    }
+    await assert.rejects(
+      t.nl.routes.list({ table: 999, family: 4, link: "nonesuch" }).toArray(),
+      /ENODEV/,
+    );
+    await t.nl.routes.add({ destination: "10.9.0.0/16", link: "d0", table: 999 });
+    assert.equal((await t.nl.routes.list({ table: 999, family: 4 }).toArray()).length, 1);
+  });
+
+  it("by a protocol and a type of 0, which select", async () => {
+    await using t = await lab();
+    await t.nl.routes.add({ destination: "10.9.0.0/16", link: "d0", protocol: "unspec" });
+    await t.nl.routes.add({ destination: "10.10.0.0/16", link: "d0", protocol: "boot" });
+    const found = async (filter: object) =>
+      (await t.nl.routes.list(filter).toArray()).map((r) => r.destination);
+    assert.deepEqual(await found({ protocol: "unspec" }), ["10.9.0.0/16"]);
+    assert.deepEqual(await found({ protocol: 0, type: "unicast" }), ["10.9.0.0/16"]);
+    assert.deepEqual(await found({ protocol: "boot" }), ["10.10.0.0/16"]);
+    assert.deepEqual(await found({ type: "unspec" }), []);
+    assert.deepEqual(await found({ type: "unspec", protocol: "boot" }), []);
+  });
+
+  it("with a type of service", async () => {
+    await using t = await lab();
+    t.ip("route add 10.9.0.0/16 dev d0");
+    t.ip("route add 10.9.0.0/16 dev d1 tos 0x10");
+    const link = async (tos?: number) => (await t.nl.routes.lookup("10.9.0.1", { tos })).link;
+    const { index } = await t.nl.links.get("d0"), other = (await t.nl.links.get("d1")).index;
+    assert.deepEqual([await link(), await link(0), await link(0x10)], [index, index, other]);
+    assert.equal((await t.nl.routes.lookup("fd00::9", { tos: 0x10 })).link, index);
+    await assert.rejects(
+      t.nl.routes.lookup("10.9.0.1", { tos: 256 }),
+      /^RangeError: Cannot use tos/,
+    );
+    await refused(
+      t.nl.routes.lookup("10.9.0.1", { match: "false" as never }),
+      /^Cannot use match: must be true or false/,
+    );
+    // One that is left out is 0 when a route is deleted.
+    await t.nl.routes.delete({ destination: "10.9.0.0/16" });
+    assert.match(t.shown("10.9.0.0/16"), /^10\.9\.0\.0\/16 tos throughput dev d1|tos 0x10 dev d1/);
+    await assert.rejects(t.nl.routes.delete({ destination: "10.9.0.0/16" }), /ESRCH/);
+    await t.nl.routes.delete({ destination: "10.9.0.0/16", tos: 0x10 });
   });
 });
