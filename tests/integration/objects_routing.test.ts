@@ -120,8 +120,16 @@ describe("what a route is told", { skip }, () => {
       /^Cannot use nexthops\[0\]\.encapsulation\.labels: must be one label or more/,
     ],
     ["no next hops", { ...to, nexthops: [] }, /^Cannot use nexthops: must be one next hop/],
-    ["a next hop that is null", { ...to, nexthops: [null] }, /^Cannot use nexthops\[0\]/],
-    ["an encapsulation that is null", { ...to, encapsulation: null }, /^Cannot use encapsulation/],
+    [
+      "a next hop that is null",
+      { ...to, nexthops: [null] },
+      /^Cannot use nexthops\[0\]: must be an obj/,
+    ],
+    [
+      "an encapsulation that is null",
+      { ...to, encapsulation: null },
+      /^Cannot use encapsulation: must be an/,
+    ],
     [
       "an encapsulation's unknown name",
       { ...to, encapsulation: { type: "ip", dst: "10.0.0.2" } },
