@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
-import { type NewRoute, RouteConnection } from "../../src/netlink/mod.ts";
+import {
+  apply,
+  type Desired,
+  type NewRoute,
+  plan,
+  RouteConnection,
+} from "../../src/netlink/mod.ts";
 import { difference } from "../../src/netlink/watch_difference.ts";
 import { need, testNamespace } from "../support.ts";
 
@@ -59,6 +65,32 @@ describe("the IP version of a route", { skip }, () => {
     assert.match(t.shown("default", 6), /nexthop via fd00::2 dev d0 .*nexthop via fd01::2 dev d1/);
     await t.nl.routes.add({ destination: "default", nexthops: [{ link: "d0" }, { link: "d1" }] });
     assert.match(t.shown("default", 4), /nexthop dev d0 .*nexthop dev d1/);
+  });
+
+  it("is the same to a plan", async () => {
+    await using t = await lab();
+    const nexthops = [{ gateway: "fd00::2", link: "d0" }, { gateway: "fd01::2", link: "d1" }];
+    const wanted: Desired = {
+      routes: [
+        { destination: "default", family: 4, gateway: "fe80::2", link: "d0" },
+        { destination: "default", nexthops, metrics: { lock: ["mtu"], features: ["ecn"] } },
+        {
+          destination: "10.9.0.0/16",
+          link: "d0",
+          encapsulation: {
+            type: "ip",
+            destination: "10.0.0.9",
+            key: false,
+            checksum: true,
+            ttl: 0,
+          },
+        },
+      ],
+    };
+    await apply(t.nl, await plan(t.nl, wanted));
+    assert.match(t.shown("default", 4), /^default via inet6 fe80::2/);
+    assert.match(t.shown("default", 6), /nexthop via fd00::2 dev d0 .*nexthop via fd01::2 dev d1/);
+    assert.equal(String(await plan(t.nl, wanted)), "");
   });
 
   it("does not contradict the destination", async () => {

@@ -3,6 +3,9 @@
 import { integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import type { Encapsulation } from "../route/encapsulation.ts";
+import { AF_INET6 } from "../route/item.ts";
+import { routeFamily } from "../route/route_change.ts";
+import type { NewRoute } from "../route/route_settings.ts";
 import {
   metricValues,
   readMetrics,
@@ -135,13 +138,6 @@ export function within(value: number, [first, last]: readonly [number, number]):
 
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
 
-function isV6(item: Item): boolean {
-  const text = item.destination === "default"
-    ? [item.gateway, item.source, item.from].find((t) => t !== undefined)
-    : item.destination;
-  return text === undefined ? item.family === 6 : String(text).includes(":");
-}
-
 const UNICAST = ["unicast", undefined];
 
 /** Routes. */
@@ -149,7 +145,7 @@ export const routes: Section = {
   name: "routes",
   object: "route",
   normal(item) {
-    const six = isV6(item);
+    const six = routeFamily(item as unknown as NewRoute) === AF_INET6;
     const given = canonicalPrefix(
       "destination",
       item.destination === "default" ? (six ? "::/0" : "0.0.0.0/0") : item.destination,

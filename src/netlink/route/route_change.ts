@@ -87,12 +87,12 @@ export class RouteChange implements Ask {
   ) {
     checkNames(route);
     const { destination, table = MAIN, type: kind, scope, protocol, priority, mtu, link } = route;
-    const dst = destination === "default" ? undefined : prefix("destination", destination);
+    const dst = network(destination);
     const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
     const source = route.source === undefined ? undefined : address("source", route.source);
     const family = dst !== undefined && route.family === undefined
       ? dst.family
-      : familyOf(route, dst);
+      : routeFamily(route, dst);
     const foreign = gateway !== undefined && gateway.family !== family;
     if (foreign && family !== AF_INET) throw mixed("gateway", route.gateway);
     if (source && source.family !== family) throw mixed("source", route.source);
@@ -219,7 +219,10 @@ export class RouteChange implements Ask {
  * The IP version: the destination's, which that of nothing else may contradict but a gateway's; for
  * "default" the one that is said, else that of the first address.
  */
-function familyOf(route: NewRoute, dst: Prefix | undefined): number {
+export function routeFamily(
+  route: NewRoute,
+  dst: Prefix | undefined = network(route.destination),
+): number {
   const said = familyNumber("family", route.family);
   if (dst !== undefined) {
     if (said !== 0 && said !== dst.family) {
@@ -233,6 +236,10 @@ function familyOf(route: NewRoute, dst: Prefix | undefined): number {
   if (source !== undefined) return address("source", source).family;
   if (from !== undefined) return prefix("from", from).family;
   return hopsFamily(route) ?? AF_INET;
+}
+
+function network(destination: string): Prefix | undefined {
+  return destination === "default" ? undefined : prefix("destination", destination);
 }
 
 /** Names whose values are checked where they are used. */
