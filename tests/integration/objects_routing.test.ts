@@ -209,7 +209,9 @@ describe("a route's plain copy makes the same route", { skip }, () => {
       { metrics: { features: ["ecn"], congestionControl: "reno", fastOpenNoCookie: true } },
     ],
     ["10.70.0.0/16 via inet6 fe80::2 dev d0 onlink", "10.70.0.0/16", { gateway: "fe80::2" }],
-    ["10.71.0.0/16 nhid 7", "10.71.0.0/16", { nexthop: 7, gateway: undefined, link: undefined }],
+    ["10.71.0.0/16 nhid 7", "10.71.0.0/16", { nexthop: 7, gateway: "10.0.0.7" }],
+    ["10.74.0.0/16 nhid 9", "10.74.0.0/16", { nexthop: 9 }],
+    ["fd74::/64 nhid 10", "fd74::/64", { nexthop: 10 }],
     ["10.72.0.0/16 dev d0 tos 0x10 realms 5/6", "10.72.0.0/16", { tos: 16, realms: 0x50006 }],
     [
       "10.73.0.0/16 encap ip id 5 dst 10.0.0.9 key csum seq ttl 6 dev d0",
@@ -236,7 +238,10 @@ describe("a route's plain copy makes the same route", { skip }, () => {
   ];
   it("whatever ip made", async () => {
     await using t = await lab();
-    t.ip("nexthop add id 7 via 10.0.0.7 dev d0");
+    t.ip("nexthop add id 7 via 10.0.0.7 dev d0 onlink");
+    t.ip("nexthop add id 8 via 10.0.0.8 dev d0");
+    t.ip("nexthop add id 9 group 7/8");
+    t.ip("nexthop add id 10 via fd00::7 dev d0");
     for (const [words, destination, copy] of routes) {
       const version = destination.includes(":") ? 6 : 4;
       t.ip(`-${version} route add ${words}`);

@@ -238,19 +238,16 @@ export class Route {
     ) as unknown as Families["rt-route"]["getroute"]["do"]["reply"];
   }
 
-  /**
-   * A plain copy, which holds no datagram in memory; {@linkcode NewRoute} in shape. Where it uses a
-   * nexthop object, the kernel shows that object's gateway and link too; the copy has the id alone.
-   */
+  /** A plain copy, which holds no datagram in memory; {@linkcode NewRoute} in shape. */
   toJSON(): Record<string, unknown> {
-    const { family, destination, from, table, priority, source, type } = this;
-    const { scope, protocol, mtu, nexthop } = this, own = nexthop === undefined;
+    const { family, destination, from, gateway, link, table, priority, source, type } = this;
+    const { scope, protocol, mtu } = this;
     return {
       family,
       destination,
       from,
-      gateway: own ? this.gateway : undefined,
-      link: own ? this.link : undefined,
+      gateway,
+      link,
       table,
       priority,
       source,
@@ -258,10 +255,10 @@ export class Route {
       scope,
       protocol,
       mtu,
-      ...pick(this, ["metrics", "nexthop", "preference", "expires", "realms"]),
-      ...own ? pick(this, ["nexthops", "encapsulation"]) : {},
+      ...pick(this, ["metrics", "nexthops", "nexthop", "encapsulation", "preference", "expires"]),
+      ...pick(this, ["realms"]),
       ...this.tos === 0 ? {} : { tos: this.tos },
-      ...this.onlink && own ? { onlink: true } : {},
+      ...this.onlink ? { onlink: true } : {},
     };
   }
 

@@ -34,6 +34,7 @@ import {
   hopLinks,
   hopsFamily,
   mixed,
+  withoutHop,
 } from "./route_details.ts";
 import type { NewRoute } from "./route_settings.ts";
 import { checkOptions, type Shape } from "./shape.ts";
@@ -86,6 +87,7 @@ export class RouteChange implements Ask {
     fresh: boolean,
   ) {
     checkNames(route);
+    if (route.nexthop !== undefined) route = withoutHop(route);
     const { destination, table = MAIN, type: kind, scope, protocol, priority, mtu, link } = route;
     const dst = network(destination);
     const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);

@@ -101,7 +101,10 @@ export interface RouteDetails {
   metrics?: RouteMetrics;
   /** Several next hops, in place of gateway and link. */
   nexthops?: readonly RouteHop[];
-  /** Id of a nexthop object, in place of gateway and link. */
+  /**
+   * Id of a nexthop object, in place of gateway and link. What the kernel shows of the object besides,
+   * as in the plain copy of a route, is taken no notice of.
+   */
   nexthop?: number;
   /** How packets are encapsulated. */
   encapsulation?: Encapsulation;
@@ -197,6 +200,21 @@ export function hasDetails(route: RouteDetails): boolean {
   return route.metrics !== undefined || route.nexthops !== undefined ||
     route.nexthop !== undefined || route.encapsulation !== undefined ||
     route.preference !== undefined || route.expires !== undefined || route.realms !== undefined;
+}
+
+/** What the kernel shows of a nexthop object, and refuses beside its id. */
+const SHOWN = {
+  gateway: undefined,
+  link: undefined,
+  onlink: undefined,
+  nexthops: undefined,
+  encapsulation: undefined,
+};
+
+/** A route that uses a nexthop object, without what is that object's. */
+export function withoutHop<T extends RouteDetails>(route: T): T {
+  const plain = "toJSON" in route ? (route as unknown as { toJSON(): T }).toJSON() : route;
+  return { ...plain, ...SHOWN };
 }
 
 /** Links that the next hops name. */

@@ -218,10 +218,6 @@ export class Routes {
     // Not an async function: many changes at once then cost no promise each.
     let change: RouteChange;
     try {
-      // The kernel refuses the gateway that it shows of a nexthop object.
-      if (route instanceof Route && route.nexthop !== undefined) {
-        route = route.toJSON() as unknown as NewRoute;
-      }
       change = new RouteChange(type, flags, verb, route, type !== DELETE);
     } catch (error) {
       return Promise.reject(error);

@@ -293,7 +293,7 @@ function named({ priority }: NewRule): string {
 
 function check(rule: NewRule, fresh: boolean): Values {
   checkOptions("a rule", rule, RULE);
-  const { goto, l3mdev, table, tos, mark } = rule;
+  const { goto, l3mdev, tos, mark } = rule;
   const from = network("from", rule.from), to = network("to", rule.to);
   if (from && to && from.family !== to.family) {
     throw bad("to", "of the same IP version as from", rule.to);
