@@ -33,6 +33,11 @@ class DumpExchange<T> extends Exchange {
     super(ask);
   }
 
+  override finish(error?: unknown): void {
+    const nothing = error instanceof NetlinkError && error.errno === this.ask.empty;
+    super.finish(nothing ? undefined : error);
+  }
+
   data(w: Words, at: number, end: number): number {
     const { items, make, abandoned } = this;
     const sequence = w[at + 2], port = w[at + 3];

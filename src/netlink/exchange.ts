@@ -35,6 +35,8 @@ export interface Ask {
   operation: string;
   /** Appends everything behind the netlink header. */
   write(writer: Writer): void;
+  /** Of a list, the error number that means that there is nothing to list. */
+  empty?: number;
   /** How to read the request back, to name attributes in errors. */
   layout?: MessageClass;
   /** Called once the kernel has it, or will never have it: what it refers to may go. */

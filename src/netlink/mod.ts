@@ -60,6 +60,7 @@ export type {
   Encapsulation,
   IpEncapsulation,
   MplsEncapsulation,
+  OtherEncapsulation,
   Seg6Encapsulation,
 } from "./route/encapsulation.ts";
 export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";
@@ -97,7 +98,14 @@ export type {
   ResilientOptions,
 } from "./route/nexthops.ts";
 export type { Route } from "./route/route.ts";
-export type { ListedHop, RouteDetails, RouteHop, RouteMetrics } from "./route/route_details.ts";
+export type {
+  ListedHop,
+  LockableMetric,
+  RouteDetails,
+  RouteFeature,
+  RouteHop,
+  RouteMetrics,
+} from "./route/route_details.ts";
 export type { NewRoute, RouteFilter, RouteLookup, RouteRef, Routes } from "./route/routes.ts";
 export type { Range, Rule, RuleAction } from "./route/rule.ts";
 export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";

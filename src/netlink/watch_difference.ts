@@ -57,7 +57,13 @@ function compare<T extends object>(
 
 /** Most items are the same to the byte; counters and ages are all that differs in others. */
 function same(a: object, b: object): boolean {
-  return sameBytes(a as Viewed, b as Viewed) || JSON.stringify(a) === JSON.stringify(b);
+  return sameBytes(a as Viewed, b as Viewed) ||
+    JSON.stringify(a, lasting) === JSON.stringify(b, lasting);
+}
+
+/** Leaves out what passes by itself. */
+function lasting(name: string, value: unknown): unknown {
+  return name === "expires" ? undefined : value;
 }
 
 interface Viewed {

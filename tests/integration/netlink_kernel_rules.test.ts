@@ -4,6 +4,7 @@ import { createConnection, createServer } from "node:net";
 import { after, describe, it } from "node:test";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import {
+  type DumpOptions,
   mirror,
   NetlinkConnection,
   NetlinkError,
@@ -273,21 +274,24 @@ describe("a message longer than there is room for", { skip }, () => {
 describe("the end of a dump", { skip }, () => {
   it("that carries an error is that error: a table that does not exist", async () => {
     await using t = await space();
+    const routes = await t.nl.family("rt-route");
     let ended: Message | undefined;
     t.tapped.received = (all) => ended = all.find((m) => m.type === DONE);
-    for (const family of [4, 6] as const) {
+    for (const [family, rtmFamily] of [[4, 2], [6, 10]] as const) {
+      const list = (options?: DumpOptions) =>
+        routes.dump("getroute", { header: { rtmFamily }, table: 4711 }, options);
       ended = undefined;
       await assert.rejects(
-        t.nl.routes.list({ family, table: 4711 }).toArray(),
+        list().toArray(),
         (error: NetlinkError) =>
           code("ENOENT")(error) && error.isNotFound &&
           error.kernelMessage === `ipv${family}: FIB table does not exist` &&
-          error.operation === "list routes",
+          error.operation === "dump getroute of rt-route",
       );
       assert.equal(ended!.code, -2);
       await assert.rejects(
         (async () => {
-          for await (const _ of t.nl.routes.list({ family, table: 4711, whole: false }));
+          for await (const _ of list({ whole: false }));
         })(),
         code("ENOENT"),
       );

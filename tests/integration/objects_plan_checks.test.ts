@@ -64,10 +64,10 @@ const everything = {
     {
       ...{ destination: "10.9.0.0/16", family: 4, gateway: "10.0.0.7", link: "a0", table: 77 },
       ...{ priority: 5, source: "10.0.0.1", type: "unicast", scope: "global", protocol: "boot" },
-      ...{ tos: 4, mtu: 1300, onlink: true, encapsulation: tunnel, realms: 5, expires: 9 },
+      ...{ tos: 4, mtu: 1300, onlink: true, encapsulation: tunnel, realms: 5 },
       metrics: { window: 5, rtt: 5, hopLimit: 9, quickAck: true, congestionControl: "reno" },
     },
-    { destination: "fd09::/32", from: "fd01::/64", preference: "high", nexthop: 1 },
+    { destination: "fd09::/32", from: "fd01::/64", preference: "high", expires: 9, nexthop: 1 },
     {
       destination: "10.10.0.0/16",
       nexthops: [

@@ -174,7 +174,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
   [
     "a weight of 0",
     (nl) => nl.nexthops.add({ id: 1, group: [{ id: 2, weight: 0 }] }),
-    /^Cannot use group\[0\]\.weight: must be 1 to 256/,
+    /^Cannot use group\[0\]\.weight: must be 1 to 65535/,
   ],
   [
     "a label of 20 bytes",

@@ -3,6 +3,9 @@
 import { integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import type { Encapsulation } from "../route/encapsulation.ts";
+import { AF_INET6 } from "../route/item.ts";
+import { routeFamily } from "../route/route_change.ts";
+import type { NewRoute } from "../route/route_settings.ts";
 import {
   metricValues,
   readMetrics,
@@ -48,9 +51,20 @@ function normalHop(hop: Item, path: string): Item {
 function normalTunnel(encap: Encapsulation): Item {
   const ip = (text: string | undefined) =>
     text === undefined ? undefined : canonicalIp("encapsulation", text);
-  if (encap.type === "mpls") return tidy({ ...encap });
+  if (encap.type === "mpls" || encap.type === "other") return tidy({ ...encap });
   if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
-  return tidy({ ...encap, source: ip(encap.source), destination: ip(encap.destination) });
+  return tidy({
+    ...encap,
+    source: ip(encap.source),
+    destination: ip(encap.destination),
+    // What the kernel does not tell.
+    id: encap.id || undefined,
+    ttl: encap.ttl || undefined,
+    tos: encap.tos || undefined,
+    key: encap.key || undefined,
+    checksum: encap.checksum || undefined,
+    sequence: encap.sequence || undefined,
+  });
 }
 
 /** Times as the kernel counts them, in hundredths of a second. */
@@ -124,13 +138,6 @@ export function within(value: number, [first, last]: readonly [number, number]):
 
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
 
-function isV6(item: Item): boolean {
-  const text = item.destination === "default"
-    ? [item.gateway, item.source, item.from].find((t) => t !== undefined)
-    : item.destination;
-  return text === undefined ? item.family === 6 : String(text).includes(":");
-}
-
 const UNICAST = ["unicast", undefined];
 
 /** Routes. */
@@ -138,7 +145,7 @@ export const routes: Section = {
   name: "routes",
   object: "route",
   normal(item) {
-    const six = isV6(item);
+    const six = routeFamily(item as unknown as NewRoute) === AF_INET6;
     const given = canonicalPrefix(
       "destination",
       item.destination === "default" ? (six ? "::/0" : "0.0.0.0/0") : item.destination,

@@ -1,7 +1,12 @@
 /** Rules of a plan. */
 
 import { bad } from "../route/input.ts";
-import { RULE_RESULTS as RESULTS, RULE_SELECTORS as SELECTORS } from "../route/rule_fields.ts";
+import {
+  compared,
+  hasNamed,
+  RULE_RESULTS as RESULTS,
+  RULE_SELECTORS as SELECTORS,
+} from "../route/rule_fields.ts";
 import type { DesiredRule } from "./desired.ts";
 import { KERNEL, protocol, within } from "./routing.ts";
 import {
@@ -13,13 +18,6 @@ import {
   tidy,
   unlike,
 } from "./section.ts";
-
-/** Whether asking for `item` means `rule` as well. */
-function covers(item: Item, rule: Item): boolean {
-  return [...SELECTORS, ...RESULTS].every((name) =>
-    name === "not" || item[name] === undefined || alike(item[name], rule[name])
-  );
-}
 
 /** Rules. */
 export const rules: Section = {
@@ -77,23 +75,25 @@ export const rules: Section = {
       if (!(error as { isExists?: boolean }).isExists) throw error;
       // To the kernel a rule of more selectors is the same.
       const all = await nl.rules.list({ ...options, family: item.family as 4 | 6 }).toArray();
-      const same = (is: Item) => rules.key(is) === rules.key(item) && covers(item, is);
+      const same = (is: Item) =>
+        rules.key(is) === rules.key(item) &&
+        RESULTS.every((name) => item[name] === undefined || alike(item[name], is[name]));
       if (!all.some((r) => same(r.toJSON()))) await nl.rules.append(rule, options);
     }
   },
   set: () => Promise.resolve(),
   async remove({ nl, options }, item) {
-    // The kernel deletes the first rule that has what is named, and may have more than that.
-    const wrong: Item[] = [];
-    for await (const rule of nl.rules.list({ ...options, family: item.family as 4 | 6 })) {
-      const is = rule.toJSON();
-      if (is.priority !== item.priority || !covers(item, is)) continue;
+    // The kernel deletes the first rule that has what it looks at, and may have more than that.
+    const wrong: Item[] = [], rule = item as unknown as DesiredRule;
+    for await (const other of nl.rules.list({ ...options, family: item.family as 4 | 6 })) {
+      const is = other.toJSON();
+      if (!hasNamed(compared(item), is)) continue;
       if (rules.key(is) === rules.key(item)) break;
       wrong.push(is);
     }
-    for (const _ of wrong) await nl.rules.delete(item as unknown as DesiredRule, options);
-    await nl.rules.delete(item as unknown as DesiredRule, options);
-    for (const rule of wrong) await nl.rules.append(rule as unknown as DesiredRule, options);
+    for (const _ of wrong) await nl.rules.deleteCompared(rule, options);
+    await nl.rules.deleteCompared(rule, options);
+    for (const other of wrong) await nl.rules.append(other as unknown as DesiredRule, options);
   },
   async swap(context: Context, item: Item, current: Item) {
     // The new one first: no packet goes without a rule.

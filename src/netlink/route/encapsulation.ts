@@ -2,10 +2,12 @@
 
 import { ipBytes, ipv4Text, ipv6Text, parseIpv6 } from "../codec/address.ts";
 import type { Values } from "../codec/encode.ts";
-import { byte, next, swap32, typeOf, type Words } from "../codec/words.ts";
+import { byte, next, swap16, swap32, typeOf, type Words } from "../codec/words.ts";
 import { NESTED, Writer } from "../codec/writer.ts";
 import { address, bad, integer } from "./input.ts";
 import { AF_INET } from "./item.ts";
+import { checkOptions } from "./shape.ts";
+import { TUNNELS } from "./shapes.ts";
 
 /**
  * IP in IP, or in what the link's tunnel uses: the outer header's fields (LWTUNNEL_IP_* and
@@ -24,6 +26,24 @@ export interface IpEncapsulation {
   ttl?: number;
   /** Type of service, or traffic class. */
   tos?: number;
+  /**
+   * Whether the tunnel's header holds the id as its key (TUNNEL_KEY of net/ip_tunnels.h).
+   *
+   * @default false
+   */
+  key?: boolean;
+  /**
+   * Whether it holds a checksum (TUNNEL_CSUM).
+   *
+   * @default false
+   */
+  checksum?: boolean;
+  /**
+   * Whether it holds a sequence number (TUNNEL_SEQ).
+   *
+   * @default false
+   */
+  sequence?: boolean;
 }
 
 /** MPLS labels (linux/mpls_iptunnel.h). */
@@ -32,7 +52,11 @@ export interface MplsEncapsulation {
   type: "mpls";
   /** The labels, outermost first. */
   labels: readonly number[];
-  /** Time to live in the labels. */
+  /**
+   * Time to live in the labels; 0 for the packet's own.
+   *
+   * @default as the namespace has it (net.mpls.ip_ttl_propagate)
+   */
   ttl?: number;
 }
 
@@ -40,63 +64,94 @@ export interface MplsEncapsulation {
 export interface Seg6Encapsulation {
   /** Segment routing. */
   type: "seg6";
-  /** Whether the header goes into the packet, around it, or around its frame. */
-  mode: "inline" | "encap" | "l2encap";
+  /**
+   * Whether the header goes into the packet, around it, or around its frame; ".red" leaves the first
+   * segment out of it.
+   */
+  mode: "inline" | "encap" | "l2encap" | "encap.red" | "l2encap.red";
   /** The segments in the order of travel. */
   segments: readonly string[];
 }
 
+/** Any other, as the kernel tells it: seg6local, bpf, rpl, ioam6, xfrm, ip with options of the tunnel. */
+export interface OtherEncapsulation {
+  /** None of those that have a name here. */
+  type: "other";
+  /** Its number (LWTUNNEL_ENCAP_*): 7 for seg6local, 6 for bpf. */
+  number: number;
+  /** The bytes of its attributes (RTA_ENCAP). */
+  data: readonly number[];
+}
+
 /** How a route or a nexthop encapsulates packets (RTA_ENCAP; LWTUNNEL_ENCAP_* of linux/lwtunnel.h). */
-export type Encapsulation = IpEncapsulation | MplsEncapsulation | Seg6Encapsulation;
+export type Encapsulation =
+  | IpEncapsulation
+  | MplsEncapsulation
+  | Seg6Encapsulation
+  | OtherEncapsulation;
 
 const TYPES = { mpls: 1, ip: 2, ip6: 4, seg6: 5 } as const; // LWTUNNEL_ENCAP_*
-const ID = 1, DST = 2, SRC = 3, TTL = 4, TOS = 5; // LWTUNNEL_IP_*, LWTUNNEL_IP6_*
+// LWTUNNEL_IP_*, LWTUNNEL_IP6_*
+const ID = 1, DST = 2, SRC = 3, TTL = 4, TOS = 5, FLAGS = 6, IP_PAD = 7;
+const IP_FLAGS = { checksum: 1, key: 4, sequence: 8 } as const; // TUNNEL_* of net/ip_tunnels.h
 const LABELS = 1, LABELS_TTL = 2; // MPLS_IPTUNNEL_*
 const SRH = 1; // SEG6_IPTUNNEL_SRH
-const MODES = ["inline", "encap", "l2encap"] as const;
+const MODES = ["inline", "encap", "l2encap", "encap.red", "l2encap.red"] as const; // SEG6_IPTUN_MODE_*
 
-/** RTA_ENCAP_TYPE and RTA_ENCAP, or the like of nexthops, by the numbers of those two. */
+/**
+ * RTA_ENCAP_TYPE and RTA_ENCAP, or the like of nexthops, by the numbers of those two; `path` is where
+ * the encapsulation stands.
+ */
 export function encapsulationValues(
   encap: Encapsulation | undefined,
   typeId: number,
   id: number,
+  path = "encapsulation.",
 ): Values {
   if (encap === undefined) return {};
-  if (!Object.hasOwn(TYPES, encap.type)) {
-    throw bad("encapsulation.type", `one of ${Object.keys(TYPES).join(", ")}`, encap.type);
+  if (encap === null || !Object.hasOwn(TUNNELS, encap.type)) {
+    throw bad(`${path}type`, `one of ${Object.keys(TUNNELS).join(", ")}`, encap?.type);
   }
-  const type = TYPES[encap.type];
+  checkOptions(`encapsulation ${encap.type}`, encap, TUNNELS[encap.type], path);
+  const type = encap.type === "other"
+    ? integer(`${path}number`, encap.number, 1, 0xffff)
+    : TYPES[encap.type];
   return {
-    [typeId]: Uint8Array.of(type, 0),
-    [id | NESTED]: content(encap),
+    [typeId]: Uint8Array.of(type & 0xff, type >>> 8),
+    [id | NESTED]: encap.type === "other" ? octets(encap, path) : content(encap, path),
   };
 }
 
-function content(encap: Encapsulation): Uint8Array {
+function octets({ data }: OtherEncapsulation, path: string): Uint8Array {
+  if (!Array.isArray(data)) throw bad(`${path}data`, "a list of bytes", data);
+  return Uint8Array.from(data, (value, i) => integer(`${path}data[${i}]`, value, 0, 255));
+}
+
+function content(encap: Exclude<Encapsulation, OtherEncapsulation>, path: string): Uint8Array {
   const w = new Writer(256);
   if (encap.type === "mpls") {
     const { labels, ttl } = encap;
     if (!Array.isArray(labels) || labels.length === 0) {
-      throw bad("encapsulation.labels", "one label or more", labels);
+      throw bad(`${path}labels`, "one label or more", labels);
     }
     const at = w.open(LABELS);
     labels.forEach((label, i) => {
-      integer(`encapsulation.labels[${i}]`, label, 0, 0xfffff);
+      integer(`${path}labels[${i}]`, label, 0, 0xfffff);
       const bottom = i + 1 === labels.length ? 0x100 : 0;
       w.word(swap32((label << 12) | bottom));
     });
     w.close(at);
-    if (ttl !== undefined) w.small(LABELS_TTL, integer("encapsulation.ttl", ttl, 0, 255), 1);
-  } else if (encap.type === "seg6") segments(w, encap);
-  else outer(w, encap);
+    if (ttl !== undefined) w.small(LABELS_TTL, integer(`${path}ttl`, ttl, 0, 255), 1);
+  } else if (encap.type === "seg6") segments(w, encap, path);
+  else outer(w, encap, path);
   return w.bytes.slice(0, w.length);
 }
 
-function outer(w: Writer, encap: IpEncapsulation): void {
+function outer(w: Writer, encap: IpEncapsulation, path: string): void {
   const four = encap.type === "ip";
   const { id, ttl, tos } = encap;
   if (id !== undefined) {
-    integer("encapsulation.id", id, 0, Number.MAX_SAFE_INTEGER);
+    integer(`${path}id`, id, 0, Number.MAX_SAFE_INTEGER);
     const at = w.open(ID);
     w.word(swap32(Math.floor(id / 2 ** 32)));
     w.word(swap32(id | 0));
@@ -105,26 +160,32 @@ function outer(w: Writer, encap: IpEncapsulation): void {
   for (const [name, type] of [["destination", DST], ["source", SRC]] as const) {
     const value = encap[name];
     if (value === undefined) continue;
-    const { family, words } = address(`encapsulation.${name}`, value);
+    const { family, words } = address(path + name, value);
     if ((family === AF_INET) !== four) {
-      throw bad(`encapsulation.${name}`, `an IPv${four ? 4 : 6} address`, value);
+      throw bad(path + name, `an IPv${four ? 4 : 6} address`, value);
     }
     w.ip(type, words);
   }
-  if (ttl !== undefined) w.small(TTL, integer("encapsulation.ttl", ttl, 0, 255), 1);
-  if (tos !== undefined) w.small(TOS, integer("encapsulation.tos", tos, 0, 255), 1);
+  if (ttl !== undefined) w.small(TTL, integer(`${path}ttl`, ttl, 0, 255), 1);
+  if (tos !== undefined) w.small(TOS, integer(`${path}tos`, tos, 0, 255), 1);
+  let flags = 0;
+  for (const name of FLAG_NAMES) if (encap[name]) flags |= IP_FLAGS[name];
+  if (flags !== 0) w.small(FLAGS, swap16(flags), 2);
 }
 
+const FLAG_NAMES = Object.keys(IP_FLAGS) as (keyof typeof IP_FLAGS)[];
+const ALL_FLAGS = FLAG_NAMES.reduce((all, name) => all | IP_FLAGS[name], 0);
+
 /** `struct seg6_iptunnel_encap`: the mode and a segment routing header, segments backwards. */
-function segments(w: Writer, { mode, segments }: Seg6Encapsulation): void {
+function segments(w: Writer, { mode, segments }: Seg6Encapsulation, path: string): void {
   const number = MODES.indexOf(mode);
-  if (number < 0) throw bad("encapsulation.mode", `one of ${MODES.join(", ")}`, mode);
+  if (number < 0) throw bad(`${path}mode`, `one of ${MODES.join(", ")}`, mode);
   if (!Array.isArray(segments) || segments.length === 0 || segments.length > 64) {
-    throw bad("encapsulation.segments", "1 to 64 addresses", segments);
+    throw bad(`${path}segments`, "1 to 64 addresses", segments);
   }
   const list = segments.map((text, i) => {
-    const words = parseIpv6(text);
-    if (!words) throw bad(`encapsulation.segments[${i}]`, "an IPv6 address", text);
+    const words = typeof text === "string" ? parseIpv6(text) : undefined;
+    if (!words) throw bad(`${path}segments[${i}]`, "an IPv6 address", text);
     return ipBytes(words);
   });
   // An inserted header leaves its first segment free for the packet's own destination.
@@ -137,12 +198,14 @@ function segments(w: Writer, { mode, segments }: Seg6Encapsulation): void {
   w.close(at);
 }
 
-/** The encapsulation that an attribute's payload at byte `at` describes. */
+/** The encapsulation that the payloads of RTA_ENCAP_TYPE and RTA_ENCAP describe. */
 export function readEncapsulation(
   type: number | undefined,
   payload: Uint8Array | undefined,
 ): Encapsulation | undefined {
   if (type === undefined || payload === undefined) return undefined;
+  const other = (): OtherEncapsulation => ({ type: "other", number: type, data: [...payload] });
+  if (!(Object.values(TYPES) as number[]).includes(type)) return other();
   const bytes = new Uint8Array((payload.length + 3) & ~3);
   bytes.set(payload);
   const w: Words = new Int32Array(bytes.buffer), end = payload.length;
@@ -153,19 +216,25 @@ export function readEncapsulation(
   if (type === TYPES.mpls) {
     const i = at(LABELS) ?? 0, count = ((w[i] & 0xffff) - 4) >> 2;
     const labels = Array.from({ length: count }, (_, k) => swap32(w[i + 1 + k]) >>> 12);
-    return defined({ type: "mpls", labels, ttl: octet(LABELS_TTL) || undefined });
+    return defined({ type: "mpls", labels, ttl: octet(LABELS_TTL) });
   }
-  if (type === TYPES.seg6 && found.has(SRH)) {
-    const start = (at(SRH)! + 1) << 2;
-    const mode = MODES[w[start >> 2]] ?? "encap", last = byte(w, start + 8);
+  if (type === TYPES.seg6) {
+    const srh = at(SRH);
+    if (srh === undefined) return undefined;
+    const start = (srh + 1) << 2;
+    const mode = MODES[w[start >> 2]], last = byte(w, start + 8);
+    // A mode that is newer than this, or a signature behind the segments.
+    if (mode === undefined || byte(w, start + 5) !== (last + 1) * 2) return other();
     const list: string[] = [];
     for (let k = last; k >= (mode === "inline" ? 1 : 0); k--) {
       list.push(ipv6Text(w, start + 12 + 16 * k));
     }
     return { type: "seg6", mode, segments: list };
   }
-  if (type !== TYPES.ip && type !== TYPES.ip6) return undefined;
-  const four = type === TYPES.ip;
+  const four = type === TYPES.ip, place = at(FLAGS);
+  const flags = place === undefined ? 0 : swap16(w[place + 1] & 0xffff);
+  // What has no name here, such as a tunnel's options, is not left out.
+  if ((flags & ~ALL_FLAGS) !== 0 || Math.max(...found.keys()) > IP_PAD) return other();
   const text = (id: number) => {
     const i = at(id);
     if (i === undefined) return undefined;
@@ -183,6 +252,9 @@ export function readEncapsulation(
     id: number || undefined,
     ttl: octet(TTL) || undefined,
     tos: octet(TOS) || undefined,
+    ...Object.fromEntries(
+      FLAG_NAMES.filter((name) => (flags & IP_FLAGS[name]) !== 0).map((name) => [name, true]),
+    ),
   });
 }
 

@@ -33,6 +33,11 @@ export const ROUTE_TYPES: readonly RouteType[] = [
   "xresolve",
 ];
 
+/** RT_TABLE_MAIN of linux/rtnetlink.h, and what stands in a header for a table above 255. */
+export const MAIN = 254, COMPAT = 252;
+/** RTNH_F_ONLINK of linux/rtnetlink.h. */
+export const RTNH_F_ONLINK = 4;
+
 const SCOPES: Record<string, number> = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 };
 const PROTOCOLS: Record<string, number> = {
   unspec: 0,

@@ -7,19 +7,21 @@ import type { Words } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { type Encapsulation, encapsulationValues, readEncapsulation } from "./encapsulation.ts";
-import { address, bad, familyNumber, integer, type LinkRef, linkRef } from "./input.ts";
-import { version } from "./item.ts";
+import { address, bad, boolean, familyNumber, integer, type LinkRef, linkRef } from "./input.ts";
+import { AF_INET, version } from "./item.ts";
 import type { Links } from "./links.ts";
 import { protocolName, protocolValue, scopeName } from "./names.ts";
 import { spec } from "./nexthop_spec.ts";
 import { Mode, pick, Requests } from "./requests.ts";
+import { checkOptions } from "./shape.ts";
+import { NEXTHOP } from "./shapes.ts";
 
 /** One member of a nexthop group (struct nexthop_grp of linux/nexthop.h). */
 export interface NexthopMember {
   /** Id of the nexthop. */
   id: number;
   /**
-   * Its share of the packets against the other members', 1 to 256.
+   * Its share of the packets against the other members', 1 to 65535; above 256 since Linux 6.12.
    *
    * @default 1
    */
@@ -42,9 +44,9 @@ export interface NewNexthop {
   /** The gateway's address. */
   gateway?: string;
   /**
-   * IP version; needed without a gateway only.
+   * IP version; not of a group.
    *
-   * @default 4
+   * @default that of the gateway, else 4
    */
   family?: 4 | 6;
   /**
@@ -69,7 +71,7 @@ export interface NewNexthop {
   fdb?: boolean;
   /** The members, of a group. */
   group?: readonly NexthopMember[];
-  /** Makes a group resilient: flows stay with their member as long as they can. */
+  /** Makes the group resilient: flows stay with their member as long as they can. */
   resilient?: ResilientOptions;
   /**
    * Who made it, by name or number.
@@ -98,9 +100,17 @@ export interface NexthopFilter extends DumpOptions {
   link?: LinkRef;
   /** Only those of links in this VRF. */
   master?: LinkRef;
-  /** Only groups. */
+  /**
+   * Only groups.
+   *
+   * @default false
+   */
   groups?: boolean;
-  /** Only those of VXLANs' forwarding tables. */
+  /**
+   * Only those of VXLANs' forwarding tables, which the kernel does not select: all are read.
+   *
+   * @default false
+   */
   fdb?: boolean;
 }
 
@@ -175,6 +185,11 @@ export class Nexthop {
     return this.#a.fdb === true;
   }
 
+  /** Whether the gateway is taken to be on the link though no address says so. */
+  get onlink(): boolean {
+    return this.#a.header.flags.includes("onlink");
+  }
+
   /** Names of the flags that are set (RTNH_F_* of linux/rtnetlink.h). */
   get flags(): readonly string[] {
     return this.#a.header.flags;
@@ -189,7 +204,6 @@ export class Nexthop {
   get group(): Required<NexthopMember>[] | undefined {
     const { group } = this.#a;
     if (group === undefined) return undefined;
-    // struct nexthop_grp: id, weight - 1, the weight's high byte, padding.
     return Array.from({ length: group.length >> 3 }, (_, k) => {
       const [a, b, c, d, low, high] = group.slice(k * 8);
       return { id: a + b * 256 + c * 65536 + d * 2 ** 24, weight: low + high * 256 + 1 };
@@ -216,13 +230,17 @@ export class Nexthop {
     return scopeName(this.#a.header.scope);
   }
 
-  /** A plain copy, which holds no datagram in memory. */
+  /**
+   * A plain copy, which holds no datagram in memory; {@linkcode NewNexthop} in shape, with the scope
+   * and the flags, which adding it again takes no notice of.
+   */
   toJSON(): Record<string, unknown> {
     return {
       ...pick(this, ["id", "family", "link", "gateway", "encapsulation", "group", "resilient"]),
       ...pick(this, ["protocol", "scope", "flags"]),
       ...this.blackhole ? { blackhole: true } : {},
       ...this.fdb ? { fdb: true } : {},
+      ...this.onlink ? { onlink: true } : {},
     };
   }
 
@@ -263,10 +281,13 @@ export class Nexthops {
   /**
    * All nexthops, or those that the kernel selects.
    *
+   * @throws {TypeError} for a `groups` or `fdb` that is neither true nor false
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: NexthopFilter = {}): Dump<Nexthop> {
     const { link, master, groups, fdb, ...options } = filter;
+    if (groups !== undefined) boolean("groups", groups);
+    if (fdb !== undefined) boolean("fdb", fdb);
     return this.#requests.list(
       "getnexthop",
       "list nexthops",
@@ -279,7 +300,8 @@ export class Nexthops {
         fdb,
       }),
       make,
-      options,
+      // The kernel reads this part of the filter and takes no notice of it.
+      fdb ? { ...options, keep: (nexthop) => nexthop.fdb } : options,
     );
   }
 
@@ -325,21 +347,32 @@ export class Nexthops {
   }
 
   async #send(verb: string, flags: number, nexthop: NewNexthop, options?: RequestOptions) {
-    const { link } = nexthop;
-    const values = check(nexthop);
+    const values = check(nexthop), { link } = nexthop;
     const oif = link === undefined ? undefined : await this.#links.index(link, "link", options);
     const words = `${verb} nexthop${nexthop.id === undefined ? "" : ` ${nexthop.id}`}`;
     await this.#requests.change("newnexthop", flags, words, { ...values, oif }, options);
   }
 }
 
+/** What one is told, and what its plain copy has besides. */
+const KNOWN = { ...NEXTHOP, scope: "text or number", flags: ["text"] } as const;
+
 function check(nexthop: NewNexthop): Values {
+  checkOptions("a nexthop", nexthop, KNOWN);
   const { id, link, gateway, group, blackhole, fdb, resilient } = nexthop;
   if (id !== undefined) integer("id", id, 1, 0xffffffff);
   if (link !== undefined) linkRef("link", link);
   const via = gateway === undefined ? undefined : address("gateway", gateway);
   if (group !== undefined && (link !== undefined || via !== undefined || blackhole)) {
     throw bad("group", "given without link, gateway and blackhole", group);
+  }
+  if (resilient !== undefined && group === undefined) {
+    throw bad("resilient", "given with group", resilient);
+  }
+  const family = familyNumber("family", nexthop.family);
+  if (family !== 0 && group !== undefined) throw bad("family", "of no group", nexthop.family);
+  if (family !== 0 && via !== undefined && via.family !== family) {
+    throw bad("family", "the gateway's IP version", nexthop.family);
   }
   const time = (name: keyof ResilientOptions) => {
     const ms = resilient?.[name];
@@ -349,9 +382,7 @@ function check(nexthop: NewNexthop): Values {
   };
   return {
     header: {
-      family: group && !fdb
-        ? 0
-        : via?.family ?? (group ? 0 : familyNumber("family", nexthop.family ?? 4)),
+      family: group ? 0 : via?.family ?? (family || AF_INET),
       protocol: nexthop.protocol === undefined
         ? STATIC
         : protocolValue("protocol", nexthop.protocol),
@@ -378,7 +409,9 @@ function members(group: readonly NexthopMember[]): number[] {
   if (!Array.isArray(group) || group.length === 0) throw bad("group", "one member or more", group);
   return group.flatMap(({ id, weight = 1 }, i) => {
     integer(`group[${i}].id`, id, 1, 0xffffffff);
-    integer(`group[${i}].weight`, weight, 1, 256);
-    return [id & 255, (id >>> 8) & 255, (id >>> 16) & 255, id >>> 24, weight - 1, 0, 0, 0];
+    // struct nexthop_grp: id, weight - 1, its high byte, padding.
+    const share = integer(`group[${i}].weight`, weight, 1, 65535) - 1;
+    const number = [id & 255, (id >>> 8) & 255, (id >>> 16) & 255, id >>> 24];
+    return [...number, share & 255, share >>> 8, 0, 0];
   });
 }

@@ -15,9 +15,10 @@ import {
   readMetrics,
   type RouteDetails,
   type RouteMetrics,
+  viaText,
 } from "./route_details.ts";
 import type { Values } from "../codec/encode.ts";
-import { protocolName, ROUTE_TYPES, type RouteType, scopeName } from "./names.ts";
+import { protocolName, ROUTE_TYPES, type RouteType, RTNH_F_ONLINK, scopeName } from "./names.ts";
 
 /** The codec of routes. */
 export const routeCodec: Codec = new Codec(spec);
@@ -26,8 +27,7 @@ const Full = routeCodec.message("getroute");
 const SET = spec.sets["route-attrs"];
 const DST = SET.dst.id, SRC = SET.src.id, GATEWAY = SET.gateway.id, OIF = SET.oif.id;
 const PRIORITY = SET.priority.id, TABLE = SET.table.id, PREFSRC = SET.prefsrc.id;
-const VIA = SET.via.id, METRICS = SET.metrics.id;
-const RTNH_F_ONLINK = 4;
+const VIA = SET.via.id, METRICS = SET.metrics.id, CACHEINFO = SET.cacheinfo.id;
 const START = 7; // words: nlmsghdr 4, rtmsg 3
 
 /** A place that has to be looked for, or that holds what is rare. */
@@ -128,9 +128,10 @@ export class Route {
     if (i >= 0) return ipAt(w, i);
     // An IPv4 route through an IPv6 neighbour: struct rtvia, its family in front.
     const via = place === 0 ? -1 : locate(w, this.#at, START, VIA);
-    if (via < 0 || payloadLength(w, via) !== 18) return undefined;
-    const from = w.byteOffset + ((via + 1) << 2) + 2;
-    return ipAt(new Int32Array([20, ...new Int32Array(w.buffer.slice(from, from + 16))]), 0);
+    if (via < 0) return undefined;
+    return viaText(
+      new Uint8Array(w.buffer, w.byteOffset + ((via + 1) << 2), payloadLength(w, via)),
+    );
   }
 
   /** Index of the link that it goes out by; undefined if by none, or by several (RTA_OIF). */
@@ -212,6 +213,13 @@ export class Route {
     return this.#w[this.#at + 4] >>> 24;
   }
 
+  /** Seconds until it is removed, IPv6, where it ever is (RTA_CACHEINFO). */
+  get expires(): number | undefined {
+    if (locate(this.#w, this.#at, START, CACHEINFO) < 0) return undefined;
+    const hundredths = this.attributes.cacheinfo!.rtaExpires;
+    return hundredths > 0 ? Math.ceil(hundredths / 100) : undefined;
+  }
+
   /** Realms: from << 16 | to. */
   get realms(): number | undefined {
     return u32(this.#w, this.#at, START, SET.flow.id);
@@ -230,7 +238,7 @@ export class Route {
     ) as unknown as Families["rt-route"]["getroute"]["do"]["reply"];
   }
 
-  /** A plain copy, which holds no datagram in memory. */
+  /** A plain copy, which holds no datagram in memory; {@linkcode NewRoute} in shape. */
   toJSON(): Record<string, unknown> {
     const { family, destination, from, gateway, link, table, priority, source, type } = this;
     const { scope, protocol, mtu } = this;
@@ -247,7 +255,8 @@ export class Route {
       scope,
       protocol,
       mtu,
-      ...pick(this, ["metrics", "nexthops", "nexthop", "encapsulation", "preference", "realms"]),
+      ...pick(this, ["metrics", "nexthops", "nexthop", "encapsulation", "preference", "expires"]),
+      ...pick(this, ["realms"]),
       ...this.tos === 0 ? {} : { tos: this.tos },
       ...this.onlink ? { onlink: true } : {},
     };

@@ -16,7 +16,15 @@ import {
   prefix,
 } from "./input.ts";
 import { AF_INET } from "./item.ts";
-import { protocolValue, type RouteType, scopeValue, typeValue } from "./names.ts";
+import {
+  COMPAT,
+  MAIN,
+  protocolValue,
+  type RouteType,
+  RTNH_F_ONLINK,
+  scopeValue,
+  typeValue,
+} from "./names.ts";
 import { routeCodec } from "./route.ts";
 import {
   checkDetails,
@@ -24,15 +32,18 @@ import {
   gatewayValues,
   hasDetails,
   hopLinks,
+  hopsFamily,
+  mixed,
+  withoutHop,
 } from "./route_details.ts";
 import type { NewRoute } from "./route_settings.ts";
+import { checkOptions, type Shape } from "./shape.ts";
+import { ROUTE } from "./shapes.ts";
 
 const encoder = new Encoder(routeCodec);
 const layout = routeCodec.message("getroute");
 const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
 
-const MAIN = 254, COMPAT = 252; // RT_TABLE_MAIN, RT_TABLE_COMPAT
-const RTNH_F_ONLINK = 4;
 const STATIC = 4, UNICAST = 1; // RTPROT_STATIC, RTN_UNICAST
 // Scope 255 matches any when deleting; 0 would miss routes of scope link.
 const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
@@ -75,11 +86,15 @@ export class RouteChange implements Ask {
     route: NewRoute,
     fresh: boolean,
   ) {
+    checkNames(route);
+    if (route.nexthop !== undefined) route = withoutHop(route);
     const { destination, table = MAIN, type: kind, scope, protocol, priority, mtu, link } = route;
-    const dst = destination === "default" ? undefined : prefix("destination", destination);
+    const dst = network(destination);
     const gateway = route.gateway === undefined ? undefined : address("gateway", route.gateway);
     const source = route.source === undefined ? undefined : address("source", route.source);
-    const family = (dst ?? gateway ?? source)?.family ?? familyNumber("family", route.family ?? 4);
+    const family = dst !== undefined && route.family === undefined
+      ? dst.family
+      : routeFamily(route, dst);
     const foreign = gateway !== undefined && gateway.family !== family;
     if (foreign && family !== AF_INET) throw mixed("gateway", route.gateway);
     if (source && source.family !== family) throw mixed("source", route.source);
@@ -92,6 +107,8 @@ export class RouteChange implements Ask {
     if (mtu !== undefined) integer("mtu", mtu, 0, 0xffffffff);
     const from = route.from === undefined ? undefined : prefix("from", route.from);
     if (from && from.family !== family) throw mixed("from", route.from);
+    // The kernel takes no notice of it.
+    if (from && family === AF_INET) throw bad("from", "of an IPv6 route", route.from);
     if (route.tos !== undefined) integer("tos", route.tos, 0, 255);
     this.detailed = foreign || from !== undefined || hasDetails(route);
     if (this.detailed) checkDetails(route, family);
@@ -200,9 +217,45 @@ export class RouteChange implements Ask {
   }
 }
 
-/** The error for an address of another IP version than the destination's. */
-export function mixed(parameter: string, value: string | undefined): TypeError {
-  return bad(parameter, "of the destination's IP version", value);
+/**
+ * The IP version: the destination's, which that of nothing else may contradict but a gateway's; for
+ * "default" the one that is said, else that of the first address.
+ */
+export function routeFamily(
+  route: NewRoute,
+  dst: Prefix | undefined = network(route.destination),
+): number {
+  const said = familyNumber("family", route.family);
+  if (dst !== undefined) {
+    if (said !== 0 && said !== dst.family) {
+      throw bad("family", "the destination's IP version", route.family);
+    }
+    return dst.family;
+  }
+  if (said !== 0) return said;
+  const { gateway, source, from } = route;
+  if (gateway !== undefined) return address("gateway", gateway).family;
+  if (source !== undefined) return address("source", source).family;
+  if (from !== undefined) return prefix("from", from).family;
+  return hopsFamily(route) ?? AF_INET;
+}
+
+function network(destination: string): Prefix | undefined {
+  return destination === "default" ? undefined : prefix("destination", destination);
+}
+
+/** Names whose values are checked where they are used. */
+const PLAIN = new Set(
+  Object.keys(ROUTE).filter((name) => {
+    const shape: Shape = ROUTE[name as keyof NewRoute];
+    return typeof shape === "string" && shape !== "boolean";
+  }),
+);
+
+/** As `checkOptions` does, but quick with a route that has only what needs no look here. */
+function checkNames(route: NewRoute): void {
+  if (typeof route !== "object" || route === null) checkOptions("a route", route, ROUTE);
+  for (const name in route) if (!PLAIN.has(name)) return checkOptions("a route", route, ROUTE);
 }
 
 /** The scope that `ip route add` gives an IPv4 route. */

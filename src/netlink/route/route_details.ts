@@ -6,9 +6,19 @@ import { next, typeOf, type Words } from "../codec/words.ts";
 import { Writer } from "../codec/writer.ts";
 import { spec } from "../spec/rt-route.ts";
 import { type Encapsulation, encapsulationValues, readEncapsulation } from "./encapsulation.ts";
-import { decodeFields, encodeFields, type Fields, scaled, text, whole, yesNo } from "./fields.ts";
+import {
+  decodeFields,
+  encodeFields,
+  type Field,
+  type Fields,
+  scaled,
+  text,
+  whole,
+  yesNo,
+} from "./fields.ts";
 import { address, bad, integer, type LinkRef, linkRef } from "./input.ts";
 import { AF_INET, AF_INET6, ipAt } from "./item.ts";
+import { RTNH_F_ONLINK } from "./names.ts";
 
 /** A route's metrics (RTAX_* of linux/rtnetlink.h). Times are milliseconds. */
 export interface RouteMetrics {
@@ -38,7 +48,19 @@ export interface RouteMetrics {
   quickAck?: boolean;
   /** Name of the congestion control algorithm, such as "bbr" (RTAX_CC_ALGO). */
   congestionControl?: string;
+  /** Whether TCP Fast Open needs no cookie (RTAX_FASTOPEN_NO_COOKIE). */
+  fastOpenNoCookie?: boolean;
+  /** What TCP does towards the destination whatever the namespace has (RTAX_FEATURES). */
+  features?: readonly RouteFeature[];
+  /** Which of these, and of the MTU, stay whatever the network says (RTAX_LOCK). */
+  lock?: readonly LockableMetric[];
 }
+
+/** What TCP may do (RTAX_FEATURE_* of linux/rtnetlink.h). */
+export type RouteFeature = "ecn" | "sack" | "timestamp" | "allfrag" | "tcp_usec_ts";
+
+/** A metric that can be locked. */
+export type LockableMetric = "mtu" | Exclude<keyof RouteMetrics, "lock">;
 
 /** One of several next hops (struct rtnexthop of linux/rtnetlink.h). */
 export interface RouteHop {
@@ -79,7 +101,10 @@ export interface RouteDetails {
   metrics?: RouteMetrics;
   /** Several next hops, in place of gateway and link. */
   nexthops?: readonly RouteHop[];
-  /** Id of a nexthop object, in place of gateway and link. */
+  /**
+   * Id of a nexthop object, in place of gateway and link. What the kernel shows of the object besides,
+   * as in the plain copy of a route, is taken no notice of.
+   */
   nexthop?: number;
   /** How packets are encapsulated. */
   encapsulation?: Encapsulation;
@@ -90,18 +115,66 @@ export interface RouteDetails {
    */
   preference?: "low" | "medium" | "high";
   /**
-   * Seconds until it is removed, IPv6 (RTA_EXPIRES).
+   * Seconds until it is removed, IPv6 (RTA_EXPIRES, RTA_CACHEINFO).
    *
    * @default never
    */
   expires?: number;
-  /** Realms: from << 16 | to, IPv4. */
+  /** Realms: from << 16 | to, IPv4; not 0. */
   realms?: number;
 }
 
 const SET = spec.sets["route-attrs"];
-const RTNH_F_ONLINK = 4;
 const PREFERENCES = { medium: 0, high: 1, low: 3 } as const; // ICMPV6_ROUTER_PREF_*
+
+const FEATURES: { readonly [K in RouteFeature]: number } = {
+  ecn: 1,
+  sack: 2,
+  timestamp: 4,
+  allfrag: 8,
+  tcp_usec_ts: 16,
+};
+
+const AX = spec.sets.metrics;
+const LOCKS: { readonly [K in LockableMetric]: number } = {
+  mtu: 1 << AX.mtu.id,
+  window: 1 << AX.window.id,
+  rtt: 1 << AX.rtt.id,
+  rttVariation: 1 << AX.rttvar.id,
+  slowStartThreshold: 1 << AX.ssthresh.id,
+  congestionWindow: 1 << AX.cwnd.id,
+  advertisedSegmentSize: 1 << AX.advmss.id,
+  reordering: 1 << AX.reordering.id,
+  hopLimit: 1 << AX.hoplimit.id,
+  initialCongestionWindow: 1 << AX.initcwnd.id,
+  features: 1 << AX.features.id,
+  minRetransmission: 1 << AX.rtoMin.id,
+  initialReceiveWindow: 1 << AX.initrwnd.id,
+  quickAck: 1 << AX.quickack.id,
+  congestionControl: 1 << AX.ccAlgo.id,
+  fastOpenNoCookie: 1 << AX.fastopenNoCookie.id,
+};
+
+/** Names of the bits that are set in a number. */
+function bits<T extends string>(
+  attribute: string,
+  table: { readonly [K in T]: number },
+): Field<readonly T[]> {
+  const known = Object.keys(table) as T[];
+  return {
+    write(out, parameter, names) {
+      if (!Array.isArray(names) || !names.every((name) => known.includes(name))) {
+        throw bad(parameter, `a list of some of ${known.join(", ")}`, names);
+      }
+      out[attribute] = (names as T[]).reduce((all, name) => all | table[name], 0);
+    },
+    read(from) {
+      const value = Number(from[attribute] ?? 0);
+      const names = known.filter((name) => (value & table[name]) !== 0);
+      return names.length > 0 ? names : undefined;
+    },
+  };
+}
 
 const metricFields: Fields<RouteMetrics> = {
   window: whole("window"),
@@ -117,6 +190,9 @@ const metricFields: Fields<RouteMetrics> = {
   minRetransmission: whole("rtoMin"),
   quickAck: yesNo("quickack"),
   congestionControl: text("ccAlgo", 15),
+  fastOpenNoCookie: yesNo("fastopenNoCookie"),
+  features: bits("features", FEATURES),
+  lock: bits("lock", LOCKS),
 };
 
 /** Whether a route needs more than addresses, link and priority. */
@@ -126,23 +202,47 @@ export function hasDetails(route: RouteDetails): boolean {
     route.preference !== undefined || route.expires !== undefined || route.realms !== undefined;
 }
 
+/** What the kernel shows of a nexthop object, and refuses beside its id. */
+const SHOWN = {
+  gateway: undefined,
+  link: undefined,
+  onlink: undefined,
+  nexthops: undefined,
+  encapsulation: undefined,
+};
+
+/** A route that uses a nexthop object, without what is that object's. */
+export function withoutHop<T extends RouteDetails>(route: T): T {
+  const plain = "toJSON" in route ? (route as unknown as { toJSON(): T }).toJSON() : route;
+  return { ...plain, ...SHOWN };
+}
+
 /** Links that the next hops name. */
 export function hopLinks(route: RouteDetails): LinkRef[] {
   return (route.nexthops ?? []).flatMap(({ link }) => link === undefined ? [] : [link]);
 }
 
+/** The IP version of the first next hop that has a gateway; undefined if none has. */
+export function hopsFamily({ nexthops = [] }: RouteDetails): number | undefined {
+  const i = nexthops.findIndex(({ gateway }) => gateway !== undefined);
+  return i < 0 ? undefined : address(`nexthops[${i}].gateway`, nexthops[i].gateway!).family;
+}
+
 /** Checks everything before names of links are looked up; `family` is the destination's. */
 export function checkDetails(route: RouteDetails, family: number): void {
-  const { nexthops, preference } = route;
+  const { nexthops, preference, expires, realms } = route;
   if (preference !== undefined && !Object.hasOwn(PREFERENCES, preference)) {
     throw bad("preference", "low, medium or high", preference);
   }
-  if (nexthops !== undefined) {
-    if (!Array.isArray(nexthops) || nexthops.length === 0) {
-      throw bad("nexthops", "one next hop or more", nexthops);
-    }
-    for (const { link } of nexthops) if (link !== undefined) linkRef("nexthops.link", link);
-  }
+  // The kernel takes no notice of these.
+  if (family === AF_INET) {
+    if (preference !== undefined) throw bad("preference", "of an IPv6 route", preference);
+    if (expires !== undefined) throw bad("expires", "of an IPv6 route", expires);
+  } else if (realms !== undefined) throw bad("realms", "of an IPv4 route", realms);
+  if (nexthops?.length === 0) throw bad("nexthops", "one next hop or more", nexthops);
+  nexthops?.forEach(({ link }, i) => {
+    if (link !== undefined) linkRef(`nexthops[${i}].link`, link);
+  });
   detailValues(route, family, () => 1, undefined);
 }
 
@@ -163,16 +263,21 @@ export function detailValues(
     multipath: nexthops === undefined ? undefined : hops(nexthops, family, index),
     pref: preference === undefined ? undefined : PREFERENCES[preference],
     expires: expires === undefined ? undefined : integer("expires", expires, 1, 0x7fffffff),
-    flow: realms === undefined ? undefined : integer("realms", realms, 0, 0xffffffff),
+    flow: realms === undefined ? undefined : integer("realms", realms, 1, 0xffffffff),
     ...encapsulationValues(route.encapsulation, SET.encapType.id, SET.encap.id),
   };
+}
+
+/** The error for an address of another IP version than the destination's. */
+export function mixed(parameter: string, value: string | undefined): TypeError {
+  return bad(parameter, "of the destination's IP version", value);
 }
 
 /** RTA_GATEWAY, or RTA_VIA where the gateway's IP version is not the destination's. */
 export function gatewayValues(parameter: string, gateway: string, family: number): Values {
   const via = address(parameter, gateway);
   if (via.family === family) return { gateway };
-  if (family !== AF_INET) throw bad(parameter, "of the destination's IP version", gateway);
+  if (family !== AF_INET) throw mixed(parameter, gateway);
   return { via: Uint8Array.of(AF_INET6, 0, ...ipBytes(via.words)) };
 }
 
@@ -184,17 +289,23 @@ function hops(
 ): Uint8Array {
   const w = new Writer(256);
   list.forEach((hop, i) => {
-    const { gateway, link, weight = 1, onlink, encapsulation } = hop;
-    integer(`nexthops[${i}].weight`, weight, 1, 256);
+    const { gateway, link, weight = 1, onlink, encapsulation } = hop, path = `nexthops[${i}].`;
+    integer(`${path}weight`, weight, 1, 256);
     const start = w.length;
     w.word(0);
     w.word(link === undefined ? 0 : index(link));
     if (gateway !== undefined) {
-      const { family: own, words } = address(`nexthops[${i}].gateway`, gateway);
-      if (own === family) w.ip(SET.gateway.id, words);
-      else w.blob(SET.via.id, gatewayValues("gateway", gateway, family).via as Uint8Array);
+      const { via } = gatewayValues(`${path}gateway`, gateway, family);
+      if (via !== undefined) w.blob(SET.via.id, via as Uint8Array);
+      else w.ip(SET.gateway.id, address(`${path}gateway`, gateway).words);
     }
-    const tunnel = encapsulationValues(encapsulation, SET.encapType.id, SET.encap.id);
+    const { encapType, encap } = SET;
+    const tunnel = encapsulationValues(
+      encapsulation,
+      encapType.id,
+      encap.id,
+      `${path}encapsulation.`,
+    );
     for (const [type, bytes] of Object.entries(tunnel)) w.blob(Number(type), bytes as Uint8Array);
     const flags = onlink ? RTNH_F_ONLINK : 0;
     w.words[start >> 2] = (w.length - start) | flags << 16 | (weight - 1) << 24;
@@ -229,7 +340,7 @@ export function readHops(payload: Uint8Array | undefined): ListedHop[] | undefin
 }
 
 /** The address in `struct rtvia`, whose family stands in front. */
-function viaText(via: Uint8Array): string | undefined {
+export function viaText(via: Uint8Array): string | undefined {
   if (via.length !== 18) return undefined;
   return ipAt(new Int32Array([20, ...new Int32Array(via.slice(2).buffer)]), 0);
 }

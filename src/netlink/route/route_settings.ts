@@ -6,14 +6,14 @@ import type { LinkRef } from "./input.ts";
 import type { RouteType } from "./names.ts";
 import type { RouteDetails } from "./route_details.ts";
 
-/** Which route. What is left out matches anything when it is deleted. */
+/** Which route. What is left out matches anything when it is deleted, but for `tos`. */
 export interface RouteRef {
   /** The network, as in "10.0.0.0/24" or "2001:db8::/32"; "default" for all. */
   destination: string;
   /**
-   * IP version; needed for "default" without a gateway or source only.
+   * IP version; of a destination other than "default" it is known.
    *
-   * @default that of the addresses, else 4
+   * @default that of the gateway, the source, `from` or the first next hop with a gateway, else 4
    */
   family?: 4 | 6;
   /** The next hop's address. */
@@ -27,7 +27,8 @@ export interface RouteRef {
    */
   table?: number;
   /**
-   * Of routes to the same network the one with the lowest is taken (RTA_PRIORITY).
+   * Of routes to the same network the one with the lowest is taken (RTA_PRIORITY). When a route is
+   * deleted, 0 matches any, lowest first.
    *
    * @default 0 for a new IPv4 route, 1024 for a new IPv6 route
    */
@@ -51,9 +52,9 @@ export interface RouteRef {
   /** The network that packets come from, IPv6. */
   from?: string;
   /**
-   * Type of service, IPv4, 0 to 255.
+   * Type of service, IPv4, 0 to 255; 0 takes packets of any.
    *
-   * @default 0 for a new route, which is any
+   * @default 0, also of the route to be deleted
    */
   tos?: number;
 }
@@ -86,7 +87,7 @@ export interface NewRoute extends RouteRef, RouteDetails {
 export interface RouteFilter extends DumpOptions {
   /** Only those of this IP version. */
   family?: 4 | 6;
-  /** Only those of this table. */
+  /** Only those of this table, which need not be there. */
   table?: number;
   /** Only those that go out by this link. */
   link?: LinkRef;
@@ -118,6 +119,12 @@ export interface RouteLookup extends RequestOptions {
   sourcePort?: number;
   /** Destination port. */
   destinationPort?: number;
+  /**
+   * Type of service, or traffic class, 0 to 255.
+   *
+   * @default 0
+   */
+  tos?: number;
   /**
    * Whether the route as it stands in its table is wanted, not what comes of it.
    *

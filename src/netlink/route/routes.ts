@@ -13,14 +13,15 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
 } from "../protocol.ts";
-import { address, familyNumber, integer, type LinkRef } from "./input.ts";
+import { address, boolean, familyNumber, integer, type LinkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";
 import { protocolValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
-import { mixed, RouteChange } from "./route_change.ts";
+import { RouteChange } from "./route_change.ts";
+import { mixed } from "./route_details.ts";
 
 export type { NewRoute, RouteFilter, RouteLookup, RouteRef };
 
@@ -32,6 +33,7 @@ const layout = routeCodec.message("getroute");
 const SET = spec.sets["route-attrs"];
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Route(w, at);
 
+const ENOENT = 2;
 const RTM_F_LOOKUP_TABLE = 0x1000, RTM_F_FIB_MATCH = 0x2000; // linux/rtnetlink.h
 
 /**
@@ -63,7 +65,8 @@ export class Routes {
   /**
    * All routes of all tables and both IP versions, or those that the kernel selects. A route that
    * takes more than 32 KiB, as one with 2,000 next hops does, fits into no list: `EMSGSIZE`; where
-   * `family` is given, the kernel ends the list in front of it in silence.
+   * `family` is given, the kernel ends the list in front of it in silence. A table that is not there
+   * has no routes.
    *
    * @throws {TypeError | RangeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
@@ -71,27 +74,34 @@ export class Routes {
   list(filter: RouteFilter = {}): Dump<Route> {
     const { family, table, link, type, protocol } = filter;
     const af = familyNumber("family", family);
-    const rest = (type === undefined ? 0 : typeValue("type", type) << 24) |
-      (protocol === undefined ? 0 : protocolValue("protocol", protocol) << 8);
+    const number = type === undefined ? 0 : typeValue("type", type);
+    const origin = protocol === undefined ? 0 : protocolValue("protocol", protocol);
     if (table !== undefined) integer("table", table, 1, 0xffffffff);
     const ask = (oif?: number): Ask => ({
       type: GET,
       flags: NLM_F_DUMP,
       operation: "list routes",
       layout,
+      // The kernel says so where one IP version is asked for, else it lists nothing.
+      empty: table === undefined ? undefined : ENOENT,
       write(writer) {
         // struct rtmsg
         writer.word(af);
-        writer.word(rest);
+        writer.word((number << 24) | (origin << 8));
         writer.word(0);
         if (table !== undefined) writer.small(SET.table.id, table, 4);
         if (oif !== undefined) writer.small(SET.oif.id, oif, 4);
       },
     });
+    // 0, which is the number of "unspec", is any to the kernel.
+    const unspec = (type !== undefined && number === 0) || (protocol !== undefined && origin === 0);
+    const keep = (route: Route) =>
+      (type === undefined || typeValue("type", route.type) === number) &&
+      (protocol === undefined || protocolValue("protocol", route.protocol) === origin);
     return this.#nl.list(
       () => link === undefined ? ask() : this.#links.index(link, "link", filter).then(ask),
       make,
-      filter,
+      unspec ? { ...filter, keep } : filter,
     );
   }
 
@@ -141,6 +151,7 @@ export class Routes {
    */
   async lookup(destination: string, options: RouteLookup = {}): Promise<Route> {
     const { from, link, incoming, mark, user, ipProtocol, sourcePort, destinationPort } = options;
+    const { tos, match = false } = options;
     const to = address("destination", destination);
     const source = from === undefined ? undefined : address("from", from);
     if (source && source.family !== to.family) throw mixed("from", from);
@@ -151,9 +162,10 @@ export class Routes {
         rtmFamily: to.family,
         rtmDstLen: to.length,
         rtmSrcLen: source?.length ?? 0,
+        rtmTos: number("tos", tos, 255),
         // IPv6 tells the table unasked, and refuses to be asked.
         rtmFlags: (to.family === AF_INET ? RTM_F_LOOKUP_TABLE : 0) |
-          (options.match ? RTM_F_FIB_MATCH : 0),
+          (boolean("match", match) ? RTM_F_FIB_MATCH : 0),
       },
       dst: destination,
       src: from,
@@ -186,7 +198,8 @@ export class Routes {
   }
 
   /**
-   * Deletes the first route that has everything named.
+   * Deletes the first route that has everything named; with IPv4, a type of service that is left out
+   * is 0.
    *
    * @throws {NetlinkError} `ESRCH` when there is none
    * @throws {TypeError | RangeError} for a value that no kernel would accept

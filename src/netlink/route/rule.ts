@@ -5,7 +5,7 @@ import type { Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-rule.ts";
 import { AF_INET } from "./item.ts";
-import { protocolName } from "./names.ts";
+import { COMPAT, protocolName } from "./names.ts";
 import { pick } from "./requests.ts";
 import { RULE_RESULTS, RULE_SELECTORS } from "./rule_fields.ts";
 
@@ -33,7 +33,6 @@ export const INVERT = 2;
 /** First and last of a range, both in it. */
 export type Range = readonly [first: number, last: number];
 
-const RT_TABLE_COMPAT = 252;
 const ALL = 0xffffffff;
 
 /**
@@ -80,7 +79,7 @@ export class Rule {
   get table(): number | undefined {
     if (this.action !== "lookup" || this.l3mdev) return undefined;
     const { table, header } = this.attributes;
-    return table ?? (header.table === RT_TABLE_COMPAT ? undefined : header.table);
+    return table ?? (header.table === COMPAT ? undefined : header.table);
   }
 
   /** Priority of the rule to go on with. */
@@ -117,12 +116,14 @@ export class Rule {
 
   /** Firewall mark (FRA_FWMARK). */
   get mark(): number | undefined {
-    return this.attributes.fwmark;
+    const { fwmark, fwmask } = this.attributes;
+    // The kernel tells no mark of 0, but what counts of it.
+    return fwmark ?? (fwmask ? 0 : undefined);
   }
 
   /** The bits of the mark that count. */
   get markMask(): number | undefined {
-    return this.attributes.fwmark === undefined ? undefined : this.attributes.fwmask ?? ALL;
+    return this.mark === undefined ? undefined : this.attributes.fwmask ?? ALL;
   }
 
   /** Type of service, or traffic class. */

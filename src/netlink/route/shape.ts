@@ -61,7 +61,7 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
  */
 export function checkOptions(what: string, value: object, shape: Shapes, path = ""): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw bad(path || what, "an object", value);
+    throw bad(path.slice(0, -1) || what, "an object", value);
   }
   for (const name in value) {
     const entry = (value as Record<string, unknown>)[name];

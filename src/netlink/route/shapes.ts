@@ -2,10 +2,12 @@
 
 import type { DumpOptions } from "../dump.ts";
 import type { NewAddress } from "./addresses.ts";
+import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
 import type { LinkSettings, VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthops.ts";
+import type { RouteHop, RouteMetrics } from "./route_details.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
 import type { Shape, Shapes } from "./shape.ts";
@@ -17,17 +19,28 @@ export type All<T> = { readonly [K in keyof Required<T>]: Shape };
 
 const RANGE: Shape = ["number"];
 
-const tunnel = {
+const OUTER: All<IpEncapsulation> = {
   type: "text",
   source: "text",
   destination: "text",
   id: "number",
   ttl: "number",
   tos: "number",
-  labels: ["number"],
-  mode: "text",
-  segments: ["text"],
-} satisfies { [name: string]: Shape };
+  key: "boolean",
+  checksum: "boolean",
+  sequence: "boolean",
+};
+
+/** What an encapsulation of each type is told. */
+export const TUNNELS: { readonly [K in Encapsulation["type"]]: Shapes } = {
+  mpls: { type: "text", labels: ["number"], ttl: "number" },
+  ip: OUTER,
+  ip6: OUTER,
+  seg6: { type: "text", mode: "text", segments: ["text"] },
+  other: { type: "text", number: "number", data: ["number"] },
+};
+
+const tunnel: Shapes = Object.assign({}, ...Object.values(TUNNELS));
 
 /** The other end of a pair. */
 export const PEER: All<VethPeer> = {
@@ -167,14 +180,19 @@ export const ROUTE: All<NewRoute> = {
     minRetransmission: "number",
     quickAck: "boolean",
     congestionControl: "text",
-  },
-  nexthops: [{
-    gateway: "text",
-    link: "text or number",
-    weight: "number",
-    onlink: "boolean",
-    encapsulation: tunnel,
-  }],
+    fastOpenNoCookie: "boolean",
+    features: ["text"],
+    lock: ["text"],
+  } satisfies All<RouteMetrics>,
+  nexthops: [
+    {
+      gateway: "text",
+      link: "text or number",
+      weight: "number",
+      onlink: "boolean",
+      encapsulation: tunnel,
+    } satisfies All<RouteHop>,
+  ],
   nexthop: "number",
   encapsulation: tunnel,
   preference: "text",

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { type NewNexthop, RouteConnection } from "../../src/netlink/mod.ts";
+import { need, testNamespace } from "../support.ts";
+
+const skip = need("net-admin", "ip");
+
+async function lab() {
+  const ns = await testNamespace();
+  const ip = (words: string) =>
+    execFileSync("ip", ["-n", ns.name, ...words.split(" ")], { encoding: "utf8" }).trim();
+  ip("link set lo up");
+  ip("link add d0 up type veth peer name e0");
+  ip("link set e0 up");
+  ip("address add 10.0.0.1/24 dev d0");
+  const nl = await RouteConnection.open({ netns: ns.name });
+  return {
+    nl,
+    ip,
+    async [Symbol.asyncDispose]() {
+      nl.close();
+      await ns[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("nexthops", { skip }, () => {
+  it("of forwarding tables are selected", async () => {
+    await using t = await lab();
+    await t.nl.nexthops.add({ id: 1, link: "d0" });
+    await t.nl.nexthops.add({ id: 2, gateway: "10.0.0.2", fdb: true });
+    await t.nl.nexthops.add({ id: 3, group: [{ id: 2 }], fdb: true });
+    await t.nl.nexthops.add({ id: 4, group: [{ id: 1 }] });
+    const ids = async (filter: object) =>
+      (await t.nl.nexthops.list(filter).toArray()).map(({ id }) => id);
+    assert.deepEqual(await ids({ fdb: true }), [2, 3]);
+    assert.deepEqual(await ids({ fdb: true, groups: true }), [3]);
+    assert.deepEqual(await ids({ fdb: false }), [1, 2, 3, 4]);
+    assert.throws(
+      () => t.nl.nexthops.list({ fdb: "false" as never }),
+      /^TypeError: Cannot use fdb/,
+    );
+  });
+
+  it("have weights of two bytes in groups", async () => {
+    await using t = await lab();
+    for (const id of [1, 2, 3]) await t.nl.nexthops.add({ id, link: "d0" });
+    const group = [{ id: 1, weight: 256 }, { id: 2, weight: 257 }, { id: 3, weight: 65535 }];
+    await assert.rejects(
+      t.nl.nexthops.add({ id: 9, group: [{ id: 1, weight: 65536 }] }),
+      /^RangeError: Cannot use group\[0\]\.weight: must be 1 to 65535/,
+    );
+    try {
+      await t.nl.nexthops.add({ id: 9, group });
+    } catch (error) {
+      // Before Linux 6.12.
+      assert.equal((error as { code?: string }).code, "EINVAL");
+      return;
+    }
+    assert.deepEqual((await t.nl.nexthops.get(9)).group, group);
+  });
+
+  it("are made again by their plain copies", async () => {
+    await using t = await lab();
+    for (
+      const words of [
+        "id 1 via 10.0.0.7 dev d0 onlink",
+        "id 2 blackhole",
+        "id 3 via 10.0.0.8 fdb",
+        "id 4 group 3 fdb",
+        "id 5 group 1,7 type resilient buckets 8 idle_timer 5",
+        "id 6 via fe80::7 dev d0",
+        "id 7 encap ip id 5 dst 10.0.0.9 key via 10.0.0.9 dev d0",
+      ]
+    ) t.ip(`nexthop add ${words} proto bgp`);
+    const shown = t.ip("nexthop show").replaceAll(/unbalanced_time \S+/g, "");
+    const read = await t.nl.nexthops.list().toArray();
+    assert.equal(read.length, 7);
+    for (const nexthop of read) await t.nl.nexthops.replace(JSON.parse(JSON.stringify(nexthop)));
+    for (const nexthop of read) await t.nl.nexthops.replace(nexthop as NewNexthop);
+    assert.equal(t.ip("nexthop show").replaceAll(/unbalanced_time \S+/g, ""), shown);
+    for (const { id } of read.toReversed()) await t.nl.nexthops.delete(id);
+    for (const nexthop of read) await t.nl.nexthops.add(JSON.parse(JSON.stringify(nexthop)));
+    assert.equal(t.ip("nexthop show").replaceAll(/unbalanced_time \S+/g, ""), shown);
+  });
+
+  it("that a kernel would take otherwise are refused", async () => {
+    await using t = await lab();
+    const cases: [nexthop: object, message: RegExp][] = [
+      [{ link: "d0", onlink: "no" }, /^TypeError: Cannot use onlink: must be true or false/],
+      [{ blackhole: "false" }, /^TypeError: Cannot use blackhole: must be true or false/],
+      [{ link: "d0", fdb: 0 }, /^TypeError: Cannot use fdb: must be true or false/],
+      [{ link: "d0", via: "10.0.0.7" }, /^TypeError: Cannot use via: must be one of the options/],
+      [
+        { link: "d0", family: 6, gateway: "10.0.0.7" },
+        /^TypeError: Cannot use family: must be the gateway's IP version, current value is 6$/,
+      ],
+      [{ link: "d0", family: 5 }, /^TypeError: Cannot use family: must be 4 or 6/],
+      [{ family: 4, group: [{ id: 1 }] }, /^TypeError: Cannot use family: must be of no group/],
+      [
+        { link: "d0", resilient: { buckets: 8 } },
+        /^TypeError: Cannot use resilient: must be given with group/,
+      ],
+      [{ group: [null] }, /^TypeError: Cannot use group\[0\]/],
+      [{ link: "d0", encapsulation: null }, /^TypeError: Cannot use encapsulation/],
+      [
+        { link: "d0", encapsulation: { type: "ip", dst: "10.0.0.9" } },
+        /^TypeError: Cannot use encapsulation\.dst: must be one of the options/,
+      ],
+    ];
+    for (const [nexthop, message] of cases) {
+      await assert.rejects(t.nl.nexthops.add(nexthop), message);
+      await assert.rejects(t.nl.nexthops.replace({ id: 5, ...nexthop }), message);
+    }
+    assert.deepEqual(await t.nl.nexthops.list().toArray(), []);
+  });
+});
