@@ -61,9 +61,11 @@ function same(a: object, b: object): boolean {
     JSON.stringify(a, lasting) === JSON.stringify(b, lasting);
 }
 
-/** Leaves out what passes by itself. */
+/** What passes by itself. */
+const PASSING = new Set(["expires", "validLifetime", "preferredLifetime"]);
+
 function lasting(name: string, value: unknown): unknown {
-  return name === "expires" ? undefined : value;
+  return PASSING.has(name) ? undefined : value;
 }
 
 interface Viewed {
