@@ -55,7 +55,9 @@ it(
         read += views.length;
       } catch (error) {
         const typed = error instanceof MalformedError || error instanceof NetlinkError;
-        assert.ok(typed && (error as NetlinkError).code !== "ETIMEDOUT", `case ${n}: ${error}`);
+        // A mutation can say ETIMEDOUT as well; it is waiting that must not happen.
+        const hung = /no answer within/.test((error as Error).message);
+        assert.ok(typed && !hung, `case ${n}: ${error}`);
         if (error instanceof MalformedError) wrong++;
         else refused++;
       }
