@@ -17,6 +17,7 @@ import {
   alike,
   canonicalIp,
   canonicalPrefix,
+  gone,
   type Item,
   type Section,
   tidy,
@@ -138,7 +139,7 @@ export function within(value: number, [first, last]: readonly [number, number]):
 
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
 
-const UNICAST = ["unicast", undefined];
+const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
 
 /** Routes. */
 export const routes: Section = {
@@ -168,12 +169,15 @@ export const routes: Section = {
       nexthops: hops?.map((hop, i) => normalHop(hop as unknown as Item, `nexthops[${i}].`)),
     });
   },
-  key({ family, table, destination, from, tos, priority }) {
-    const to = destination === "default" && family === 6 ? "default6" : destination;
-    const rest = `${from ? ` from ${from}` : ""}${tos ? ` tos ${tos}` : ""}`;
-    return `${to}${rest} table ${table} priority ${priority}`;
+  // IPv6 has a route into the link for each link.
+  key: (item) => {
+    const out =
+      item.family === 6 && leads(item) === "direct" && !NOWHERE.includes(item.type as string)
+        ? ` dev ${item.link}`
+        : "";
+    return `${place(item)}${out}${item.apart ? ` by ${item.protocol}` : ""}`;
   },
-  async read({ nl, nameOf, options }) {
+  async read({ nl, desired, nameOf, options }) {
     const out: Item[] = [];
     for await (const r of nl.routes.list(options)) {
       if (r.family === undefined || r.attributes.header.rtmFlags & RTM_F_CLONED) continue;
@@ -195,9 +199,7 @@ export const routes: Section = {
         nexthop: r.nexthop,
         gateway: own ? r.gateway : undefined,
         // IPv6 shows the loopback link with routes that lead nowhere.
-        link: own && (family === 4 || type === "unicast" || type === "local")
-          ? nameOf(r.link)
-          : undefined,
+        link: own && !NOWHERE.includes(type) ? nameOf(r.link) : undefined,
         onlink: own && r.onlink ? true : undefined,
         encapsulation: own ? r.encapsulation : undefined,
         nexthops: own ? r.nexthops?.map((h) => ({ ...h, link: nameOf(h.link) })) : undefined,
@@ -205,7 +207,7 @@ export const routes: Section = {
         realms: r.realms,
       }));
     }
-    return out;
+    return amongOthers(out, desired.routes as readonly Item[] | undefined);
   },
   differs(declared, current) {
     const names = [
@@ -223,24 +225,55 @@ export const routes: Section = {
     const metrics = (declared.metrics ?? {}) as Item, has = (current.metrics ?? {}) as Item;
     if (Object.keys(metrics).some((name) => !alike(metrics[name], has[name]))) out.push("metrics");
     if (declared.nexthop !== current.nexthop) out.push("nexthop");
-    else if (UNICAST.includes(declared.type as string) && declared.nexthop === undefined) {
-      const wanted = hopsOf(declared), is = hopsOf(current);
-      const all = wanted.length === is.length &&
-        wanted.every((hop) => is.some((other) => sameHop(hop, other)));
-      if (!all) out.push(declared.nexthops ? "nexthops" : "gateway");
+    else if (!NOWHERE.includes(declared.type as string) && !sameWay(declared, current)) {
+      out.push(declared.nexthops ? "nexthops" : "gateway");
     }
     return out;
   },
-  // Replacing a route of several next hops by IPv6's rules would keep some of them.
-  inPlace: (declared, _, current) =>
-    declared.family === 4 || !(current.nexthops || declared.nexthops),
-  create: ({ nl, options }, item) => nl.routes.add(item as unknown as DesiredRoute, options),
-  set: ({ nl, options }, item) => nl.routes.replace(item as unknown as DesiredRoute, options),
+  inPlace(declared, differences, current) {
+    if (KERNEL.includes(current.protocol as string)) {
+      const why = `the kernel made it (${current.protocol}), with another ${
+        differences.join(", ")
+      }`;
+      throw new TypeError(`Cannot plan route ${routes.key(declared)}: ${why}`);
+    }
+    // The kernel would replace the first of several, and keep some of several next hops.
+    return !current.beside &&
+      (declared.family === 4 || !(current.nexthops || declared.nexthops));
+  },
+  async create({ nl, options }, item) {
+    const route = named(item);
+    try {
+      await nl.routes.add(route, options);
+    } catch (error) {
+      if (!(error as { isExists?: boolean }).isExists) throw error;
+      // One that leads elsewhere stays; to the kernel only a first one is new.
+      if (item.family === 6) return await nl.routes.append(route, options);
+      const { table } = route;
+      const all = await nl.routes.list({ ...options, family: 4, table }).toArray();
+      const same = all.filter((r) => place(r as unknown as Item) === place(item));
+      if (!same.every((r) => KERNEL.includes(r.protocol as string))) throw error;
+      await nl.routes.prepend(route, options);
+    }
+  },
+  set: ({ nl, options }, item, current) =>
+    nl.routes.replace(named(completed(item, current)), options),
+  async swap(context, item, current) {
+    await gone(routes.remove(context, current));
+    await routes.create(context, completed(item, current));
+  },
   async remove({ nl, options }, item) {
-    const { destination, family, table, priority, from, tos, type } =
-      item as unknown as DesiredRoute;
-    const ref = { destination, family, table, priority, from, tos, type };
-    await nl.routes.delete(family === 6 ? { ...ref, type: undefined } : ref, options);
+    const { destination, table, priority, from, tos, type, protocol, nexthop } = named(item);
+    const ref = { destination, table, priority, from, tos, protocol, nexthop };
+    if (item.family === 4) {
+      const { gateway, link } = item.nexthops ? {} as Item : item;
+      return await nl.routes.delete({ ...ref, type, gateway, link } as DesiredRoute, options);
+    }
+    if (nexthop !== undefined) return await nl.routes.delete(ref, options);
+    // IPv6 deletes the first one that fits, whatever its type, of a gateway only that next hop.
+    for (const { gateway = "::", link = LOOPBACK } of hopsOf(item)) {
+      await nl.routes.delete({ ...ref, gateway, link } as DesiredRoute, options);
+    }
   },
   pruned: (item, prune) => prune.routes?.some((scope) => inScope(item, scope)) ?? false,
   own: (item) => !KERNEL.includes(item.protocol as string) && item.table !== 255,
@@ -248,6 +281,78 @@ export const routes: Section = {
 };
 
 const RTM_F_CLONED = 0x200;
+
+/** Where the kernel looks for a route; all of a place are of one version. */
+function place({ family, table, destination, from, tos, priority }: Item): string {
+  const to = destination === "default" && family === 6 ? "default6" : destination;
+  const rest = `${from ? ` from ${from}` : ""}${tos ? ` tos ${tos}` : ""}`;
+  return `${to}${rest} table ${table} priority ${priority}`;
+}
+
+/** Whether a route leads to gateways, or by a nexthop object, or else to neighbours or nowhere. */
+function leads(item: Item): "gateway" | "nexthop" | "direct" {
+  if (item.nexthop !== undefined) return "nexthop";
+  return item.gateway === undefined && item.nexthops === undefined ? "direct" : "gateway";
+}
+
+/**
+ * Marks what shares its place with others so that no request by place alone finds it, and what the
+ * kernel made that stands apart from what is declared.
+ */
+function amongOthers(items: readonly Item[], declared: readonly Item[] = []): Item[] {
+  const wanted = new Map(
+    declared.map((entry) => routes.normal(entry)).map((item) => [routes.key(item), item]),
+  );
+  const first = new Map<string, Item>(), shared = new Set<string>();
+  for (const item of items) {
+    const at = place(item);
+    if (first.has(at)) shared.add(at);
+    else first.set(at, item);
+  }
+  return items.map((item) => {
+    const at = place(item), six = item.family === 6, wish = wanted.get(routes.key(item));
+    return tidy({
+      ...item,
+      beside: shared.has(at) && (six || first.get(at) !== item) || undefined,
+      // IPv6 has no two that lead to the same, and makes one of those by gateways.
+      apart: wish !== undefined && KERNEL.includes(item.protocol as string) &&
+          routes.differs(wish, item).length > 0 && !(six && leads(wish) === leads(item)) ||
+        undefined,
+    });
+  });
+}
+
+/** Whether routes lead to the same. */
+function sameWay(wanted: Item, is: Item): boolean {
+  if (wanted.nexthop !== is.nexthop) return false;
+  const hops = hopsOf(wanted), others = hopsOf(is);
+  return hops.length === others.length &&
+    hops.every((hop) => others.some((other) => sameHop(hop, other)));
+}
+
+/** A declared route with what else the present one has: what is not told, the kernel resets. */
+function completed(item: Item, current: Item): Item {
+  const { source, mtu, metrics, realms, preference, protocol, scope } = current;
+  if ((item.type ?? "unicast") !== (current.type ?? "unicast")) return { protocol, ...item };
+  const { gateway, link, onlink, encapsulation, nexthops } = current;
+  const way = sameWay(item, current) ? { gateway, link, onlink, encapsulation, nexthops } : {};
+  return tidy({
+    ...{ source, mtu, realms, preference, protocol },
+    scope: leads(item) === leads(current) ? scope : undefined,
+    ...item,
+    ...way,
+    metrics: metrics && { ...metrics, ...item.metrics as Item } || item.metrics,
+  });
+}
+
+/** A route as a method takes it. */
+function named({ beside: _, apart: _a, ...item }: Item): DesiredRoute {
+  const all = item.family === 6 ? "::/0" : "0.0.0.0/0";
+  const destination = item.destination === "default" ? all : item.destination;
+  return { ...item, destination } as unknown as DesiredRoute;
+}
+
+const LOOPBACK = 1; // its index in every namespace
 
 function hopsOf(item: Item): readonly Item[] {
   return item.nexthops as readonly Item[] | undefined ?? [{ ...item, weight: 1 }];
