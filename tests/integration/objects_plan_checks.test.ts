@@ -59,6 +59,7 @@ const everything = {
       ...{ id: 2, group: [{ id: 1, weight: 3 }] },
       resilient: { buckets: 8, idleTimeout: 100, unbalancedTimeout: 100 },
     },
+    { id: 5, gateway: "10.0.0.7", fdb: true },
   ],
   routes: [
     {

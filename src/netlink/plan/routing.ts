@@ -1,8 +1,8 @@
 /** Nexthop objects and routes of a plan. */
 
-import { integer } from "../route/input.ts";
+import { bad, familyNumber, integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
-import type { Encapsulation } from "../route/encapsulation.ts";
+import { type Encapsulation, encapsulationValues } from "../route/encapsulation.ts";
 import { AF_INET6 } from "../route/item.ts";
 import { routeFamily } from "../route/route_change.ts";
 import type { NewRoute } from "../route/route_settings.ts";
@@ -18,6 +18,7 @@ import {
   canonicalIp,
   canonicalPrefix,
   gone,
+  inside,
   type Item,
   type Section,
   tidy,
@@ -40,12 +41,14 @@ function sameHop(wanted: Item, is: Item): boolean {
     Boolean(wanted.onlink) === Boolean(is.onlink) && (wanted.weight ?? 1) === (is.weight ?? 1);
 }
 
-function normalHop(hop: Item, path: string): Item {
-  const { gateway, encapsulation } = hop;
+function normalHop(hop: Item): Item {
+  const { gateway } = hop, encapsulation = hop.encapsulation as Encapsulation | undefined;
+  encapsulationValues(encapsulation, 1, 2); // which checks it
   return tidy({
     ...hop,
-    gateway: gateway === undefined ? undefined : canonicalIp(`${path}gateway`, gateway),
-    encapsulation: encapsulation && normalTunnel(encapsulation as Encapsulation),
+    gateway: gateway === undefined ? undefined : canonicalIp("gateway", gateway),
+    onlink: hop.onlink || undefined,
+    encapsulation: encapsulation && normalTunnel(encapsulation),
   });
 }
 
@@ -68,6 +71,16 @@ function normalTunnel(encap: Encapsulation): Item {
   });
 }
 
+/** Refuses what has no meaning in an item of some sort, which the kernel would ignore or refuse. */
+function without(item: Item, names: readonly string[], why: string): void {
+  for (const name of names) {
+    const value = item[name];
+    if (value !== undefined && value !== false && value !== 0) {
+      throw bad(name, `absent, ${why}`, value);
+    }
+  }
+}
+
 /** Times as the kernel counts them, in hundredths of a second. */
 function normalTimes(resilient: Item): Item {
   return Object.fromEntries(
@@ -78,6 +91,31 @@ function normalTimes(resilient: Item): Item {
   );
 }
 
+/** Checks what a nexthop object is made of; its IP version. */
+function nexthopFamily(item: Item, { gateway }: Item): number | undefined {
+  const { group, family } = item, six = gateway && String(gateway).includes(":");
+  familyNumber("family", family as 4 | 6 | undefined);
+  if (group !== undefined) {
+    without(item, ["family", "link", "gateway", "blackhole", ...HOP], "with group");
+    const ids = (group as readonly { id: number }[]).map(({ id }) => id);
+    const twice = ids.findIndex((id, i) => ids.indexOf(id) < i);
+    if (twice >= 0) throw bad(`group[${twice}].id`, "another one than before", ids[twice]);
+    return undefined;
+  }
+  without(item, ["resilient"], "without group");
+  if (item.blackhole) without(item, [...HOP, "fdb"], "with blackhole");
+  else if (item.fdb) {
+    without(item, ["link", "onlink", "encapsulation"], "with fdb");
+    if (gateway === undefined) throw bad("gateway", "given, with fdb", undefined);
+  } else if (item.link === undefined) {
+    throw bad("link", "given, or group, blackhole or fdb", undefined);
+  }
+  if (gateway !== undefined && family !== undefined && family !== (six ? 6 : 4)) {
+    throw bad("family", "the IP version of the gateway", family);
+  }
+  return gateway === undefined ? family as number ?? 4 : six ? 6 : 4;
+}
+
 /** Nexthop objects. */
 export const nexthops: Section = {
   name: "nexthops",
@@ -85,8 +123,12 @@ export const nexthops: Section = {
   normal(item) {
     integer("id", item.id as number, 1, 0xffffffff);
     const group = item.group as readonly { id: number; weight?: number }[] | undefined;
+    const hop = normalHop(item);
     return tidy({
-      ...normalHop(item, ""),
+      ...hop,
+      family: nexthopFamily(item, hop),
+      blackhole: item.blackhole || undefined,
+      fdb: item.fdb || undefined,
       protocol: protocol(item),
       resilient: item.resilient && normalTimes(item.resilient as Item),
       group: group?.map(({ id, weight = 1 }) => ({ id, weight })).sort((a, b) => a.id - b.id),
@@ -139,6 +181,22 @@ export function within(value: number, [first, last]: readonly [number, number]):
 
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
 
+const HOP = ["gateway", "link", "onlink", "encapsulation"];
+
+/** Refuses what would mean nothing; the rest of the next hop. */
+function checkRoute(item: Item, six: boolean): Item {
+  if (item.nexthop !== undefined) without(item, [...HOP, "nexthops"], "with nexthop");
+  if (item.nexthops !== undefined) without(item, HOP, "with nexthops");
+  if (NOWHERE.includes(item.type as string)) {
+    without(item, [...HOP, "nexthop", "nexthops"], `with type ${item.type}`);
+  } else if (leads(item) === "direct" && item.link === undefined) {
+    throw bad("link", "given, or gateway, nexthops or nexthop", undefined);
+  }
+  if (six) without(item, ["tos", "realms"], "with IPv6");
+  else without(item, ["preference", "expires"], "with IPv4");
+  return normalHop(item);
+}
+
 const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
 
 /** Routes. */
@@ -153,11 +211,16 @@ export const routes: Section = {
     );
     const hops = item.nexthops as readonly RouteHop[] | undefined;
     const from = item.from === undefined ? undefined : canonicalPrefix("from", item.from);
+    if (from !== undefined && !six && !from.endsWith("/0")) {
+      throw bad("from", "absent, with IPv4", item.from);
+    }
+    const hop = checkRoute(item, six);
     return tidy({
-      ...normalHop(item, ""),
+      ...hop,
       destination: given.endsWith("/0") ? "default" : given,
       family: six ? 6 : 4,
-      from,
+      from: from?.endsWith("/0") ? undefined : from,
+      tos: item.tos || undefined,
       table: item.table ?? 254,
       priority: (item.priority as number | undefined) || (six ? DEFAULT6 : 0),
       source: item.source === undefined ? undefined : canonicalIp("source", item.source),
@@ -166,7 +229,13 @@ export const routes: Section = {
         : scopeName(scopeValue("scope", item.scope as string)),
       protocol: protocol(item),
       metrics: item.metrics && readMetrics(metricValues(item.metrics as RouteMetrics)),
-      nexthops: hops?.map((hop, i) => normalHop(hop as unknown as Item, `nexthops[${i}].`)),
+      nexthops: hops?.map((hop, i) =>
+        inside(`nexthops[${i}].`, () => {
+          const { gateway } = hop;
+          if (six && !gateway?.includes(":")) throw bad("gateway", "an IPv6 address", gateway);
+          return normalHop(hop as unknown as Item);
+        })
+      ),
     });
   },
   // IPv6 has a route into the link for each link.

@@ -2,7 +2,7 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import { ipv4Text, ipv6Text } from "../codec/address.ts";
-import { address, type LinkRef, prefix } from "../route/input.ts";
+import { address, bad, type LinkRef, prefix, under } from "../route/input.ts";
 import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired, Prune } from "./desired.ts";
@@ -113,6 +113,15 @@ export function canonicalPrefix(parameter: string, text: unknown): string {
   return `${words.length === 1 ? ipv4Text(w, 0) : ipv6Text(w, 0)}/${length}`;
 }
 
+/** Does something with what stands at `path` inside an item, which its errors are told. */
+export function inside<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw under(path, error as Error) ?? error;
+  }
+}
+
 /** A copy without what is undefined. */
 export function tidy(item: Item): Item {
   return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
@@ -131,7 +140,5 @@ export async function gone(removal: Promise<void>): Promise<void> {
 export function linkText(item: Item): string {
   const { link } = item;
   if (typeof link === "string" && link !== "") return link;
-  throw new TypeError(
-    `Cannot plan: link must be a link's name, current value is ${JSON.stringify(link)}`,
-  );
+  throw bad("link", "a link's name", link);
 }
