@@ -105,7 +105,7 @@ function shown(value: unknown, other: unknown = value): string {
   const part = isObject(value) && isObject(other) && !Array.isArray(value)
     ? Object.fromEntries(Object.keys(other).map((name) => [name, value[name]]))
     : value;
-  return JSON.stringify(part) ?? "unset";
+  return part === Infinity ? "forever" : JSON.stringify(part) ?? "unset";
 }
 
 /** @internal Reads the links, which all sections need. */
