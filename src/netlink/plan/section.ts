@@ -2,7 +2,7 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import { ipv4Text, ipv6Text } from "../codec/address.ts";
-import { address, bad, type LinkRef, prefix, under } from "../route/input.ts";
+import { address, bad, type LinkRef, mac, prefix, under } from "../route/input.ts";
 import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired, Prune } from "./desired.ts";
@@ -105,6 +105,11 @@ export function unlike(declared: Item, current: Item, names: readonly string[]):
 export function canonicalIp(parameter: string, text: unknown): string {
   const { words } = address(parameter, text as string), w = Int32Array.from(words);
   return words.length === 1 ? ipv4Text(w, 0) : ipv6Text(w, 0);
+}
+
+/** A MAC address as the kernel writes it. */
+export function canonicalMac(parameter: string, text: unknown): string {
+  return mac(parameter, text as string).toLowerCase().replaceAll("-", ":");
 }
 
 /** An address with its prefix length. */
