@@ -2,23 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { apply, type Desired, plan } from "../../src/netlink/mod.ts";
+import { type Desired, plan } from "../../src/netlink/mod.ts";
 import { need } from "../support.ts";
 import { lab } from "./plan_lab.ts";
+import { lines, settle } from "./plan_settle.ts";
 
 const skip = need("net-admin", "ip");
-
-/** Applies a declaration, after which there is nothing left to do; what was done. */
-async function settle(t: Awaited<ReturnType<typeof lab>>, wanted: Desired): Promise<string> {
-  const changes = await plan(t.nl, wanted);
-  await apply(t.nl, changes);
-  assert.equal(String(await plan(t.nl, wanted)), "", `after\n${changes}`);
-  return changes.changes.map(({ action, object, differences }) =>
-    `${action} ${object}${differences.length > 0 ? ` ${differences}` : ""}`
-  ).join(", ");
-}
-
-const lines = (text: string) => text.split("\n").map((line) => line.trim()).filter(Boolean).sort();
 
 describe("plan and apply of routes", { skip }, () => {
   it("leave IPv6 routes into other links alone, of whomever", async () => {
@@ -181,5 +170,152 @@ describe("plan and apply of routes", { skip }, () => {
     t.ip("route add 10.10.0.0/16 via 10.20.0.2 dev b2 onlink");
     const onlink = { destination: "10.10.0.0/16", gateway: "10.20.0.2", onlink: true };
     assert.equal(await settle(t, { routes: [{ ...onlink, mtu: 1300 }] }), "set route mtu");
+  });
+
+  it("settle whatever can be said of them", async () => {
+    await using t = await lab();
+    const gateway = "10.20.0.2";
+    await settle(t, {
+      routes: [
+        { destination: "10.77.0.0/16", gateway, metrics: { quickAck: false, hopLimit: 0 } },
+        { destination: "10.78.0.0/16", gateway, mtu: 0, tos: 0, realms: 0 },
+        { destination: "10.79.0.0/16", gateway, from: "0.0.0.0/0" },
+        { destination: "fd77::/48", gateway: "fd20::2", from: "::/0", tos: 0, realms: 0 },
+        { destination: "fd78::/48", gateway: "fd20::2", expires: 90 },
+        { destination: "fd79::/48", gateway: "fd20::2" },
+        { destination: "10.80.0.0/16", type: "local", link: "a0", table: 77 },
+      ],
+    });
+    assert.match(t.ip("-6 route show fd78::/48"), / expires (89|90)sec /);
+    // Which differs from what is not said.
+    assert.equal(
+      await settle(t, {
+        routes: [
+          { destination: "10.77.0.0/16", gateway, metrics: { quickAck: true } },
+          { destination: "10.78.0.0/16", gateway, mtu: 1300 },
+          { destination: "fd78::/48", gateway: "fd20::2", mtu: 1300 },
+          { destination: "fd79::/48", gateway: "fd20::2", expires: 90 },
+          { destination: "10.80.0.0/16", type: "local", link: "a1", table: 77 },
+        ],
+      }),
+      "set route gateway, set route metrics, set route mtu, set route mtu, set route expires",
+    );
+    assert.match(t.ip("-6 route show fd78::/48"), / expires \d+sec mtu 1300 /);
+    assert.equal(
+      await settle(t, {
+        routes: [
+          { destination: "10.77.0.0/16", gateway, metrics: { quickAck: false } },
+          { destination: "10.78.0.0/16", gateway, mtu: 0 },
+        ],
+      }),
+      "set route metrics, set route mtu",
+    );
+    assert.deepEqual(lines(t.ip("route show root 10.76.0.0/14 proto static")), [
+      "10.77.0.0/16 via 10.20.0.2 dev b2",
+      "10.78.0.0/16 via 10.20.0.2 dev b2",
+      "10.79.0.0/16 via 10.20.0.2 dev b2",
+    ]);
+  });
+});
+
+describe("plan and apply of nexthops", { skip }, () => {
+  it("settle resilient groups, whose buckets are another group's if there are more", async () => {
+    await using t = await lab();
+    const wanted = (resilient: object, weight = 1): Desired => ({
+      nexthops: [{ id: 1, link: "a0" }, { id: 5, group: [{ id: 1, weight }], resilient }],
+      routes: [{ destination: "10.9.0.0/16", nexthop: 5 }],
+    });
+    await settle(t, wanted({ buckets: 8, unbalancedTimeout: 5000 }));
+    assert.equal(await settle(t, wanted({ buckets: 8, idleTimeout: 80 })), "set nexthop resilient");
+    assert.equal(await settle(t, wanted({ idleTimeout: 80 }, 2)), "set nexthop group");
+    const shown = (buckets: number) =>
+      new RegExp(`buckets ${buckets} idle_timer 0.08 unbalanced_timer 5 `);
+    assert.match(t.ip("-d nexthop show id 5"), shown(8));
+    assert.equal(
+      await settle(t, wanted({ buckets: 16 })),
+      "replace nexthop resilient,group",
+    );
+    // What is not declared is kept.
+    assert.match(t.ip("-d nexthop show id 5"), shown(16));
+    const { resilient: _, ...plain } = wanted({}).nexthops![1];
+    assert.equal(await settle(t, { nexthops: [plain] }), "");
+  });
+
+  it("keep who made one, and notice another IP version", async () => {
+    await using t = await lab();
+    t.ip("nexthop add id 1 via 10.20.0.2 dev b2 proto boot");
+    t.ip("-6 nexthop add id 2 dev b2");
+    const wanted: Desired = {
+      nexthops: [{ id: 1, link: "b2", gateway: "10.20.0.3" }, { id: 2, link: "b2" }],
+    };
+    assert.equal(await settle(t, wanted), "set nexthop gateway, replace nexthop family");
+    const { protocol, gateway } = await t.nl.nexthops.get(1);
+    assert.deepEqual([protocol, gateway], ["boot", "10.20.0.3"]);
+  });
+
+  it("are made once routes into links lead to their gateways", async () => {
+    await using t = await lab();
+    const wanted: Desired = {
+      nexthops: [{ id: 7, link: "b2", gateway: "10.2.0.8" }],
+      routes: [
+        { destination: "10.2.0.0/24", link: "b2" },
+        { destination: "10.3.0.0/24", nexthop: 7 },
+        { destination: "10.4.0.0/24", gateway: "10.2.0.9" },
+      ],
+    };
+    await settle(t, wanted);
+    await settle(t, { prune: { nexthops: [7, 7], routes: [{}] } });
+  });
+});
+
+describe("plan and apply of rules", { skip }, () => {
+  it("settle whatever can be said of them", async () => {
+    await using t = await lab();
+    t.ip("rule add priority 60 fwmark 0/0xff lookup 10");
+    const rules: Desired["rules"] = [
+      { priority: 50, mark: 0, markMask: 255, table: 10 },
+      { priority: 51, markMask: 15, table: 10 },
+      { priority: 52, mark: 0, table: 10 },
+      { priority: 53, mark: 0, markMask: 0, table: 10 },
+      { priority: 54, mark: 5, markMask: 1, table: 10 },
+      { priority: 55, realms: 0, tos: 0, table: 10 },
+      { priority: 56, from: "::/0", realms: 0, action: "unreachable" },
+      { priority: 57, dscp: 0, table: 10 },
+      { priority: 60, table: 12 },
+    ];
+    assert.equal(await settle(t, { rules }), Array(9).fill("create rule").join(", "));
+    assert.deepEqual(lines(t.ip("rule show priority 60")), [
+      "60:\tfrom all fwmark 0/0xff lookup 10",
+      "60:\tfrom all lookup 12",
+    ]);
+    await settle(t, { prune: { rules: [50, 60] } });
+    assert.equal(t.ip("rule show priority 60"), "");
+  });
+
+  it("refuse what is none to the kernel, or has no use", async () => {
+    await using t = await lab();
+    const refused = (rule: object, message: string) =>
+      assert.rejects(plan(t.nl, { rules: [{ priority: 50, ...rule }] }), {
+        message: `Cannot use rules[0].${message}`,
+      });
+    const none = "must be from 1, or absent for any, current value is 0";
+    await refused({ ipProtocol: 0 }, `ipProtocol: ${none}`);
+    await refused({ tunnelId: 0 }, `tunnelId: ${none}`);
+    await refused(
+      { family: 6, realms: 5 },
+      "realms: must be absent, with IPv6, current value is 5",
+    );
+    await refused(
+      { action: "unreachable", table: 5 },
+      "table: must be absent, with action unreachable, current value is 5",
+    );
+    await refused(
+      { goto: 60, table: 5 },
+      "table: must be absent, with action goto, current value is 5",
+    );
+    await refused(
+      { l3mdev: true, table: 5 },
+      "table: must be absent, with l3mdev, current value is 5",
+    );
   });
 });

@@ -12,6 +12,7 @@ import {
   type RouteHop,
   type RouteMetrics,
 } from "../route/route_details.ts";
+import type { Route } from "../route/route.ts";
 import type { DesiredNexthop, DesiredRoute, RouteScope } from "./desired.ts";
 import {
   alike,
@@ -154,7 +155,8 @@ export const nexthops: Section = {
     );
   },
   differs(declared, current) {
-    const out = unlike(declared, current, ["protocol", "family", "resilient"]);
+    const out = unlike(declared, current, ["protocol", "family"]);
+    if (resilience(declared, current).length > 0) out.push("resilient");
     if (!alike(declared.group, current.group)) out.push("group");
     if (Boolean(declared.blackhole) !== Boolean(current.blackhole)) out.push("blackhole");
     if (Boolean(declared.fdb) !== Boolean(current.fdb)) out.push("fdb");
@@ -163,16 +165,36 @@ export const nexthops: Section = {
   },
   inPlace: (declared, differences, current) =>
     (declared.group === undefined) === (current.group === undefined) &&
-    Boolean(declared.resilient) === Boolean(current.resilient) &&
+    !resilience(declared, current).includes("buckets") &&
     !differences.includes("fdb") && !differences.includes("family"),
   create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
-  set: ({ nl, options }, item) => nl.nexthops.replace(item as unknown as DesiredNexthop, options),
+  set({ nl, options }, item, current) {
+    // The kernel resets who made it, and keeps the settings of a group that stays resilient.
+    const { protocol } = current, resilient = item.group && current.resilient && {};
+    const nexthop = tidy({ protocol, resilient, ...item });
+    return nl.nexthops.replace(nexthop as unknown as DesiredNexthop, options);
+  },
+  async swap(context, item, current) {
+    const { protocol } = current;
+    const resilient = item.group && current.resilient || item.resilient
+      ? { ...current.resilient as Item, ...item.resilient as Item }
+      : undefined;
+    await gone(nexthops.remove(context, current));
+    await nexthops.create(context, tidy({ protocol, ...item, resilient }));
+  },
   remove: ({ nl, options }, item) => nl.nexthops.delete(item.id as number, options),
   pruned: (item, { nexthops: range }) =>
     range !== undefined && within(item.id as number, range) && nexthops.own(item),
   own: (item) => !KERNEL.includes(item.protocol as string),
   rank: (item) => item.group === undefined ? 3 : 4,
 };
+
+/** Which settings of a resilient group differ; what is none has another number of buckets. */
+function resilience(declared: Item, current: Item): string[] {
+  const wanted = declared.resilient as Item | undefined, is = current.resilient as Item | undefined;
+  if (wanted === undefined) return [];
+  return is === undefined ? ["buckets"] : unlike(wanted, is, Object.keys(wanted));
+}
 
 /** Whether a number is in a range, of which both ends are. */
 export function within(value: number, [first, last]: readonly [number, number]): boolean {
@@ -221,6 +243,7 @@ export const routes: Section = {
       family: six ? 6 : 4,
       from: from?.endsWith("/0") ? undefined : from,
       tos: item.tos || undefined,
+      realms: item.realms || undefined,
       table: item.table ?? 254,
       priority: (item.priority as number | undefined) || (six ? DEFAULT6 : 0),
       source: item.source === undefined ? undefined : canonicalIp("source", item.source),
@@ -274,6 +297,7 @@ export const routes: Section = {
         nexthops: own ? r.nexthops?.map((h) => ({ ...h, link: nameOf(h.link) })) : undefined,
         preference: r.preference,
         realms: r.realms,
+        expires: expiry(r),
       }));
     }
     return amongOthers(out, desired.routes as readonly Item[] | undefined);
@@ -286,13 +310,19 @@ export const routes: Section = {
       "realms",
       ...declared.family === 4 ? ["scope"] : [],
     ];
-    const out = unlike(declared, current, names);
+    const out = unlike(declared, { mtu: 0, ...current }, names);
     if ((declared.type ?? "unicast") !== (current.type ?? "unicast")) out.push("type");
     if ((declared.preference ?? "medium") !== (current.preference ?? "medium")) {
       if (declared.preference !== undefined) out.push("preference");
     }
     const metrics = (declared.metrics ?? {}) as Item, has = (current.metrics ?? {}) as Item;
-    if (Object.keys(metrics).some((name) => !alike(metrics[name], has[name]))) out.push("metrics");
+    // The kernel forgets what is 0.
+    const same = (name: string) => alike(metrics[name] || undefined, has[name] || undefined);
+    if (!Object.keys(metrics).every(same)) out.push("metrics");
+    const { expires } = declared, left = current.expires as number | undefined;
+    if (expires !== undefined && !(left !== undefined && left <= (expires as number))) {
+      out.push("expires");
+    }
     if (declared.nexthop !== current.nexthop) out.push("nexthop");
     else if (!NOWHERE.includes(declared.type as string) && !sameWay(declared, current)) {
       out.push(declared.nexthops ? "nexthops" : "gateway");
@@ -346,10 +376,17 @@ export const routes: Section = {
   },
   pruned: (item, prune) => prune.routes?.some((scope) => inScope(item, scope)) ?? false,
   own: (item) => !KERNEL.includes(item.protocol as string) && item.table !== 255,
-  rank: (item) => item.gateway === undefined && item.nexthops === undefined ? 5 : 6,
+  // Gateways are reached by what leads into links, those of nexthop objects too.
+  rank: (item) => ({ direct: 2.5, nexthop: 5, gateway: 6 })[leads(item)],
 };
 
 const RTM_F_CLONED = 0x200;
+
+/** Seconds until a route is removed, which only IPv6 does; undefined if never. */
+function expiry({ attributes: { cacheinfo } }: Route): number | undefined {
+  const left = cacheinfo?.rtaExpires ?? 0;
+  return left > 0 ? Math.ceil(left / 100) : undefined;
+}
 
 /** Where the kernel looks for a route; all of a place are of one version. */
 function place({ family, table, destination, from, tos, priority }: Item): string {
@@ -401,12 +438,12 @@ function sameWay(wanted: Item, is: Item): boolean {
 
 /** A declared route with what else the present one has: what is not told, the kernel resets. */
 function completed(item: Item, current: Item): Item {
-  const { source, mtu, metrics, realms, preference, protocol, scope } = current;
+  const { source, mtu, metrics, realms, preference, protocol, scope, expires } = current;
   if ((item.type ?? "unicast") !== (current.type ?? "unicast")) return { protocol, ...item };
   const { gateway, link, onlink, encapsulation, nexthops } = current;
   const way = sameWay(item, current) ? { gateway, link, onlink, encapsulation, nexthops } : {};
   return tidy({
-    ...{ source, mtu, realms, preference, protocol },
+    ...{ source, mtu, realms, preference, protocol, expires },
     scope: leads(item) === leads(current) ? scope : undefined,
     ...item,
     ...way,

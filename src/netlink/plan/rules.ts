@@ -34,16 +34,31 @@ export const rules: Section = {
     };
     const six = [item.from, item.to].some((text) => String(text ?? "").includes(":"));
     const action = item.action ?? (item.goto === undefined ? "lookup" : "goto");
+    const family = item.family ?? (six ? 6 : 4);
+    if (item.table !== undefined && (action !== "lookup" || item.l3mdev)) {
+      const why = item.l3mdev ? "l3mdev" : `action ${action}`;
+      throw bad("table", `absent, with ${why}`, item.table);
+    }
+    if (family === 6 && item.realms) throw bad("realms", "absent, with IPv6", item.realms);
+    // To the kernel a 0 of these is none, and any packet matches.
+    for (const name of ["ipProtocol", "tunnelId"]) {
+      if (item[name] === 0) throw bad(name, "from 1, or absent for any", 0);
+    }
+    const mark = item.mark ?? (item.markMask === undefined ? undefined : 0);
+    const mask = item.markMask ?? (mark === undefined ? undefined : 0xffffffff);
+    const marked = mark || mask;
     return tidy({
       ...item,
-      family: item.family ?? (six ? 6 : 4),
+      family,
       action,
       table: item.table ?? (action === "lookup" && !item.l3mdev ? 254 : undefined),
       from: network("from"),
       to: network("to"),
       not: item.not || undefined,
       l3mdev: item.l3mdev || undefined,
-      markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
+      mark: marked ? mark : undefined,
+      markMask: marked ? mask : undefined,
+      realms: item.realms || undefined,
       tos: item.tos || undefined,
       // The kernel gives each rule a full one.
       dscpMask: item.dscpMask === 0x3f ? undefined : item.dscpMask,
