@@ -87,10 +87,10 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       nexthop({}, "link", "given, or group, blackhole or fdb"),
       nexthop({ gateway }, "link", "given, or group, blackhole or fdb"),
       nexthop({ link, family: 5 }, "family", "4 or 6", 5),
-      nexthop({ link, gateway, family: 6 }, "family", "the IP version of the gateway", 6),
-      nexthop({ group, family: 4 }, "family", "absent, with group", 4),
+      nexthop({ link, gateway, family: 6 }, "family", "the gateway's IP version", 6),
+      nexthop({ group, family: 4 }, "family", "of no group", 4),
       nexthop({ group: [...group, ...group] }, "group[1].id", "another one than before", 6),
-      nexthop({ link, resilient: { buckets: 8 } }, "resilient", "absent, without group", {
+      nexthop({ link, resilient: { buckets: 8 } }, "resilient", "given with group", {
         buckets: 8,
       }),
       nexthop({ blackhole: true, link }, "link", "absent, with blackhole", link),

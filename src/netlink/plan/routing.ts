@@ -1,6 +1,6 @@
 /** Nexthop objects and routes of a plan. */
 
-import { bad, familyNumber, integer } from "../route/input.ts";
+import { bad, integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import { type Encapsulation, encapsulationValues } from "../route/encapsulation.ts";
 import { AF_INET6 } from "../route/item.ts";
@@ -12,7 +12,6 @@ import {
   type RouteHop,
   type RouteMetrics,
 } from "../route/route_details.ts";
-import type { Route } from "../route/route.ts";
 import type { DesiredNexthop, DesiredRoute, RouteScope } from "./desired.ts";
 import {
   alike,
@@ -92,29 +91,20 @@ function normalTimes(resilient: Item): Item {
   );
 }
 
-/** Checks what a nexthop object is made of; its IP version. */
-function nexthopFamily(item: Item, { gateway }: Item): number | undefined {
-  const { group, family } = item, six = gateway && String(gateway).includes(":");
-  familyNumber("family", family as 4 | 6 | undefined);
+/** Refuses what a nexthop object cannot be made of; the rest is for the method to check. */
+function checkNexthop({ group, ...item }: Item): void {
   if (group !== undefined) {
-    without(item, ["family", "link", "gateway", "blackhole", ...HOP], "with group");
+    without(item, ["onlink", "encapsulation"], "with group");
     const ids = (group as readonly { id: number }[]).map(({ id }) => id);
     const twice = ids.findIndex((id, i) => ids.indexOf(id) < i);
     if (twice >= 0) throw bad(`group[${twice}].id`, "another one than before", ids[twice]);
-    return undefined;
-  }
-  without(item, ["resilient"], "without group");
-  if (item.blackhole) without(item, [...HOP, "fdb"], "with blackhole");
+  } else if (item.blackhole) without(item, [...HOP, "fdb"], "with blackhole");
   else if (item.fdb) {
     without(item, ["link", "onlink", "encapsulation"], "with fdb");
-    if (gateway === undefined) throw bad("gateway", "given, with fdb", undefined);
+    if (item.gateway === undefined) throw bad("gateway", "given, with fdb", undefined);
   } else if (item.link === undefined) {
     throw bad("link", "given, or group, blackhole or fdb", undefined);
   }
-  if (gateway !== undefined && family !== undefined && family !== (six ? 6 : 4)) {
-    throw bad("family", "the IP version of the gateway", family);
-  }
-  return gateway === undefined ? family as number ?? 4 : six ? 6 : 4;
 }
 
 /** Nexthop objects. */
@@ -124,10 +114,11 @@ export const nexthops: Section = {
   normal(item) {
     integer("id", item.id as number, 1, 0xffffffff);
     const group = item.group as readonly { id: number; weight?: number }[] | undefined;
-    const hop = normalHop(item);
+    checkNexthop(item);
+    const six = String(item.gateway ?? "").includes(":");
     return tidy({
-      ...hop,
-      family: nexthopFamily(item, hop),
+      ...normalHop(item),
+      family: item.family ?? (group ? undefined : six ? 6 : 4),
       blackhole: item.blackhole || undefined,
       fdb: item.fdb || undefined,
       protocol: protocol(item),
@@ -267,7 +258,7 @@ export const routes: Section = {
       item.family === 6 && leads(item) === "direct" && !NOWHERE.includes(item.type as string)
         ? ` dev ${item.link}`
         : "";
-    return `${place(item)}${out}${item.apart ? ` by ${item.protocol}` : ""}`;
+    return `${place(item)}${out}${(item as Marked)[APART] ? ` by ${item.protocol}` : ""}`;
   },
   async read({ nl, desired, nameOf, options }) {
     const out: Item[] = [];
@@ -297,7 +288,7 @@ export const routes: Section = {
         nexthops: own ? r.nexthops?.map((h) => ({ ...h, link: nameOf(h.link) })) : undefined,
         preference: r.preference,
         realms: r.realms,
-        expires: expiry(r),
+        expires: r.expires,
       }));
     }
     return amongOthers(out, desired.routes as readonly Item[] | undefined);
@@ -337,7 +328,7 @@ export const routes: Section = {
       throw new TypeError(`Cannot plan route ${routes.key(declared)}: ${why}`);
     }
     // The kernel would replace the first of several, and keep some of several next hops.
-    return !current.beside &&
+    return !(current as Marked)[BESIDE] &&
       (declared.family === 4 || !(current.nexthops || declared.nexthops));
   },
   async create({ nl, options }, item) {
@@ -382,10 +373,12 @@ export const routes: Section = {
 
 const RTM_F_CLONED = 0x200;
 
-/** Seconds until a route is removed, which only IPv6 does; undefined if never. */
-function expiry({ attributes: { cacheinfo } }: Route): number | undefined {
-  const left = cacheinfo?.rtaExpires ?? 0;
-  return left > 0 ? Math.ceil(left / 100) : undefined;
+// What is no property of a route, but of where it was found.
+const BESIDE = Symbol("beside"), APART = Symbol("apart");
+
+interface Marked {
+  readonly [BESIDE]?: boolean;
+  readonly [APART]?: boolean;
 }
 
 /** Where the kernel looks for a route; all of a place are of one version. */
@@ -417,14 +410,13 @@ function amongOthers(items: readonly Item[], declared: readonly Item[] = []): It
   }
   return items.map((item) => {
     const at = place(item), six = item.family === 6, wish = wanted.get(routes.key(item));
-    return tidy({
+    return {
       ...item,
-      beside: shared.has(at) && (six || first.get(at) !== item) || undefined,
+      [BESIDE]: shared.has(at) && (six || first.get(at) !== item),
       // IPv6 has no two that lead to the same, and makes one of those by gateways.
-      apart: wish !== undefined && KERNEL.includes(item.protocol as string) &&
-          routes.differs(wish, item).length > 0 && !(six && leads(wish) === leads(item)) ||
-        undefined,
-    });
+      [APART]: wish !== undefined && KERNEL.includes(item.protocol as string) &&
+        routes.differs(wish, item).length > 0 && !(six && leads(wish) === leads(item)),
+    };
   });
 }
 
@@ -452,7 +444,7 @@ function completed(item: Item, current: Item): Item {
 }
 
 /** A route as a method takes it. */
-function named({ beside: _, apart: _a, ...item }: Item): DesiredRoute {
+function named(item: Item): DesiredRoute {
   const all = item.family === 6 ? "::/0" : "0.0.0.0/0";
   const destination = item.destination === "default" ? all : item.destination;
   return { ...item, destination } as unknown as DesiredRoute;
