@@ -44,11 +44,12 @@ const everything = {
   }],
   fdb: [
     {
-      ...{ link: "vx0", mac: "02:00:00:00:00:07", table: "self", vlan: 5, remote: "10.0.0.7" },
+      ...{ link: "vx0", mac: "02:00:00:00:00:07", table: "self", remote: "10.0.0.7" },
       ...{ port: 5, vni: 6, sourceVni: 7, via: "a0", lifetime: "static", sticky: true },
       ...{ externallyLearned: true },
     },
     { link: "vx0", mac: "02:00:00:00:00:08", nexthop: 5 },
+    { link: "p0", mac: "02:00:00:00:00:08", vlan: 5 },
   ],
   nexthops: [
     {
@@ -82,10 +83,13 @@ const everything = {
     {
       ...{ family: 4, priority: 100, action: "lookup", table: 77, from: "10.1.0.0/16", mark: 5 },
       ...{ to: "10.2.0.0/16", not: true, incoming: "a0", outgoing: "a1", markMask: 7, tos: 4 },
-      ...{ dscp: 5, dscpMask: 7, flowLabel: 5, users: [5, 6], ipProtocol: 6, tunnelId: 5 },
-      ...{ sourcePorts: [5, 6], sourcePortMask: 7, destinationPorts: [5, 6], l3mdev: false },
-      ...{ destinationPortMask: 7, suppressPrefixLength: 5, suppressGroup: 5, realms: 5 },
+      ...{ users: [5, 6], ipProtocol: 6, tunnelId: 5, sourcePorts: [5, 6], l3mdev: false },
+      ...{ destinationPorts: [5, 6], suppressPrefixLength: 5, suppressGroup: 5, realms: 5 },
       protocol: "static",
+    },
+    {
+      ...{ family: 6, priority: 100, dscp: 5, dscpMask: 7, flowLabel: 5, sourcePorts: [5, 5] },
+      ...{ sourcePortMask: 7, destinationPorts: [5, 5], destinationPortMask: 7 },
     },
     { priority: 101, action: "goto", goto: 200 },
   ],

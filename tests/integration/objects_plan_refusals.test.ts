@@ -59,6 +59,18 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       route({ link, from: "10.0.0.0/8" }, "from", "absent, with IPv4", "10.0.0.0/8"),
       route({ link, preference: "high" }, "preference", "absent, with IPv4", "high"),
       route({ link, expires: 9 }, "expires", "absent, with IPv4", 9),
+      route({ link, tos: 5 }, "tos", "a multiple of four", 5),
+      route({ link, realms: 5, nexthop: 1 }, "link", `absent, ${none}`, "a0"),
+      route({ realms: 5, nexthop: 1 }, "realms", `absent, ${none}`, 5),
+      route({ link, type: "unspec" }, "type", "another one, or absent", "unspec"),
+      route({ link, onlink: true }, "onlink", "absent, without gateway and link", true),
+      route(
+        { destination: "fd09::/32", type: "throw", expires: 5 },
+        "expires",
+        "absent, of what leads nowhere",
+        5,
+      ),
+      route({ ...six, protocol: 0 }, "protocol", "of someone, with IPv6", 0),
       route({ ...six, tos: 4 }, "tos", "absent, with IPv6", 4),
       route({ ...six, realms: 4 }, "realms", "absent, with IPv6", 4),
       route(
@@ -95,6 +107,7 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       }),
       nexthop({ blackhole: true, link }, "link", "absent, with blackhole", link),
       nexthop({ fdb: true, link, gateway }, "link", "absent, with fdb", link),
+      nexthop({ link, onlink: true }, "onlink", "absent, without gateway and link", true),
       nexthop({ fdb: true }, "gateway", "given, with fdb"),
       [{ nexthops: [{ id: 5, group }] }, `TypeError Cannot plan nexthop 5: nexthop 6 is ${absent}`],
       [
@@ -116,6 +129,41 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       String(await plan(t.nl, { nexthops: [{ id: 5, group: [{ id: 9 }] }] })),
       "+ nexthop 5",
     );
+  });
+
+  it("forwarding entries and rules that the kernel would refuse, or take for others", async () => {
+    await using t = await lab();
+    const entry = (entry: Wrong, path: string, form: string, value?: unknown): [Wrong, string] => [
+      { fdb: [{ link: "vx9", mac: "02:00:00:00:00:01", ...entry }] },
+      cannot(`fdb[0].${path}`, form, value),
+    ];
+    const rule = (rule: Wrong, path: string, form: string, value?: unknown): [Wrong, string] => [
+      { rules: [{ priority: 50, ...rule }] },
+      cannot(`rules[0].${path}`, form, value),
+    ];
+    const remote = "192.0.2.1", ports = [5, 6];
+    await refused(t, [
+      entry({ vni: 5 }, "vni", "absent, with table master", 5),
+      entry({ table: "master", remote }, "remote", "absent, with table master", remote),
+      entry({ remote, vlan: 5 }, "vlan", "absent, of a tunnel", 5),
+      entry({ nexthop: 1, port: 5 }, "port", "absent, with nexthop", 5),
+      [
+        { fdb: [{ link: "a2", mac: "02:00:00:00:00:01", remote }] },
+        "TypeError Cannot plan forwarding entry a2 02:00:00:00:00:01 self: " +
+        "the table of a2 has no remote",
+      ],
+      rule({ flowLabel: 5 }, "flowLabel", "absent, with IPv4", 5),
+      rule({ dscp: 5, tos: 4 }, "tos", "absent, with dscp", 4),
+      rule({ tos: 5 }, "tos", "a multiple of four", 5),
+      rule({ dscpMask: 5 }, "dscpMask", "absent, without dscp", 5),
+      rule({ sourcePortMask: 5 }, "sourcePortMask", "absent, without sourcePorts", 5),
+      rule(
+        { destinationPorts: ports, destinationPortMask: 5 },
+        "destinationPortMask",
+        "absent, with several ports",
+        5,
+      ),
+    ]);
   });
 
   it("namespaces that nothing can be, and a class without its rate", async () => {

@@ -166,10 +166,6 @@ describe("plan and apply of routes", { skip }, () => {
     assert.deepEqual(lines(t.ip("-6 route show fd09::/32")), [
       "fd09::/32 via fd20::4 dev b2 proto bgp metric 1024 mtu 1300 pref high",
     ]);
-    // By which way it goes is kept where a link was not declared.
-    t.ip("route add 10.10.0.0/16 via 10.20.0.2 dev b2 onlink");
-    const onlink = { destination: "10.10.0.0/16", gateway: "10.20.0.2", onlink: true };
-    assert.equal(await settle(t, { routes: [{ ...onlink, mtu: 1300 }] }), "set route mtu");
   });
 
   it("settle whatever can be said of them", async () => {
@@ -184,6 +180,11 @@ describe("plan and apply of routes", { skip }, () => {
         { destination: "fd78::/48", gateway: "fd20::2", expires: 90 },
         { destination: "fd79::/48", gateway: "fd20::2" },
         { destination: "10.80.0.0/16", type: "local", link: "a0", table: 77 },
+        {
+          destination: "10.81.0.0/16",
+          link: "b2",
+          encapsulation: { type: "ip", id: 5, source: "0.0.0.0", destination: "10.0.0.9" },
+        },
       ],
     });
     assert.match(t.ip("-6 route show fd78::/48"), / expires (89|90)sec /);

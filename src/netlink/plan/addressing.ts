@@ -10,12 +10,15 @@ import {
   canonicalIp,
   canonicalMac,
   canonicalPrefix,
+  type Context,
   type Item,
   linkText,
   matches,
   type Section,
+  someIp,
   tidy,
   unlike,
+  without,
 } from "./section.ts";
 
 // Flags that callers set; the others tell what became of the address.
@@ -156,8 +159,10 @@ export const neighbours: Section = {
   name: "neighbours",
   object: "neighbour",
   normal(item) {
-    for (const name of item.proxy ? ["mac", "state"] : []) {
-      if (item[name] !== undefined) throw bad(name, "absent, with proxy", item[name]);
+    if (item.proxy) without(item, ["mac", "state"], "with proxy");
+    // Nothing is known of these.
+    if (["none", "incomplete", "failed"].includes(item.state as string)) {
+      without(item, ["mac", "router"], `with state ${item.state}`);
     }
     return tidy({
       ...item,
@@ -229,6 +234,8 @@ const IN_PLACE = ["lifetime", "sticky", "remote", "port", "vni", "via"];
 /** What the kernel does not tell where it is the tunnel's own. */
 const OWN = ["port", "vni", "sourceVni"] as const;
 
+const TUNNEL = ["remote", "port", "vni", "sourceVni", "via", "nexthop"];
+
 /** What of its tunnel an entry has where it says nothing. */
 function ownValues({ options }: Link): Item {
   const { port, id = 0, external } = options as { port?: number; id?: number; external?: boolean };
@@ -255,12 +262,35 @@ function asDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
   return { ...item, ...tidy(Object.fromEntries(OWN.map((name) => [name, told(wish, name)]))) };
 }
 
+/** Refuses what a table would make nothing of, as far as its link's kind is known. */
+function checkTunnels(
+  declared: readonly Item[],
+  { links, desired }: Pick<Context, "links" | "desired">,
+) {
+  const kinds = new Map(links.map(({ name, kind }) => [name, kind]));
+  for (const { name, kind } of desired.links ?? []) if (kind !== undefined) kinds.set(name, kind);
+  for (const item of declared) {
+    const link = String(item.link), kind = kinds.get(link);
+    if (!kinds.has(link) || kind === "vxlan") continue;
+    const own = item.table === "self" && kind !== "bridge" ? ["sticky", "externallyLearned"] : [];
+    const name = [...TUNNEL, ...own].find((name) =>
+      item[name] !== undefined && item[name] !== false
+    );
+    if (name === undefined) continue;
+    const why = `the table of ${link} has no ${name}`;
+    throw new TypeError(`Cannot plan forwarding entry ${fdb.key(item)}: ${why}`);
+  }
+}
+
 /** Entries of forwarding tables. */
 export const fdb: Section = {
   name: "fdb",
   object: "forwarding entry",
   normal(item) {
     const table = item.table ?? (item.remote ?? item.nexthop ? "self" : "master");
+    if (table === "master") without(item, TUNNEL, "with table master");
+    if (item.remote ?? item.nexthop) without(item, ["vlan"], "of a tunnel");
+    if (item.nexthop !== undefined) without(item, ["remote", "port", "vni", "via"], "with nexthop");
     // A bridge lets others keep it up to date, and then knows no other lifetime.
     const dynamic = table === "master" && item.externallyLearned === true;
     if (dynamic && (item.lifetime ?? "dynamic") !== "dynamic") {
@@ -271,7 +301,7 @@ export const fdb: Section = {
       link: linkText(item),
       mac: canonicalMac("mac", item.mac),
       table,
-      remote: item.remote === undefined ? undefined : canonicalIp("remote", item.remote),
+      remote: someIp("remote", item.remote),
       lifetime: item.lifetime ??
         (dynamic ? "dynamic" : table === "master" ? "static" : "permanent"),
     });
@@ -286,9 +316,10 @@ export const fdb: Section = {
     return `${fdbPlace(item)}${of}${to}`;
   },
   async read({ nl, links, desired, nameOf, options }) {
+    const declared = (desired.fdb ?? []).map((entry) => fdb.normal(entry as unknown as Item));
+    checkTunnels(declared, { links, desired });
     const all = await nl.fdb.list(options).toArray();
     const tunnels = new Map(links.filter((l) => l.kind === "vxlan").map((l) => [l.index, l]));
-    const declared = (desired.fdb ?? []).map((entry) => fdb.normal(entry as unknown as Item));
     const keys = new Set(declared.map((item) => fdb.key(item)));
     return all.map((entry) => {
       const { bridge, via, link, flags, ...rest } = entry.toJSON() as Record<string, unknown>;

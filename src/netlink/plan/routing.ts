@@ -21,8 +21,10 @@ import {
   inside,
   type Item,
   type Section,
+  someIp,
   tidy,
   unlike,
+  without,
 } from "./section.ts";
 
 /** Who makes what a plan leaves alone. */
@@ -44,17 +46,19 @@ function sameHop(wanted: Item, is: Item): boolean {
 function normalHop(hop: Item): Item {
   const { gateway } = hop, encapsulation = hop.encapsulation as Encapsulation | undefined;
   encapsulationValues(encapsulation, 1, 2); // which checks it
+  if (hop.onlink && (gateway === undefined || hop.link === undefined)) {
+    throw bad("onlink", "absent, without gateway and link", hop.onlink);
+  }
   return tidy({
     ...hop,
-    gateway: gateway === undefined ? undefined : canonicalIp("gateway", gateway),
+    gateway: someIp("gateway", gateway),
     onlink: hop.onlink || undefined,
     encapsulation: encapsulation && normalTunnel(encapsulation),
   });
 }
 
 function normalTunnel(encap: Encapsulation): Item {
-  const ip = (text: string | undefined) =>
-    text === undefined ? undefined : canonicalIp("encapsulation", text);
+  const ip = (text: string | undefined) => someIp("encapsulation", text);
   if (encap.type === "mpls" || encap.type === "other") return tidy({ ...encap });
   if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
   return tidy({
@@ -69,16 +73,6 @@ function normalTunnel(encap: Encapsulation): Item {
     checksum: encap.checksum || undefined,
     sequence: encap.sequence || undefined,
   });
-}
-
-/** Refuses what has no meaning in an item of some sort, which the kernel would ignore or refuse. */
-function without(item: Item, names: readonly string[], why: string): void {
-  for (const name of names) {
-    const value = item[name];
-    if (value !== undefined && value !== false && value !== 0) {
-      throw bad(name, `absent, ${why}`, value);
-    }
-  }
 }
 
 /** Times as the kernel counts them, in hundredths of a second. */
@@ -187,6 +181,11 @@ function resilience(declared: Item, current: Item): string[] {
   return is === undefined ? ["buckets"] : unlike(wanted, is, Object.keys(wanted));
 }
 
+/** Checks a type of service, of which the two lowest bits are not for this. */
+export function checkTos({ tos }: Item): void {
+  if (typeof tos === "number" && tos % 4 !== 0) throw bad("tos", "a multiple of four", tos);
+}
+
 /** Whether a number is in a range, of which both ends are. */
 export function within(value: number, [first, last]: readonly [number, number]): boolean {
   return value >= first && value <= last;
@@ -205,8 +204,24 @@ function checkRoute(item: Item, six: boolean): Item {
   } else if (leads(item) === "direct" && item.link === undefined) {
     throw bad("link", "given, or gateway, nexthops or nexthop", undefined);
   }
-  if (six) without(item, ["tos", "realms"], "with IPv6");
+  const { tos, realms } = item, some = { tos: tos || undefined, realms: realms || undefined };
+  if (item.type === "unspec") throw bad("type", "another one, or absent", item.type);
+  if (item.nexthop !== undefined) without(some, ["realms"], "with nexthop");
+  if (six) without(some, ["tos", "realms"], "with IPv6");
   else without(item, ["preference", "expires"], "with IPv4");
+  // IPv6 takes the loopback link for nowhere, and forgets these.
+  const nowhere = NOWHERE.includes(item.type as string) || item.link === "lo";
+  if (six && nowhere && item.type !== "local") {
+    without(item, ["preference", "expires"], "of what leads nowhere");
+  }
+  if (six && protocol(item) === "unspec") {
+    throw bad("protocol", "of someone, with IPv6", item.protocol);
+  }
+  checkTos(item);
+  // The kernel would make it less.
+  if (item.mtu !== undefined) integer("mtu", item.mtu as number, 0, 65520);
+  const { advertisedSegmentSize: size } = (item.metrics ?? {}) as RouteMetrics;
+  if (size !== undefined) integer("metrics.advertisedSegmentSize", size, 0, 65495);
   return normalHop(item);
 }
 
@@ -321,7 +336,7 @@ export const routes: Section = {
     return out;
   },
   inPlace(declared, differences, current) {
-    if (KERNEL.includes(current.protocol as string)) {
+    if (isKernels(current, declared)) {
       const why = `the kernel made it (${current.protocol}), with another ${
         differences.join(", ")
       }`;
@@ -414,10 +429,15 @@ function amongOthers(items: readonly Item[], declared: readonly Item[] = []): It
       ...item,
       [BESIDE]: shared.has(at) && (six || first.get(at) !== item),
       // IPv6 has no two that lead to the same, and makes one of those by gateways.
-      [APART]: wish !== undefined && KERNEL.includes(item.protocol as string) &&
+      [APART]: wish !== undefined && isKernels(item, wish) &&
         routes.differs(wish, item).length > 0 && !(six && leads(wish) === leads(item)),
     };
   });
+}
+
+/** Whether the kernel made a route, and not someone who says to be the kernel. */
+function isKernels({ protocol }: Item, declared: Item): boolean {
+  return KERNEL.includes(protocol as string) && declared.protocol !== protocol;
 }
 
 /** Whether routes lead to the same. */

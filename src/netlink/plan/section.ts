@@ -127,6 +127,20 @@ export function inside<T>(path: string, call: () => T): T {
   }
 }
 
+/** An address, undefined for the one that stands for none. */
+export function someIp(parameter: string, text: unknown): string | undefined {
+  const address = text === undefined ? undefined : canonicalIp(parameter, text);
+  return address === "0.0.0.0" || address === "::" ? undefined : address;
+}
+
+/** Refuses what has no meaning in an item of some sort, which the kernel would ignore or refuse. */
+export function without(item: Item, names: readonly string[], why: string): void {
+  for (const name of names) {
+    const value = item[name];
+    if (value !== undefined && value !== false) throw bad(name, `absent, ${why}`, value);
+  }
+}
+
 /** A copy without what is undefined. */
 export function tidy(item: Item): Item {
   return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined));
