@@ -48,7 +48,7 @@ const everything = {
       ...{ port: 5, vni: 6, sourceVni: 7, via: "a0", lifetime: "static", sticky: true },
       ...{ externallyLearned: true },
     },
-    { link: "vx0", mac: "02:00:00:00:00:08", nexthop: 5 },
+    { link: "vx0", mac: "02:00:00:00:00:08", nexthop: 6 },
     { link: "p0", mac: "02:00:00:00:00:08", vlan: 5 },
   ],
   nexthops: [
@@ -61,6 +61,7 @@ const everything = {
       resilient: { buckets: 8, idleTimeout: 100, unbalancedTimeout: 100 },
     },
     { id: 5, gateway: "10.0.0.7", fdb: true },
+    { id: 6, group: [{ id: 5 }], fdb: true },
   ],
   routes: [
     {
@@ -69,7 +70,8 @@ const everything = {
       ...{ tos: 4, mtu: 1300, onlink: true, encapsulation: tunnel, realms: 5 },
       metrics: { window: 5, rtt: 5, hopLimit: 9, quickAck: true, congestionControl: "reno" },
     },
-    { destination: "fd09::/32", from: "fd01::/64", preference: "high", expires: 9, nexthop: 1 },
+    { destination: "fd09::/32", from: "fd01::/64", preference: "high", expires: 9, link: "a0" },
+    { destination: "10.11.0.0/16", nexthop: 1 },
     {
       destination: "10.10.0.0/16",
       nexthops: [

@@ -125,6 +125,34 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
         "TypeError Cannot plan nexthop 5: nexthop 9 is not declared, and is to go",
       ],
     ]);
+    const table: Desired = {
+      nexthops: [{ id: 6, gateway, fdb: true }, { id: 7, group, fdb: true }],
+    };
+    const entry = { link: "vx9", mac: "02:00:00:00:00:01" };
+    await refused(t, [
+      [
+        { ...table, fdb: [{ ...entry, nexthop: 6 }] },
+        "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:01 self: nexthop 6 is no group",
+      ],
+      [
+        { fdb: [{ ...entry, nexthop: 9 }] },
+        "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:01 self: " +
+        "nexthop 9 is not of forwarding tables",
+      ],
+      [
+        { ...table, routes: [{ destination: "10.9.0.0/16", nexthop: 7 }] },
+        "TypeError Cannot plan route 10.9.0.0/16 table 254 priority 0: " +
+        "nexthop 7 is of forwarding tables",
+      ],
+      [
+        { routes: [{ destination: "fd09::/32", nexthop: 9 }] },
+        "TypeError Cannot plan route fd09::/32 table 254 priority 1024: nexthop 9 is of IPv4",
+      ],
+      [
+        { nexthops: [{ id: 5, group: [{ id: 9 }] }, { id: 6, group: [{ id: 5 }] }] },
+        "TypeError Cannot plan nexthop 6: nexthop 5 is a group itself",
+      ],
+    ]);
     assert.equal(
       String(await plan(t.nl, { nexthops: [{ id: 5, group: [{ id: 9 }] }] })),
       "+ nexthop 5",

@@ -254,6 +254,17 @@ describe("plan and apply of nexthops", { skip }, () => {
     assert.deepEqual([protocol, gateway], ["boot", "10.20.0.3"]);
   });
 
+  it("may be black holes, which are not what their routes are", async () => {
+    await using t = await lab();
+    await settle(t, {
+      nexthops: [{ id: 1, blackhole: true }, { id: 2, blackhole: true, family: 6 }],
+      routes: [
+        { destination: "10.9.0.0/16", nexthop: 1 },
+        { destination: "fd09::/32", nexthop: 2 },
+      ],
+    });
+  });
+
   it("are made once routes into links lead to their gateways", async () => {
     await using t = await lab();
     const wanted: Desired = {

@@ -207,6 +207,7 @@ function checkRoute(item: Item, six: boolean): Item {
   const { tos, realms } = item, some = { tos: tos || undefined, realms: realms || undefined };
   if (item.type === "unspec") throw bad("type", "another one, or absent", item.type);
   if (item.nexthop !== undefined) without(some, ["realms"], "with nexthop");
+  if (item.nexthops !== undefined) without(some, ["realms"], "with nexthops");
   if (six) without(some, ["tos", "realms"], "with IPv6");
   else without(item, ["preference", "expires"], "with IPv4");
   // IPv6 takes the loopback link for nowhere, and forgets these.
@@ -288,7 +289,8 @@ export const routes: Section = {
         table,
         priority,
         source,
-        type,
+        // What a nexthop object does is none of the route's.
+        type: own || type !== "blackhole" ? type : undefined,
         scope,
         protocol,
         tos: r.tos || undefined,
@@ -371,8 +373,10 @@ export const routes: Section = {
     const { destination, table, priority, from, tos, type, protocol, nexthop } = named(item);
     const ref = { destination, table, priority, from, tos, protocol, nexthop };
     if (item.family === 4) {
-      const { gateway, link } = item.nexthops ? {} as Item : item;
-      return await nl.routes.delete({ ...ref, type, gateway, link } as DesiredRoute, options);
+      // There may be several of one key, of which the first that has what is named goes.
+      const { gateway, link, source, scope, nexthops } = item;
+      const exact = { ...ref, type, gateway, link, source, scope, nexthops } as DesiredRoute;
+      return await nl.routes.delete(exact, options);
     }
     if (nexthop !== undefined) return await nl.routes.delete(ref, options);
     // IPv6 deletes the first one that fits, whatever its type, of a gateway only that next hop.
