@@ -31,6 +31,7 @@ export async function declared(
       const path = `${section.name}[${i}]`;
       let key: string;
       try {
+        checkPeer(entry);
         const item = section.normal(entry);
         await section.create(context, here(item));
         key = section.key(item);
@@ -50,12 +51,15 @@ export async function declared(
 
 /** Without the namespace of a peer, which would have to be opened. */
 function here(item: Item): Item {
-  const { peer } = item as { peer?: { netns?: unknown } };
-  if (peer?.netns === undefined) return item;
-  if (!isNamespace(peer.netns)) {
-    throw bad("peer.netns", "a name, or an object with name, path, pid or fd", peer.netns);
+  const { peer } = item as { peer?: object | string };
+  return typeof peer === "object" ? { ...item, peer: { ...peer, netns: undefined } } : item;
+}
+
+function checkPeer({ peer }: Item): void {
+  const { netns } = (peer ?? {}) as { netns?: unknown };
+  if (netns !== undefined && !isNamespace(netns)) {
+    throw bad("peer.netns", "a name, or an object with name, path, pid or fd", netns);
   }
-  return { ...item, peer: { ...peer, netns: undefined } };
 }
 
 /** Whether a value says which namespace is meant. */
