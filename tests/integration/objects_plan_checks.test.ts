@@ -44,11 +44,12 @@ const everything = {
   }],
   fdb: [
     {
-      ...{ link: "vx0", mac: "02:00:00:00:00:07", table: "self", vlan: 5, remote: "10.0.0.7" },
+      ...{ link: "vx0", mac: "02:00:00:00:00:07", table: "self", remote: "10.0.0.7" },
       ...{ port: 5, vni: 6, sourceVni: 7, via: "a0", lifetime: "static", sticky: true },
       ...{ externallyLearned: true },
     },
-    { link: "vx0", mac: "02:00:00:00:00:08", nexthop: 5 },
+    { link: "vx0", mac: "02:00:00:00:00:08", nexthop: 6 },
+    { link: "p0", mac: "02:00:00:00:00:08", vlan: 5 },
   ],
   nexthops: [
     {
@@ -59,6 +60,8 @@ const everything = {
       ...{ id: 2, group: [{ id: 1, weight: 3 }] },
       resilient: { buckets: 8, idleTimeout: 100, unbalancedTimeout: 100 },
     },
+    { id: 5, gateway: "10.0.0.7", fdb: true },
+    { id: 6, group: [{ id: 5 }], fdb: true },
   ],
   routes: [
     {
@@ -67,7 +70,8 @@ const everything = {
       ...{ tos: 4, mtu: 1300, onlink: true, encapsulation: tunnel, realms: 5 },
       metrics: { window: 5, rtt: 5, hopLimit: 9, quickAck: true, congestionControl: "reno" },
     },
-    { destination: "fd09::/32", from: "fd01::/64", preference: "high", expires: 9, nexthop: 1 },
+    { destination: "fd09::/32", from: "fd01::/64", preference: "high", expires: 9, link: "a0" },
+    { destination: "10.11.0.0/16", nexthop: 1 },
     {
       destination: "10.10.0.0/16",
       nexthops: [
@@ -81,10 +85,13 @@ const everything = {
     {
       ...{ family: 4, priority: 100, action: "lookup", table: 77, from: "10.1.0.0/16", mark: 5 },
       ...{ to: "10.2.0.0/16", not: true, incoming: "a0", outgoing: "a1", markMask: 7, tos: 4 },
-      ...{ dscp: 5, dscpMask: 7, flowLabel: 5, users: [5, 6], ipProtocol: 6, tunnelId: 5 },
-      ...{ sourcePorts: [5, 6], sourcePortMask: 7, destinationPorts: [5, 6], l3mdev: false },
-      ...{ destinationPortMask: 7, suppressPrefixLength: 5, suppressGroup: 5, realms: 5 },
+      ...{ users: [5, 6], ipProtocol: 6, tunnelId: 5, sourcePorts: [5, 6], l3mdev: false },
+      ...{ destinationPorts: [5, 6], suppressPrefixLength: 5, suppressGroup: 5, realms: 5 },
       protocol: "static",
+    },
+    {
+      ...{ family: 6, priority: 100, dscp: 5, dscpMask: 7, flowLabel: 5, sourcePorts: [5, 5] },
+      ...{ sourcePortMask: 7, destinationPorts: [5, 5], destinationPortMask: 7 },
     },
     { priority: 101, action: "goto", goto: 200 },
   ],

@@ -129,7 +129,7 @@ describe("plan notices, and apply mends, what someone else changed of", { skip }
       ["bridge fdb del 00:00:00:00:00:00 dev vx9 dst 192.0.2.2 port 5", "forwarding entry: create"],
       [
         "bridge fdb del 00:00:00:00:00:00 dev vx9 dst 192.0.2.2 port 5; bridge fdb append 00:00:00:00:00:00 dev vx9 dst 192.0.2.2 port 6",
-        "forwarding entry: port",
+        "forwarding entry: create",
       ],
     ]));
 

@@ -21,9 +21,12 @@ export class Unfit extends Error {
 /** Turns an {@linkcode Unfit} into the error that callers see. */
 export function explain(error: unknown): never {
   if (!(error instanceof Unfit)) throw error;
-  const message = `Cannot encode ${error.path.join(".")}: ${error.expected}, ` +
+  const parameter = error.path.join(".");
+  const message = `Cannot encode ${parameter}: ${error.expected}, ` +
     `current value is ${show(error.value)}`;
-  throw error.range ? new RangeError(message) : new TypeError(message);
+  const Kind = error.range ? RangeError : TypeError;
+  // Whoever knows the path to it looks at the parameter.
+  throw Object.defineProperty(new Kind(message), "parameter", { value: parameter });
 }
 
 function show(value: unknown): string {

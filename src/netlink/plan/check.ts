@@ -4,7 +4,7 @@ import { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Ask } from "../exchange.ts";
 import { routeObjects } from "../route/objects.ts";
-import { bad, familyNumber, integer } from "../route/input.ts";
+import { bad, familyNumber, integer, under } from "../route/input.ts";
 import { protocolValue } from "../route/names.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired } from "./desired.ts";
@@ -29,16 +29,20 @@ export async function declared(
     const all = (desired[section.name] ?? []) as readonly Item[];
     for (const [i, entry] of all.entries()) {
       const path = `${section.name}[${i}]`;
+      let key: string;
       try {
-        const item = section.normal(entry), key = section.key(item);
-        if (items.has(key)) {
-          throw new TypeError(`Cannot plan: ${section.object} ${key} is declared twice`);
-        }
-        items.set(key, item);
+        checkPeer(entry);
+        const item = section.normal(entry);
         await section.create(context, here(item));
+        key = section.key(item);
+        if (!items.has(key)) {
+          items.set(key, item);
+          continue;
+        }
       } catch (error) {
-        throw located(error as Error, path, entry);
+        throw located(error as Error, path, entry, section);
       }
+      throw bad(path, `another one: ${section.object} ${key} is declared twice`, entry);
     }
     out.set(section, items);
   }
@@ -49,6 +53,22 @@ export async function declared(
 function here(item: Item): Item {
   const { peer } = item as { peer?: object | string };
   return typeof peer === "object" ? { ...item, peer: { ...peer, netns: undefined } } : item;
+}
+
+function checkPeer({ peer }: Item): void {
+  const { netns } = (peer ?? {}) as { netns?: unknown };
+  if (netns !== undefined && !isNamespace(netns)) {
+    throw bad("peer.netns", "a name, or an object with name, path, pid or fd", netns);
+  }
+}
+
+/** Whether a value says which namespace is meant. */
+function isNamespace(value: unknown): boolean {
+  if (typeof value === "string") return /^[^\0]+$/.test(value);
+  const [[name, inner] = [], ...more] = Object.entries(Object(value));
+  if (more.length > 0) return false;
+  if (name === "pid" || name === "fd") return Number.isInteger(inner) && inner as number >= 0;
+  return (name === "name" || name === "path") && typeof inner === "string" && isNamespace(inner);
 }
 
 function checkScopes({ prune = {} }: Desired): void {
@@ -67,18 +87,15 @@ function checkScopes({ prune = {} }: Desired): void {
 }
 
 /** An error with the path to the value in its message; `entry` is what was declared. */
-function located(error: Error, path: string, entry: Item): Error {
-  const [, name, rest] = /^Cannot (?:use|encode) ([^\s:]+): (.*)$/s.exec(error.message) ?? [];
-  if (name === undefined) {
-    if (/^Cannot /.test(error.message)) return error;
-    return new TypeError(`${bad(path, "well-formed", entry).message} (${error.message})`, {
+function located(error: Error, path: string, entry: Item, section: Section): Error {
+  const { parameter = "" } = error as { parameter?: string };
+  const [shape] = DESIRED[section.name] as readonly [Shapes];
+  const own = /^\w*/.exec(parameter)![0];
+  const options = Object.hasOwn(shape, "options") && !Object.hasOwn(shape, own) ? "options." : "";
+  return under(`${path}.${options}`, error) ??
+    new TypeError(`${bad(path, "well-formed", entry).message} (${error.message})`, {
       cause: error,
     });
-  }
-  const own = /^\w+/.exec(name)?.[0] ?? name;
-  const inside = !Object.hasOwn(entry, own) && entry.options !== undefined ? "options." : "";
-  const Kind = error instanceof RangeError ? RangeError : TypeError;
-  return new Kind(`Cannot use ${path}.${inside}${name}: ${rest}`, { cause: error });
 }
 
 /** A context in which everything is written as if for the kernel, and nothing is sent. */

@@ -37,7 +37,12 @@ export type DesiredLink =
 
 /** An address of a link. */
 export type DesiredAddress = Named<Without<NewAddress, "replace">>;
-/** A route. */
+/**
+ * A route. Its network, table, priority and type of service identify it, and the network that packets
+ * come from; with IPv6, which has a route into each link, the link as well where it leads to no
+ * gateway. What the kernel made is left alone: a route of another way comes beside it, in front of it
+ * with IPv4.
+ */
 export type DesiredRoute = Omit<NewRoute, "link" | "replace"> & {
   /** The link, by name. */
   link?: string;
@@ -56,7 +61,11 @@ export type DesiredNexthop = Omit<NewNexthop, "link"> & {
 };
 /** A neighbour. */
 export type DesiredNeighbour = Named<NewNeighbour>;
-/** An entry of a forwarding table. */
+/**
+ * An entry of a forwarding table. Its link, MAC address, VLAN and source network identify it; of a
+ * tunnel's that go to all remotes, such as 00:00:00:00:00:00, the remote with its port, network and
+ * link as well.
+ */
 export type DesiredFdbEntry = Named<NewFdbEntry>;
 /** A queueing discipline; its link and parent identify it. */
 export type DesiredQdisc = Without<NewQdisc, "link" | "data"> & {
@@ -98,7 +107,7 @@ export interface RouteScope {
   /**
    * Only those made by this.
    *
-   * @default all but "kernel" and "ra"
+   * @default all but "kernel", "ra" and "redirect"
    */
   protocol?: string | number;
 }

@@ -14,6 +14,7 @@ import { below, links, peerName } from "./links.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { checkReferences } from "./references.ts";
 import { inOrder, type Step } from "./order.ts";
+import { checkNexthops } from "./nexthop_references.ts";
 import { nexthops, routes } from "./routing.ts";
 import { rules } from "./rules.ts";
 import type { Context, Item, Section } from "./section.ts";
@@ -104,7 +105,7 @@ function shown(value: unknown, other: unknown = value): string {
   const part = isObject(value) && isObject(other) && !Array.isArray(value)
     ? Object.fromEntries(Object.keys(other).map((name) => [name, value[name]]))
     : value;
-  return JSON.stringify(part) ?? "unset";
+  return part === Infinity ? "forever" : JSON.stringify(part) ?? "unset";
 }
 
 /** @internal Reads the links, which all sections need. */
@@ -169,6 +170,7 @@ export async function plan(
     }
   }
   checkLinks(context, wanted, lost);
+  await checkNexthops(context, wanted, lost);
   await checkReferences(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
 }

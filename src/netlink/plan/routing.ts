@@ -1,8 +1,8 @@
 /** Nexthop objects and routes of a plan. */
 
-import { integer } from "../route/input.ts";
+import { bad, integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
-import type { Encapsulation } from "../route/encapsulation.ts";
+import { type Encapsulation, encapsulationValues } from "../route/encapsulation.ts";
 import { AF_INET6 } from "../route/item.ts";
 import { routeFamily } from "../route/route_change.ts";
 import type { NewRoute } from "../route/route_settings.ts";
@@ -17,10 +17,14 @@ import {
   alike,
   canonicalIp,
   canonicalPrefix,
+  gone,
+  inside,
   type Item,
   type Section,
+  someIp,
   tidy,
   unlike,
+  without,
 } from "./section.ts";
 
 /** Who makes what a plan leaves alone. */
@@ -39,18 +43,22 @@ function sameHop(wanted: Item, is: Item): boolean {
     Boolean(wanted.onlink) === Boolean(is.onlink) && (wanted.weight ?? 1) === (is.weight ?? 1);
 }
 
-function normalHop(hop: Item, path: string): Item {
-  const { gateway, encapsulation } = hop;
+function normalHop(hop: Item): Item {
+  const { gateway } = hop, encapsulation = hop.encapsulation as Encapsulation | undefined;
+  encapsulationValues(encapsulation, 1, 2); // which checks it
+  if (hop.onlink && (gateway === undefined || hop.link === undefined)) {
+    throw bad("onlink", "absent, without gateway and link", hop.onlink);
+  }
   return tidy({
     ...hop,
-    gateway: gateway === undefined ? undefined : canonicalIp(`${path}gateway`, gateway),
-    encapsulation: encapsulation && normalTunnel(encapsulation as Encapsulation),
+    gateway: someIp("gateway", gateway),
+    onlink: hop.onlink || undefined,
+    encapsulation: encapsulation && normalTunnel(encapsulation),
   });
 }
 
 function normalTunnel(encap: Encapsulation): Item {
-  const ip = (text: string | undefined) =>
-    text === undefined ? undefined : canonicalIp("encapsulation", text);
+  const ip = (text: string | undefined) => someIp("encapsulation", text);
   if (encap.type === "mpls" || encap.type === "other") return tidy({ ...encap });
   if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
   return tidy({
@@ -77,6 +85,22 @@ function normalTimes(resilient: Item): Item {
   );
 }
 
+/** Refuses what a nexthop object cannot be made of; the rest is for the method to check. */
+function checkNexthop({ group, ...item }: Item): void {
+  if (group !== undefined) {
+    without(item, ["onlink", "encapsulation"], "with group");
+    const ids = (group as readonly { id: number }[]).map(({ id }) => id);
+    const twice = ids.findIndex((id, i) => ids.indexOf(id) < i);
+    if (twice >= 0) throw bad(`group[${twice}].id`, "another one than before", ids[twice]);
+  } else if (item.blackhole) without(item, [...HOP, "fdb"], "with blackhole");
+  else if (item.fdb) {
+    without(item, ["link", "onlink", "encapsulation"], "with fdb");
+    if (item.gateway === undefined) throw bad("gateway", "given, with fdb", undefined);
+  } else if (item.link === undefined) {
+    throw bad("link", "given, or group, blackhole or fdb", undefined);
+  }
+}
+
 /** Nexthop objects. */
 export const nexthops: Section = {
   name: "nexthops",
@@ -84,8 +108,13 @@ export const nexthops: Section = {
   normal(item) {
     integer("id", item.id as number, 1, 0xffffffff);
     const group = item.group as readonly { id: number; weight?: number }[] | undefined;
+    checkNexthop(item);
+    const six = String(item.gateway ?? "").includes(":");
     return tidy({
-      ...normalHop(item, ""),
+      ...normalHop(item),
+      family: item.family ?? (group ? undefined : six ? 6 : 4),
+      blackhole: item.blackhole || undefined,
+      fdb: item.fdb || undefined,
       protocol: protocol(item),
       resilient: item.resilient && normalTimes(item.resilient as Item),
       group: group?.map(({ id, weight = 1 }) => ({ id, weight })).sort((a, b) => a.id - b.id),
@@ -111,7 +140,8 @@ export const nexthops: Section = {
     );
   },
   differs(declared, current) {
-    const out = unlike(declared, current, ["protocol", "family", "resilient"]);
+    const out = unlike(declared, current, ["protocol", "family"]);
+    if (resilience(declared, current).length > 0) out.push("resilient");
     if (!alike(declared.group, current.group)) out.push("group");
     if (Boolean(declared.blackhole) !== Boolean(current.blackhole)) out.push("blackhole");
     if (Boolean(declared.fdb) !== Boolean(current.fdb)) out.push("fdb");
@@ -120,16 +150,41 @@ export const nexthops: Section = {
   },
   inPlace: (declared, differences, current) =>
     (declared.group === undefined) === (current.group === undefined) &&
-    Boolean(declared.resilient) === Boolean(current.resilient) &&
+    !resilience(declared, current).includes("buckets") &&
     !differences.includes("fdb") && !differences.includes("family"),
   create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
-  set: ({ nl, options }, item) => nl.nexthops.replace(item as unknown as DesiredNexthop, options),
+  set({ nl, options }, item, current) {
+    // The kernel resets who made it, and keeps the settings of a group that stays resilient.
+    const { protocol } = current, resilient = item.group && current.resilient && {};
+    const nexthop = tidy({ protocol, resilient, ...item });
+    return nl.nexthops.replace(nexthop as unknown as DesiredNexthop, options);
+  },
+  async swap(context, item, current) {
+    const { protocol } = current;
+    const resilient = item.group && current.resilient || item.resilient
+      ? { ...current.resilient as Item, ...item.resilient as Item }
+      : undefined;
+    await gone(nexthops.remove(context, current));
+    await nexthops.create(context, tidy({ protocol, ...item, resilient }));
+  },
   remove: ({ nl, options }, item) => nl.nexthops.delete(item.id as number, options),
   pruned: (item, { nexthops: range }) =>
     range !== undefined && within(item.id as number, range) && nexthops.own(item),
   own: (item) => !KERNEL.includes(item.protocol as string),
   rank: (item) => item.group === undefined ? 3 : 4,
 };
+
+/** Which settings of a resilient group differ; what is none has another number of buckets. */
+function resilience(declared: Item, current: Item): string[] {
+  const wanted = declared.resilient as Item | undefined, is = current.resilient as Item | undefined;
+  if (wanted === undefined) return [];
+  return is === undefined ? ["buckets"] : unlike(wanted, is, Object.keys(wanted));
+}
+
+/** Checks a type of service, of which the two lowest bits are not for this. */
+export function checkTos({ tos }: Item): void {
+  if (typeof tos === "number" && tos % 4 !== 0) throw bad("tos", "a multiple of four", tos);
+}
 
 /** Whether a number is in a range, of which both ends are. */
 export function within(value: number, [first, last]: readonly [number, number]): boolean {
@@ -138,7 +193,40 @@ export function within(value: number, [first, last]: readonly [number, number]):
 
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
 
-const UNICAST = ["unicast", undefined];
+const HOP = ["gateway", "link", "onlink", "encapsulation"];
+
+/** Refuses what would mean nothing; the rest of the next hop. */
+function checkRoute(item: Item, six: boolean): Item {
+  if (item.nexthop !== undefined) without(item, [...HOP, "nexthops"], "with nexthop");
+  if (item.nexthops !== undefined) without(item, HOP, "with nexthops");
+  if (NOWHERE.includes(item.type as string)) {
+    without(item, [...HOP, "nexthop", "nexthops"], `with type ${item.type}`);
+  } else if (leads(item) === "direct" && item.link === undefined) {
+    throw bad("link", "given, or gateway, nexthops or nexthop", undefined);
+  }
+  const { tos, realms } = item, some = { tos: tos || undefined, realms: realms || undefined };
+  if (item.type === "unspec") throw bad("type", "another one, or absent", item.type);
+  if (item.nexthop !== undefined) without(some, ["realms"], "with nexthop");
+  if (item.nexthops !== undefined) without(some, ["realms"], "with nexthops");
+  if (six) without(some, ["tos", "realms"], "with IPv6");
+  else without(item, ["preference", "expires"], "with IPv4");
+  // IPv6 takes the loopback link for nowhere, and forgets these.
+  const nowhere = NOWHERE.includes(item.type as string) || item.link === "lo";
+  if (six && nowhere && item.type !== "local") {
+    without(item, ["preference", "expires"], "of what leads nowhere");
+  }
+  if (six && protocol(item) === "unspec") {
+    throw bad("protocol", "of someone, with IPv6", item.protocol);
+  }
+  checkTos(item);
+  // The kernel would make it less.
+  if (item.mtu !== undefined) integer("mtu", item.mtu as number, 0, 65520);
+  const { advertisedSegmentSize: size } = (item.metrics ?? {}) as RouteMetrics;
+  if (size !== undefined) integer("metrics.advertisedSegmentSize", size, 0, 65495);
+  return normalHop(item);
+}
+
+const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
 
 /** Routes. */
 export const routes: Section = {
@@ -152,11 +240,17 @@ export const routes: Section = {
     );
     const hops = item.nexthops as readonly RouteHop[] | undefined;
     const from = item.from === undefined ? undefined : canonicalPrefix("from", item.from);
+    if (from !== undefined && !six && !from.endsWith("/0")) {
+      throw bad("from", "absent, with IPv4", item.from);
+    }
+    const hop = checkRoute(item, six);
     return tidy({
-      ...normalHop(item, ""),
+      ...hop,
       destination: given.endsWith("/0") ? "default" : given,
       family: six ? 6 : 4,
-      from,
+      from: from?.endsWith("/0") ? undefined : from,
+      tos: item.tos || undefined,
+      realms: item.realms || undefined,
       table: item.table ?? 254,
       priority: (item.priority as number | undefined) || (six ? DEFAULT6 : 0),
       source: item.source === undefined ? undefined : canonicalIp("source", item.source),
@@ -165,15 +259,24 @@ export const routes: Section = {
         : scopeName(scopeValue("scope", item.scope as string)),
       protocol: protocol(item),
       metrics: item.metrics && readMetrics(metricValues(item.metrics as RouteMetrics)),
-      nexthops: hops?.map((hop, i) => normalHop(hop as unknown as Item, `nexthops[${i}].`)),
+      nexthops: hops?.map((hop, i) =>
+        inside(`nexthops[${i}].`, () => {
+          const { gateway } = hop;
+          if (six && !gateway?.includes(":")) throw bad("gateway", "an IPv6 address", gateway);
+          return normalHop(hop as unknown as Item);
+        })
+      ),
     });
   },
-  key({ family, table, destination, from, tos, priority }) {
-    const to = destination === "default" && family === 6 ? "default6" : destination;
-    const rest = `${from ? ` from ${from}` : ""}${tos ? ` tos ${tos}` : ""}`;
-    return `${to}${rest} table ${table} priority ${priority}`;
+  // IPv6 has a route into the link for each link.
+  key: (item) => {
+    const out =
+      item.family === 6 && leads(item) === "direct" && !NOWHERE.includes(item.type as string)
+        ? ` dev ${item.link}`
+        : "";
+    return `${place(item)}${out}${(item as Marked)[APART] ? ` by ${item.protocol}` : ""}`;
   },
-  async read({ nl, nameOf, options }) {
+  async read({ nl, desired, nameOf, options }) {
     const out: Item[] = [];
     for await (const r of nl.routes.list(options)) {
       if (r.family === undefined || r.attributes.header.rtmFlags & RTM_F_CLONED) continue;
@@ -186,7 +289,8 @@ export const routes: Section = {
         table,
         priority,
         source,
-        type,
+        // What a nexthop object does is none of the route's.
+        type: own || type !== "blackhole" ? type : undefined,
         scope,
         protocol,
         tos: r.tos || undefined,
@@ -195,17 +299,16 @@ export const routes: Section = {
         nexthop: r.nexthop,
         gateway: own ? r.gateway : undefined,
         // IPv6 shows the loopback link with routes that lead nowhere.
-        link: own && (family === 4 || type === "unicast" || type === "local")
-          ? nameOf(r.link)
-          : undefined,
+        link: own && !NOWHERE.includes(type) ? nameOf(r.link) : undefined,
         onlink: own && r.onlink ? true : undefined,
         encapsulation: own ? r.encapsulation : undefined,
         nexthops: own ? r.nexthops?.map((h) => ({ ...h, link: nameOf(h.link) })) : undefined,
         preference: r.preference,
         realms: r.realms,
+        expires: r.expires,
       }));
     }
-    return out;
+    return amongOthers(out, desired.routes as readonly Item[] | undefined);
   },
   differs(declared, current) {
     const names = [
@@ -215,39 +318,163 @@ export const routes: Section = {
       "realms",
       ...declared.family === 4 ? ["scope"] : [],
     ];
-    const out = unlike(declared, current, names);
+    const out = unlike(declared, { mtu: 0, ...current }, names);
     if ((declared.type ?? "unicast") !== (current.type ?? "unicast")) out.push("type");
     if ((declared.preference ?? "medium") !== (current.preference ?? "medium")) {
       if (declared.preference !== undefined) out.push("preference");
     }
     const metrics = (declared.metrics ?? {}) as Item, has = (current.metrics ?? {}) as Item;
-    if (Object.keys(metrics).some((name) => !alike(metrics[name], has[name]))) out.push("metrics");
+    // The kernel forgets what is 0.
+    const same = (name: string) => alike(metrics[name] || undefined, has[name] || undefined);
+    if (!Object.keys(metrics).every(same)) out.push("metrics");
+    const { expires } = declared, left = current.expires as number | undefined;
+    if (expires !== undefined && !(left !== undefined && left <= (expires as number))) {
+      out.push("expires");
+    }
     if (declared.nexthop !== current.nexthop) out.push("nexthop");
-    else if (UNICAST.includes(declared.type as string) && declared.nexthop === undefined) {
-      const wanted = hopsOf(declared), is = hopsOf(current);
-      const all = wanted.length === is.length &&
-        wanted.every((hop) => is.some((other) => sameHop(hop, other)));
-      if (!all) out.push(declared.nexthops ? "nexthops" : "gateway");
+    else if (!NOWHERE.includes(declared.type as string) && !sameWay(declared, current)) {
+      out.push(declared.nexthops ? "nexthops" : "gateway");
     }
     return out;
   },
-  // Replacing a route of several next hops by IPv6's rules would keep some of them.
-  inPlace: (declared, _, current) =>
-    declared.family === 4 || !(current.nexthops || declared.nexthops),
-  create: ({ nl, options }, item) => nl.routes.add(item as unknown as DesiredRoute, options),
-  set: ({ nl, options }, item) => nl.routes.replace(item as unknown as DesiredRoute, options),
+  inPlace(declared, differences, current) {
+    if (isKernels(current, declared)) {
+      const why = `the kernel made it (${current.protocol}), with another ${
+        differences.join(", ")
+      }`;
+      throw new TypeError(`Cannot plan route ${routes.key(declared)}: ${why}`);
+    }
+    // The kernel would replace the first of several, and keep some of several next hops.
+    return !(current as Marked)[BESIDE] &&
+      (declared.family === 4 || !(current.nexthops || declared.nexthops));
+  },
+  async create({ nl, options }, item) {
+    const route = named(item);
+    try {
+      await nl.routes.add(route, options);
+    } catch (error) {
+      if (!(error as { isExists?: boolean }).isExists) throw error;
+      // One that leads elsewhere stays; to the kernel only a first one is new.
+      if (item.family === 6) return await nl.routes.append(route, options);
+      const { table } = route;
+      const all = await nl.routes.list({ ...options, family: 4, table }).toArray();
+      const same = all.filter((r) => place(r as unknown as Item) === place(item));
+      if (!same.every((r) => KERNEL.includes(r.protocol as string))) throw error;
+      await nl.routes.prepend(route, options);
+    }
+  },
+  set: ({ nl, options }, item, current) =>
+    nl.routes.replace(named(completed(item, current)), options),
+  async swap(context, item, current) {
+    await gone(routes.remove(context, current));
+    await routes.create(context, completed(item, current));
+  },
   async remove({ nl, options }, item) {
-    const { destination, family, table, priority, from, tos, type } =
-      item as unknown as DesiredRoute;
-    const ref = { destination, family, table, priority, from, tos, type };
-    await nl.routes.delete(family === 6 ? { ...ref, type: undefined } : ref, options);
+    const { destination, table, priority, from, tos, type, protocol, nexthop } = named(item);
+    const ref = { destination, table, priority, from, tos, protocol, nexthop };
+    if (item.family === 4) {
+      // There may be several of one key, of which the first that has what is named goes.
+      const { gateway, link, source, scope, nexthops } = item;
+      const exact = { ...ref, type, gateway, link, source, scope, nexthops } as DesiredRoute;
+      return await nl.routes.delete(exact, options);
+    }
+    if (nexthop !== undefined) return await nl.routes.delete(ref, options);
+    // IPv6 deletes the first one that fits, whatever its type, of a gateway only that next hop.
+    for (const { gateway = "::", link = LOOPBACK } of hopsOf(item)) {
+      await nl.routes.delete({ ...ref, gateway, link } as DesiredRoute, options);
+    }
   },
   pruned: (item, prune) => prune.routes?.some((scope) => inScope(item, scope)) ?? false,
   own: (item) => !KERNEL.includes(item.protocol as string) && item.table !== 255,
-  rank: (item) => item.gateway === undefined && item.nexthops === undefined ? 5 : 6,
+  // Gateways are reached by what leads into links, those of nexthop objects too.
+  rank: (item) => ({ direct: 2.5, nexthop: 5, gateway: 6 })[leads(item)],
 };
 
 const RTM_F_CLONED = 0x200;
+
+// What is no property of a route, but of where it was found.
+const BESIDE = Symbol("beside"), APART = Symbol("apart");
+
+interface Marked {
+  readonly [BESIDE]?: boolean;
+  readonly [APART]?: boolean;
+}
+
+/** Where the kernel looks for a route; all of a place are of one version. */
+function place({ family, table, destination, from, tos, priority }: Item): string {
+  const to = destination === "default" && family === 6 ? "default6" : destination;
+  const rest = `${from ? ` from ${from}` : ""}${tos ? ` tos ${tos}` : ""}`;
+  return `${to}${rest} table ${table} priority ${priority}`;
+}
+
+/** Whether a route leads to gateways, or by a nexthop object, or else to neighbours or nowhere. */
+function leads(item: Item): "gateway" | "nexthop" | "direct" {
+  if (item.nexthop !== undefined) return "nexthop";
+  return item.gateway === undefined && item.nexthops === undefined ? "direct" : "gateway";
+}
+
+/**
+ * Marks what shares its place with others so that no request by place alone finds it, and what the
+ * kernel made that stands apart from what is declared.
+ */
+function amongOthers(items: readonly Item[], declared: readonly Item[] = []): Item[] {
+  const wanted = new Map(
+    declared.map((entry) => routes.normal(entry)).map((item) => [routes.key(item), item]),
+  );
+  const first = new Map<string, Item>(), shared = new Set<string>();
+  for (const item of items) {
+    const at = place(item);
+    if (first.has(at)) shared.add(at);
+    else first.set(at, item);
+  }
+  return items.map((item) => {
+    const at = place(item), six = item.family === 6, wish = wanted.get(routes.key(item));
+    return {
+      ...item,
+      [BESIDE]: shared.has(at) && (six || first.get(at) !== item),
+      // IPv6 has no two that lead to the same, and makes one of those by gateways.
+      [APART]: wish !== undefined && isKernels(item, wish) &&
+        routes.differs(wish, item).length > 0 && !(six && leads(wish) === leads(item)),
+    };
+  });
+}
+
+/** Whether the kernel made a route, and not someone who says to be the kernel. */
+function isKernels({ protocol }: Item, declared: Item): boolean {
+  return KERNEL.includes(protocol as string) && declared.protocol !== protocol;
+}
+
+/** Whether routes lead to the same. */
+function sameWay(wanted: Item, is: Item): boolean {
+  if (wanted.nexthop !== is.nexthop) return false;
+  const hops = hopsOf(wanted), others = hopsOf(is);
+  return hops.length === others.length &&
+    hops.every((hop) => others.some((other) => sameHop(hop, other)));
+}
+
+/** A declared route with what else the present one has: what is not told, the kernel resets. */
+function completed(item: Item, current: Item): Item {
+  const { source, mtu, metrics, realms, preference, protocol, scope, expires } = current;
+  if ((item.type ?? "unicast") !== (current.type ?? "unicast")) return { protocol, ...item };
+  const { gateway, link, onlink, encapsulation, nexthops } = current;
+  const way = sameWay(item, current) ? { gateway, link, onlink, encapsulation, nexthops } : {};
+  return tidy({
+    ...{ source, mtu, realms, preference, protocol, expires },
+    scope: leads(item) === leads(current) ? scope : undefined,
+    ...item,
+    ...way,
+    metrics: metrics && { ...metrics, ...item.metrics as Item } || item.metrics,
+  });
+}
+
+/** A route as a method takes it. */
+function named(item: Item): DesiredRoute {
+  const all = item.family === 6 ? "::/0" : "0.0.0.0/0";
+  const destination = item.destination === "default" ? all : item.destination;
+  return { ...item, destination } as unknown as DesiredRoute;
+}
+
+const LOOPBACK = 1; // its index in every namespace
 
 function hopsOf(item: Item): readonly Item[] {
   return item.nexthops as readonly Item[] | undefined ?? [{ ...item, weight: 1 }];

@@ -8,7 +8,7 @@ import {
   RULE_SELECTORS as SELECTORS,
 } from "../route/rule_fields.ts";
 import type { DesiredRule } from "./desired.ts";
-import { KERNEL, protocol, within } from "./routing.ts";
+import { checkTos, KERNEL, protocol, within } from "./routing.ts";
 import {
   alike,
   canonicalPrefix,
@@ -17,6 +17,7 @@ import {
   type Section,
   tidy,
   unlike,
+  without,
 } from "./section.ts";
 
 /** Rules. */
@@ -34,16 +35,41 @@ export const rules: Section = {
     };
     const six = [item.from, item.to].some((text) => String(text ?? "").includes(":"));
     const action = item.action ?? (item.goto === undefined ? "lookup" : "goto");
+    const family = item.family ?? (six ? 6 : 4);
+    if (item.table !== undefined && (action !== "lookup" || item.l3mdev)) {
+      const why = item.l3mdev ? "l3mdev" : `action ${action}`;
+      throw bad("table", `absent, with ${why}`, item.table);
+    }
+    if (family === 6 && item.realms) without(item, ["realms"], "with IPv6");
+    // To the kernel a 0 of these is none, and any packet matches.
+    for (const name of ["ipProtocol", "tunnelId"]) {
+      if (item[name] === 0) throw bad(name, "from 1, or absent for any", 0);
+    }
+    if (family === 4) without(item, ["flowLabel"], "with IPv4");
+    if (item.dscp !== undefined) without({ tos: item.tos || undefined }, ["tos"], "with dscp");
+    else without(item, ["dscpMask"], "without dscp");
+    checkTos(item);
+    for (const side of ["source", "destination"]) {
+      const [first, last] = (item[`${side}Ports`] ?? []) as readonly number[];
+      const mask = `${side}PortMask`, whole = item[mask] === 0xffff;
+      if (first === undefined) without(item, [mask], `without ${side}Ports`);
+      else if (first !== last && !whole) without(item, [mask], "with several ports");
+    }
+    const mark = item.mark ?? (item.markMask === undefined ? undefined : 0);
+    const mask = item.markMask ?? (mark === undefined ? undefined : 0xffffffff);
+    const marked = mark || mask;
     return tidy({
       ...item,
-      family: item.family ?? (six ? 6 : 4),
+      family,
       action,
       table: item.table ?? (action === "lookup" && !item.l3mdev ? 254 : undefined),
       from: network("from"),
       to: network("to"),
       not: item.not || undefined,
       l3mdev: item.l3mdev || undefined,
-      markMask: item.mark === undefined ? undefined : item.markMask ?? 0xffffffff,
+      mark: marked ? mark : undefined,
+      markMask: marked ? mask : undefined,
+      realms: item.realms || undefined,
       tos: item.tos || undefined,
       // The kernel gives each rule a full one.
       dscpMask: item.dscpMask === 0x3f ? undefined : item.dscpMask,

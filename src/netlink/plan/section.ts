@@ -2,7 +2,7 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import { ipv4Text, ipv6Text } from "../codec/address.ts";
-import { address, type LinkRef, prefix } from "../route/input.ts";
+import { address, bad, type LinkRef, mac, prefix, under } from "../route/input.ts";
 import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired, Prune } from "./desired.ts";
@@ -107,10 +107,38 @@ export function canonicalIp(parameter: string, text: unknown): string {
   return words.length === 1 ? ipv4Text(w, 0) : ipv6Text(w, 0);
 }
 
+/** A MAC address as the kernel writes it. */
+export function canonicalMac(parameter: string, text: unknown): string {
+  return mac(parameter, text as string).toLowerCase().replaceAll("-", ":");
+}
+
 /** An address with its prefix length. */
 export function canonicalPrefix(parameter: string, text: unknown): string {
   const { words, length } = prefix(parameter, text as string), w = Int32Array.from(words);
   return `${words.length === 1 ? ipv4Text(w, 0) : ipv6Text(w, 0)}/${length}`;
+}
+
+/** Does something with what stands at `path` inside an item, which its errors are told. */
+export function inside<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw under(path, error as Error) ?? error;
+  }
+}
+
+/** An address, undefined for the one that stands for none. */
+export function someIp(parameter: string, text: unknown): string | undefined {
+  const address = text === undefined ? undefined : canonicalIp(parameter, text);
+  return address === "0.0.0.0" || address === "::" ? undefined : address;
+}
+
+/** Refuses what has no meaning in an item of some sort, which the kernel would ignore or refuse. */
+export function without(item: Item, names: readonly string[], why: string): void {
+  for (const name of names) {
+    const value = item[name];
+    if (value !== undefined && value !== false) throw bad(name, `absent, ${why}`, value);
+  }
 }
 
 /** A copy without what is undefined. */
@@ -131,7 +159,5 @@ export async function gone(removal: Promise<void>): Promise<void> {
 export function linkText(item: Item): string {
   const { link } = item;
   if (typeof link === "string" && link !== "") return link;
-  throw new TypeError(
-    `Cannot plan: link must be a link's name, current value is ${JSON.stringify(link)}`,
-  );
+  throw bad("link", "a link's name", link);
 }

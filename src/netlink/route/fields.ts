@@ -1,7 +1,7 @@
 /** Options as tables: which attribute carries each, and how its value goes there and back. */
 
 import type { Values } from "../codec/encode.ts";
-import { address, bad, boolean, integer, mac } from "./input.ts";
+import { address, bad, boolean, integer, mac, outside } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** Attributes as they are gathered. */
@@ -83,9 +83,7 @@ export function scaled(
   return field<number, number | bigint>(attribute, (name, v) => {
     const most = high / perUnit;
     if (typeof v !== "number" || !(v >= 0)) throw bad(name, "a number from 0", v);
-    if (v > most) {
-      throw new RangeError(`Cannot use ${name}: must be 0 to ${most}, current value is ${v}`);
-    }
+    if (v > most) throw outside(name, 0, most, v);
     return Math.round(v * perUnit);
   }, (v) => Number(v) / perUnit);
 }

@@ -19,7 +19,28 @@ export interface Prefix {
 
 /** The error for a bad value; `form` says what would be good. */
 export function bad(parameter: string, form: string, value: unknown): TypeError {
-  return new TypeError(`Cannot use ${parameter}: must be ${form}, current value is ${show(value)}`);
+  const text = `Cannot use ${parameter}: must be ${form}, current value is ${show(value)}`;
+  return about(parameter, new TypeError(text));
+}
+
+/** The error for a number out of its range. */
+export function outside(parameter: string, low: number, high: number, value: unknown): RangeError {
+  const text = `Cannot use ${parameter}: must be ${low} to ${high}, current value is ${value}`;
+  return about(parameter, new RangeError(text));
+}
+
+/** Notes on an error which parameter it is about, for those who know the path to that. */
+export function about<E extends Error>(parameter: string, error: E): E {
+  return Object.defineProperty(error, "parameter", { value: parameter });
+}
+
+/** An error about a parameter, with the path to that; undefined for any other error. */
+export function under(path: string, error: Error): Error | undefined {
+  const { message, parameter } = error as { message: string; parameter?: string };
+  if (parameter === undefined) return undefined;
+  const rest = message.slice(message.indexOf(parameter) + parameter.length);
+  const Kind = error instanceof RangeError ? RangeError : TypeError, name = path + parameter;
+  return about(name, new Kind(`Cannot use ${name}${rest}`, { cause: error }));
 }
 
 const SHOWN = 100; // characters of a value
@@ -40,11 +61,7 @@ function show(value: unknown): string {
 /** Checks an integer. */
 export function integer(parameter: string, value: number, low: number, high: number): number {
   if (!Number.isInteger(value)) throw bad(parameter, "an integer", value);
-  if (value < low || value > high) {
-    throw new RangeError(
-      `Cannot use ${parameter}: must be ${low} to ${high}, current value is ${value}`,
-    );
-  }
+  if (value < low || value > high) throw outside(parameter, low, high, value);
   return value;
 }
 
@@ -111,11 +128,8 @@ export function prefix(parameter: string, value: string): Prefix {
   }
   const most = words.length * 32, length = slash < 0 ? most : decimal(value, slash + 1);
   if (!(length <= most)) {
-    throw new RangeError(
-      `Cannot use ${parameter}: prefix length must be 0 to ${most}, current value is ${
-        JSON.stringify(value)
-      }`,
-    );
+    const text = `prefix length must be 0 to ${most}, current value is ${JSON.stringify(value)}`;
+    throw about(parameter, new RangeError(`Cannot use ${parameter}: ${text}`));
   }
   return { family: familyOf(words), words, length };
 }

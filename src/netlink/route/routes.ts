@@ -143,6 +143,17 @@ export class Routes {
   }
 
   /**
+   * Adds a route in front of those to the same network with the same priority, which stay; to IPv6
+   * it is the same as {@linkcode append}.
+   *
+   * @throws {NetlinkError} `ENETUNREACH` when the gateway is on no link, `ENODEV` when there is no such link
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
+  prepend(route: NewRoute, options?: RequestOptions): Promise<void> {
+    return this.#send(NEW, NLM_F_ACK | NLM_F_CREATE, "prepend", route, options);
+  }
+
+  /**
    * The route that packets to an address take, as the kernel would choose it now.
    *
    * @throws {NetlinkError} `ENETUNREACH` when there is none, `EHOSTUNREACH`, `EACCES` or `EINVAL` for

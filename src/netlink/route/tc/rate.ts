@@ -1,7 +1,7 @@
 /** Rates and bursts as the kernel wants them; its scheduler ticks stay in here. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad } from "../input.ts";
+import { bad, outside } from "../input.ts";
 
 /** Nanoseconds of a packet scheduler tick, PSCHED_SHIFT of net/pkt_sched.h. */
 const TICK = 64;
@@ -42,10 +42,7 @@ export function burstTicks(parameter: string, bytes: number, bytesPerSecond: num
   }
   const ticks = Math.floor(bytes * 1e9 / bytesPerSecond / TICK);
   if (ticks > U32) {
-    const most = Math.floor(U32 * TICK * bytesPerSecond / 1e9);
-    throw new RangeError(
-      `Cannot use ${parameter}: must be 0 to ${most}, current value is ${bytes}`,
-    );
+    throw outside(parameter, 0, Math.floor(U32 * TICK * bytesPerSecond / 1e9), bytes);
   }
   return ticks;
 }
