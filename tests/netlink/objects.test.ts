@@ -130,7 +130,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "tbf",
         options: { rateBytesPerSecond: 0, burstBytes: 1, limitBytes: 1 },
       }),
-    /^Cannot use rateBytesPerSecond: must be a whole number of bytes per second from 1/,
+    /^Cannot use options\.rateBytesPerSecond: must be a whole number of bytes per second from 1/,
   ],
   [
     "a limit told twice",
@@ -140,22 +140,22 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "tbf",
         options: { rateBytesPerSecond: 9, burstBytes: 1, limitBytes: 1, latencyMs: 1 },
       }),
-    /^Cannot use limitBytes: must be given, or latencyMs, and not both/,
+    /^Cannot use options\.limitBytes: must be given, or latencyMs, and not both/,
   ],
   [
     "101 percent",
     (nl) => nl.qdiscs.add({ link: 1, kind: "netem", options: { lossPercent: 101 } }),
-    /^Cannot use lossPercent: must be 0 to 100 percent/,
+    /^Cannot use options\.lossPercent: must be 0 to 100 percent/,
   ],
   [
     "an unknown option of a queue",
     (nl) => nl.qdiscs.add({ link: 1, kind: "pfifo", options: { limit: 1 } as never }),
-    /^Cannot use limit: must be one of the options of kind pfifo: limitPackets, current value is /,
+    /^Cannot use options\.limit: must be one of the options of kind pfifo: limitPackets, current value is /,
   ],
   [
     "a handle without a colon",
     (nl) => nl.classes.add({ link: 1, handle: "10", kind: "htb" }),
-    /^Cannot use (handle|rateBytesPerSecond)/,
+    /^Cannot use (handle|options\.rateBytesPerSecond)/,
   ],
   [
     "an offset that is no word",

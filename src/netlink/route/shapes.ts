@@ -190,6 +190,9 @@ export const QDISC: All<NewQdisc> = {
   data: "anything",
 };
 
+/** One as it is told, for which add and delete take it too. */
+export const TOLD_QDISC = { ...QDISC, leaf: "text", statistics: "anything" } as const;
+
 const action = {
   kind: "text",
   verdict: "text",
