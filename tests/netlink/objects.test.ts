@@ -20,7 +20,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "bpf",
         options: { bytecode: [[6, 0, 0, 0]], name: "x" },
       }),
-    /^Cannot use name: must be given with fd/,
+    /^Cannot use options\.name: must be given with fd/,
   ],
   [
     "a prefix of 33 bits",
@@ -166,7 +166,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "u32",
         options: { keys: [{ offset: 3, value: 0, mask: 0 }] },
       }),
-    /^Cannot use keys\[0\]\.offset: must be a multiple of four/,
+    /^Cannot use options\.keys\[0\]\.offset: must be a multiple of four/,
   ],
   [
     "a port without a protocol",
@@ -178,7 +178,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "flower",
         options: { destinationPort: 80 },
       }),
-    /^Cannot use ipProtocol: must be 6, 17 or 132, with destinationPort/,
+    /^Cannot use options\.ipProtocol: must be 6, 17 or 132, with destinationPort/,
   ],
   [
     "a VLAN range backwards",

@@ -85,7 +85,9 @@ export const filters: Section = {
     return out;
   },
   inPlace: () => false,
-  create: ({ nl, options }: Context, item) => nl.filters.add(item as unknown as NewFilter, options),
+  create({ nl, options }: Context, { others: _, ...item }) {
+    return nl.filters.add(item as unknown as NewFilter, options);
+  },
   set: () => Promise.resolve(),
   async remove({ nl, options }, item) {
     const { link, parent, priority, protocol, chain } = item as unknown as NewFilter;
