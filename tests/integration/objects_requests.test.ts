@@ -438,8 +438,9 @@ const cases: Case[] = [
     { "2.2.1.2.2 = ": `2.2.1.2.2 = ${"00".repeat(1024)}` },
   ],
   [
-    "tc filter delete dev d0 ingress protocol all prio 5",
-    (nl) => nl.filters.delete({ link: D0, parent: "ingress", priority: 5, protocol: "all" }),
+    "tc filter delete dev d0 ingress protocol all prio 5 chain 0",
+    (nl) =>
+      nl.filters.delete({ link: D0, parent: "ingress", priority: 5, protocol: "all", chain: 0 }),
   ],
 ];
 

@@ -24,7 +24,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "bpf",
         options: { bytecode: [[6, 0, 0, 0]], name: "x" },
       }),
-    /^Cannot use name: must be given with fd/,
+    /^Cannot use options\.name: must be given with fd/,
   ],
   [
     "a prefix of 33 bits",
@@ -204,7 +204,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "tbf",
         options: { rateBytesPerSecond: 0, burstBytes: 1, limitBytes: 1 },
       }),
-    /^Cannot use rateBytesPerSecond: must be a whole number of bytes per second from 1/,
+    /^Cannot use options\.rateBytesPerSecond: must be a whole number of bytes per second from 1/,
   ],
   [
     "a limit told twice",
@@ -214,22 +214,22 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "tbf",
         options: { rateBytesPerSecond: 9, burstBytes: 1, limitBytes: 1, latencyMs: 1 },
       }),
-    /^Cannot use limitBytes: must be given, or latencyMs, and not both/,
+    /^Cannot use options\.limitBytes: must be given, or latencyMs, and not both/,
   ],
   [
     "101 percent",
     (nl) => nl.qdiscs.add({ link: 1, kind: "netem", options: { lossPercent: 101 } }),
-    /^Cannot use lossPercent: must be 0 to 100 percent/,
+    /^Cannot use options\.lossPercent: must be 0 to 100 percent/,
   ],
   [
     "an unknown option of a queue",
     (nl) => nl.qdiscs.add({ link: 1, kind: "pfifo", options: { limit: 1 } as never }),
-    /^Cannot use limit: must be one of the options of kind pfifo: limitPackets, current value is /,
+    /^Cannot use options\.limit: must be one of the options of kind pfifo: limitPackets, current value is /,
   ],
   [
     "a handle without a colon",
     (nl) => nl.classes.add({ link: 1, handle: "10", kind: "htb" }),
-    /^Cannot use (handle|rateBytesPerSecond)/,
+    /^Cannot use (handle|options\.rateBytesPerSecond)/,
   ],
   [
     "an offset that is no word",
@@ -240,7 +240,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "u32",
         options: { keys: [{ offset: 3, value: 0, mask: 0 }] },
       }),
-    /^Cannot use keys\[0\]\.offset: must be a multiple of four/,
+    /^Cannot use options\.keys\[0\]\.offset: must be a multiple of four/,
   ],
   [
     "a port without a protocol",
@@ -252,7 +252,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
         kind: "flower",
         options: { destinationPort: 80 },
       }),
-    /^Cannot use ipProtocol: must be 6, 17 or 132, with destinationPort/,
+    /^Cannot use options\.ipProtocol: must be 6, 17 or 132, with destinationPort/,
   ],
   [
     "a VLAN range backwards",

@@ -40,7 +40,7 @@ export async function declared(
           continue;
         }
       } catch (error) {
-        throw located(error as Error, path, entry, section);
+        throw located(error as Error, path, entry);
       }
       throw bad(path, `another one: ${section.object} ${key} is declared twice`, entry);
     }
@@ -87,12 +87,8 @@ function checkScopes({ prune = {} }: Desired): void {
 }
 
 /** An error with the path to the value in its message; `entry` is what was declared. */
-function located(error: Error, path: string, entry: Item, section: Section): Error {
-  const { parameter = "" } = error as { parameter?: string };
-  const [shape] = DESIRED[section.name] as readonly [Shapes];
-  const own = /^\w*/.exec(parameter)![0];
-  const options = Object.hasOwn(shape, "options") && !Object.hasOwn(shape, own) ? "options." : "";
-  return under(`${path}.${options}`, error) ??
+function located(error: Error, path: string, entry: Item): Error {
+  return under(`${path}.`, error) ??
     new TypeError(`${bad(path, "well-formed", entry).message} (${error.message})`, {
       cause: error,
     });

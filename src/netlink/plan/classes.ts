@@ -102,7 +102,7 @@ export function classDepths(items: readonly Item[]): (item: Item) => number {
 }
 
 function toClass(item: Item): NewClass {
-  const { parent, options, ...rest } = item;
+  const { parent, options, inner: _, ...rest } = item;
   const { quantumBytes, ...own } = options as Item;
   return {
     ...rest,

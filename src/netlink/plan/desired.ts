@@ -81,9 +81,12 @@ export type DesiredClass = Without<NewClass, "link" | "data"> & {
 };
 /**
  * A filter; its link, parent, chain and priority identify it. A priority has one filter: what else is
- * there of a declared one's goes when it is replaced.
+ * there of a declared one's goes when it is replaced. Hash tables of u32 cannot be declared, and stay
+ * unless they are pruned.
  */
 export type DesiredFilter = Without<NewFilter, "link" | "data" | "handle"> & {
+  /** The mark, of a filter of kind fw; others have none here. */
+  handle?: number;
   /** The link, by name. */
   link: string;
   /** Where it hangs; not "root". */

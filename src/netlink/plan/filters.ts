@@ -1,13 +1,13 @@
 /** Filters of a plan. */
 
 import { bad } from "../route/input.ts";
-import type { Action } from "../route/tc/actions.ts";
+import { type Action, actionAsTold } from "../route/tc/actions.ts";
 import {
+  type CommonFilterOptions,
   ethertype,
   filterInfo,
-  filterValues,
+  filterOptionsAsTold,
   readInfo,
-  type U32Key,
 } from "../route/tc/filter_kinds.ts";
 import type { Filter, NewFilter } from "../route/tc/filters.ts";
 import type { Parent } from "../route/tc/handle.ts";
@@ -15,7 +15,6 @@ import { classes } from "./classes.ts";
 import { qdiscs } from "./qdiscs.ts";
 import {
   alike,
-  canonicalPrefix,
   type Context,
   type Item,
   linkText,
@@ -24,7 +23,7 @@ import {
   tidy,
   unlike,
 } from "./section.ts";
-import { ENTRY, handle, parentOf } from "./traffic.ts";
+import { ENTRY, parentOf } from "./traffic.ts";
 
 /** Filters. */
 export const filters: Section = {
@@ -36,19 +35,27 @@ export const filters: Section = {
       throw bad("parent", "ingress, egress or a handle, for a filter of a plan", item.parent);
     }
     if (!item.priority) throw bad("priority", "given, for a filter of a plan", item.priority);
-    const kind = item.kind as string, options = (item.options ?? {}) as Record<string, unknown>;
-    const type = ethertype("protocol", (item.protocol ?? "all") as string);
-    filterValues(kind, options, type);
+    const kind = item.kind as string,
+      type = ethertype("protocol", (item.protocol ?? "all") as string);
+    if ((kind === "fw") !== (item.handle !== undefined)) {
+      const form = kind === "fw"
+        ? "given, the mark, for a filter of kind fw"
+        : "absent, but for fw";
+      throw bad("handle", form, item.handle);
+    }
     return tidy({
       ...item,
       link: linkText(item),
       parent: parent === "clsact" ? "ingress" : parent,
       protocol: readInfo(filterInfo(0, type)).protocol,
       chain: item.chain ?? 0,
-      options: normalOptions(kind, options),
+      options: normalOptions(kind, (item.options ?? {}) as Item, type),
     });
   },
-  key: (item) => `${item.link} ${item.parent} chain ${item.chain} priority ${item.priority}`,
+  key({ link, parent, chain, priority, kind, handle }) {
+    const table = kind === "u32" && handle !== undefined ? ` handle ${handle}` : "";
+    return `${link} ${parent} chain ${chain} priority ${priority}${table}`;
+  },
   async read(context) {
     const { nl, links, nameOf, options } = context;
     const places = await hooks(context), found: Listed[] = [];
@@ -60,73 +67,69 @@ export const filters: Section = {
       }
     }
     const out: Item[] = [], first = new Map<string, { others?: number }>();
-    for (const { filter, link, parent } of await ownOf(context, found)) {
-      const { kind, priority, protocol, chain } = filter;
+    for (const { filter, link, parent, inTable } of await ownOf(context, found)) {
+      const { kind, priority, protocol, chain, handle, data } = filter;
       const actions = filter.options?.actions?.map((action: Action) =>
         action.kind === "mirred" ? { ...action, link: nameOf(action.link) } : action
       );
       const read = { ...filter.options, ...actions ? { actions } : {} };
       const at = { link, parent, kind, priority, protocol, chain };
-      const item: Item & { others?: number } = { ...at, options: read };
+      const own = kind === "fw" || inTable ? { ...at, handle } : at;
+      const item: Item & { others?: number } = tidy({ ...own, options: read, data });
       const key = filters.key(item), before = first.get(key);
       if (before) before.others = (before.others ?? 0) + 1;
       else first.set(key, item);
       out.push(item);
     }
-    return out;
+    // Hash tables are made before what is in them, and that before what points to them.
+    return out.sort((a, b) => filters.rank(a) - filters.rank(b));
   },
   differs(declared, current) {
-    const out = unlike(declared, current, ["kind", "protocol"]);
+    const out = unlike(declared, current, ["kind", "protocol", "handle"]);
     // A descriptor of a program means nothing to the kernel's list.
     const { fd: _, ...options } = declared.options as Item;
     if (!alike(options, current.options ?? {})) out.push("options");
+    // What no option tells was not declared.
+    if (current.data !== undefined) out.push("data");
     // A declared priority is the declared filter's alone.
     if (current.others !== undefined) out.push("others");
     return out;
   },
   inPlace: () => false,
-  create: ({ nl, options }: Context, item) => nl.filters.add(item as unknown as NewFilter, options),
+  create({ nl, options }: Context, { others: _, ...item }) {
+    return nl.filters.add(item as unknown as NewFilter, options);
+  },
   set: () => Promise.resolve(),
   async remove({ nl, options }, item) {
-    const { link, parent, priority, protocol, chain } = item as unknown as NewFilter;
-    await nl.filters.delete({ link, parent, priority, protocol, chain }, options);
+    const { link, parent, priority, protocol, chain, kind, handle } = item as unknown as NewFilter;
+    const one = kind === "u32" && handle !== undefined ? { kind, handle } : {};
+    await nl.filters.delete({ link, parent, priority, protocol, chain, ...one }, options);
   },
   pruned: (item, prune) => matches(prune.qdiscs, item.link),
   own: () => true,
-  rank: () => 11,
+  rank({ kind, handle, options }) {
+    if (kind !== "u32" || handle === undefined) return 11;
+    return "divisor" in (options as Item) ? 10.8 : 10.9;
+  },
 };
 
+// A priority has one filter here, and these need several.
+const TABLES = ["divisor", "table", "nextTable"];
+
 /** Options as the kernel tells them: without what is off, and with what it takes for granted. */
-function normalOptions(kind: string, options: Item): Item {
-  const { class: target, actions, keys, source, destination } = options;
-  const { sourceMac, destinationMac } = options as { [name: string]: string | undefined };
-  const network = (name: string, value: unknown) =>
-    value === undefined ? undefined : canonicalPrefix(name, value);
+function normalOptions(kind: string, options: CommonFilterOptions & Item, type: number): Item {
+  const told = filterOptionsAsTold(kind, options, type), { actions, fd } = options;
+  for (const name of TABLES) {
+    if (options[name] === undefined) continue;
+    throw bad(`options.${name}`, "absent, for a filter of a plan", options[name]);
+  }
   return tidy({
-    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== false)),
-    class: handle("class", target),
-    actions: (actions as readonly Action[] | undefined)?.length
-      ? (actions as readonly Action[]).map(normalAction)
+    ...told,
+    fd,
+    actions: actions?.length
+      ? actions.map((action, i) => actionAsTold(action, `options.actions[${i}].`))
       : undefined,
-    ...kind === "flower" && {
-      source: network("source", source),
-      destination: network("destination", destination),
-      sourceMac: sourceMac?.toLowerCase(),
-      destinationMac: destinationMac?.toLowerCase(),
-    },
-    ...kind === "u32" && { keys: normalKeys(keys as readonly U32Key[] | undefined) },
   });
-}
-
-function normalKeys(keys: readonly U32Key[] = []): readonly U32Key[] {
-  if (keys.length === 0) return [{ offset: 0, value: 0, mask: 0 }];
-  return keys.map(({ offset, value, mask }) => ({ offset, value: (value & mask) >>> 0, mask }));
-}
-
-function normalAction(action: Action): Item {
-  if (action.kind === "police") return tidy({ exceed: "drop", ...tidy({ ...action }) });
-  const tagged = action.kind === "vlan" && action.mode !== "pop";
-  return tidy({ ...tagged && { protocol: "8021q" }, ...tidy({ ...action }) });
 }
 
 /** Where filters can hang, by link: the parents, and what tells their queueing discipline. */
@@ -154,6 +157,8 @@ interface Listed {
   parent: Parent;
   /** The queueing discipline that the parent belongs to. */
   qdisc: string;
+  /** Whether it is a hash table of u32 that somebody made, or in one. */
+  inTable?: boolean;
 }
 
 const ROOT_TABLE = 0xfff00000; // TC_U32_ROOT
@@ -161,7 +166,8 @@ const tableOf = ({ handle }: Filter) => handle >>> 20;
 
 /**
  * Without those of elsewhere: u32 keeps the hash tables of a queueing discipline together, and lists
- * all of one priority with each parent and chain that has it.
+ * all of one priority with each parent and chain that has it. Tables that somebody made are those of
+ * the first.
  */
 async function ownOf({ nl, options }: Context, found: readonly Listed[]): Promise<Listed[]> {
   const groups = new Map<string, Map<string, Listed[]>>();
@@ -176,13 +182,23 @@ async function ownOf({ nl, options }: Context, found: readonly Listed[]): Promis
   }
   const strangers = new Set<Listed>();
   for (const places of groups.values()) {
-    for (const entries of places.values()) {
+    const roots = new Map<string, number>();
+    for (const [place, entries] of places) {
       const tables = new Set(entries.map(({ filter }) => tableOf(filter)));
-      if (places.size === 1 && tables.size === 1) continue;
+      const made = entries.some(({ filter }) => filter.options && "divisor" in filter.options);
+      if (places.size === 1 && tables.size === 1 && !made) continue;
       const { filter: { link, priority, protocol, chain, kind }, parent } = entries[0];
       const ref = { link, parent, priority, protocol, chain, kind, handle: ROOT_TABLE };
-      const root = tableOf(await nl.filters.get(ref, options));
-      for (const entry of entries) if (tableOf(entry.filter) !== root) strangers.add(entry);
+      roots.set(place, tableOf(await nl.filters.get(ref, options)));
+    }
+    const all = new Set(roots.values()), [firstPlace] = places.keys();
+    for (const [place, root] of roots) {
+      for (const entry of places.get(place)!) {
+        const table = tableOf(entry.filter);
+        if (table === root) continue;
+        if (!all.has(table) && place === firstPlace) entry.inTable = true;
+        else strangers.add(entry);
+      }
     }
   }
   return found.filter((entry) => !strangers.has(entry));

@@ -4,16 +4,20 @@ import { classes } from "./classes.ts";
 import { filters } from "./filters.ts";
 import { qdiscs } from "./qdiscs.ts";
 import type { Context, Item, Section } from "./section.ts";
+import { ENTRY } from "./traffic.ts";
 
 /** Kinds whose classes are made one by one; others have theirs by themselves. */
 const CLASSFUL = ["htb", "drr"];
+
+const ENTRY_HANDLE = "ffff:"; // of ingress and clsact, always
 
 const major = (handle: unknown) => `${String(handle).split(":")[0]}:`;
 const isClass = (handle: unknown) => /:./.test(String(handle));
 
 /**
  * Refuses what would point to nothing once the plan is applied: the kernel would take a filter for a
- * class that does not exist and send its packets elsewhere, and keep a class that one points to.
+ * class that does not exist and send its packets elsewhere, and keep a class that one points to; one
+ * at a hook that is not there it would refuse half-way.
  *
  * @param wanted what is declared, by section and key
  * @param lost links that go, with everything on them
@@ -26,7 +30,8 @@ export async function checkReferences(
 ): Promise<void> {
   const [queues, inner, outer] = [qdiscs, classes, filters].map((section) => wanted.get(section)!);
   const hanging = [...queues.values(), ...outer.values()].filter((i) => /:/.test(`${i.parent}`));
-  if (hanging.length === 0 && inner.size === 0) return;
+  const entering = [...outer].filter(([, { parent }]) => !/:/.test(`${parent}`));
+  if (hanging.length === 0 && inner.size === 0 && entering.length === 0) return;
   const after = new Future();
   await after.read(context, qdiscs, queues, lost);
   await after.read(context, classes, inner, lost);
@@ -41,6 +46,13 @@ export async function checkReferences(
     }
     const target = (item.options as Item | undefined)?.class;
     if (section === filters && isClass(target)) after.class(name, link, target);
+  }
+  for (const [key, { link, parent }] of entering) {
+    const name = `filter ${key}`, kind = after.entry(link);
+    if (kind === undefined) throw refusal(name, "neither ingress nor clsact is declared or there");
+    if (parent === "egress" && kind !== "clsact") {
+      throw refusal(name, "egress is a hook of clsact, and there is ingress");
+    }
   }
   for (const [key, item] of inner) {
     const name = `class ${key}`, { link, handle, kind } = item;
@@ -84,7 +96,9 @@ class Future {
       else put(item);
     }
     for (const [key, item] of items) {
-      const handle = item.handle ?? handles.get(`${key} ${item.kind}`);
+      const handle = ENTRY.includes(item.kind as string)
+        ? ENTRY_HANDLE
+        : item.handle ?? handles.get(`${key} ${item.kind}`);
       if (handle === undefined) this.#open.add(item.link);
       else put({ ...item, handle });
     }
@@ -97,6 +111,11 @@ class Future {
       throw this.#missing(name, "queueing discipline", link, major(handle));
     }
     return kind;
+  }
+
+  /** The kind of what filters of arriving packets hang at; undefined if there is none. */
+  entry(link: unknown): string | undefined {
+    return this.#queues.get(`${link} ${ENTRY_HANDLE}`);
   }
 
   /** Whether a class has others below it. */

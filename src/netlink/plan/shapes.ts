@@ -77,6 +77,6 @@ export const DESIRED: All<Desired> = {
   rules: [RULE],
   qdiscs: [declared(QDISC, "data")],
   classes: [declared(QDISC, "data")],
-  filters: [declared(FILTER, "data", "handle")],
+  filters: [{ ...declared(FILTER, "data") as Shapes, handle: "number" }],
   prune,
 };

@@ -7,18 +7,26 @@ import { alike, type Item } from "./section.ts";
 /** Whether the options that are declared are what the kernel has. */
 export function sameOptions(declared: Item, current: Item): boolean {
   const wanted = (declared.options ?? {}) as Item, is = (current.options ?? {}) as Item;
-  // Network emulation is told as a whole.
+  // Network emulation is told as a whole, and framing only where there is some.
   const names = new Set([
     ...Object.keys(wanted),
-    ...declared.kind === "netem" ? Object.keys(is) : [],
+    ...Object.keys(is).filter((name) => declared.kind === "netem" || FRAMING.includes(name)),
   ]);
+  for (const name of UNTOLD) names.delete(name);
   return [...names].every((name) => {
     const rate = wanted[RATES[name]], a = wanted[name], b = is[name];
-    return typeof rate === "number" && typeof a === "number" && typeof b === "number"
-      ? sameBurst(a, b, rate)
-      : alike(a, b, name);
+    if (typeof rate !== "number" || typeof a !== "number" || typeof b !== "number") {
+      return alike(a, b, name);
+    }
+    // Of a burst in cells, the kernel tells the bytes that fill the last one.
+    return sameBurst(a, b, rate) || (wanted.linkLayer === "atm" && b > a && b < a + CELL);
   });
 }
+
+const CELL = 48; // bytes that a cell of ATM carries
+const FRAMING = ["overheadBytes", "minPacketBytes", "linkLayer"];
+/** What the kernel takes and does not tell. */
+const UNTOLD = ["distribution", "slotDistribution"];
 
 /** The rate that a burst is kept as a time at. */
 const RATES: { readonly [burst: string]: string } = {

@@ -245,6 +245,9 @@ export const QDISC: All<NewQdisc> = {
   data: "anything",
 };
 
+/** One as it is told, for which add and delete take it too. */
+export const TOLD_QDISC = { ...QDISC, leaf: "text", statistics: "anything" } as const;
+
 const action = {
   kind: "text",
   verdict: "text",
@@ -255,11 +258,16 @@ const action = {
   burstBytes: "number",
   mtuBytes: "number",
   exceed: "text",
+  conform: "text",
   mark: "number",
+  markMask: "number",
   priority: "number",
   queue: "number",
   id: "number",
   protocol: "text",
+  sourceMac: "text",
+  destinationMac: "text",
+  data: "anything",
 } satisfies { [name: string]: Shape };
 
 /** A filter. */
@@ -270,16 +278,29 @@ export const FILTER: All<NewFilter> = {
   protocol: "text or number",
   chain: "number",
   kind: "text",
+  handle: "text or number",
   options: {
     class: "text",
     actions: [action],
-    keys: [{ offset: "number", value: "number", mask: "number" }],
+    keys: [{ offset: "number", value: "number", mask: "number", nextHeader: "boolean" }],
+    mark: { value: "number", mask: "number" },
+    hashKey: { offset: "number", mask: "number" },
+    advance: {
+      bytes: "number",
+      offset: "number",
+      mask: "number",
+      shift: "number",
+      eat: "boolean",
+    },
+    sourcePorts: RANGE,
+    destinationPorts: RANGE,
     bytecode: [["number"]],
     fd: "number",
     name: "text",
     directAction: "boolean",
+    skipHardware: "boolean",
+    skipSoftware: "boolean",
     "...": "anything",
   },
   data: "anything",
-  handle: "number",
 };

@@ -9,6 +9,8 @@ import { refuseUnknown, whole } from "../fields.ts";
 import { bad, integer, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
+import { checkOptions } from "../shape.ts";
+import { TOLD_QDISC } from "../shapes.ts";
 import {
   type Handle,
   handleText,
@@ -17,14 +19,24 @@ import {
   parentText,
   parentValue,
 } from "./handle.ts";
-import { type KindCodec, plain } from "./qdisc_kinds.ts";
-import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate.ts";
-import { tcCodec, TcObject } from "./tc_object.ts";
+import { FRAMING, type KindCodec, plain } from "./qdisc_kinds.ts";
+import type { FramingOptions } from "./qdisc_options.ts";
+import {
+  burstBytes,
+  burstTicks,
+  mostBurst,
+  rate,
+  rate64,
+  rateSpec,
+  readFraming,
+  readRate,
+} from "./rate.ts";
+import { inOptions, tcCodec, TcObject } from "./tc_object.ts";
 
 const ENOENT = 2;
 
 /** A class of a hierarchical token bucket (TCA_HTB_* of linux/pkt_sched.h). */
-export interface HtbClassOptions {
+export interface HtbClassOptions extends FramingOptions {
   /** Bytes per second that it is sure of. */
   rateBytesPerSecond: number;
   /**
@@ -36,7 +48,7 @@ export interface HtbClassOptions {
   /**
    * Bytes that may be sent at once.
    *
-   * @default 1600 and the bytes of one timer tick, as tc does
+   * @default 1600 and the bytes of one timer tick, as tc does; less at a rate below 6 bytes per second
    */
   burstBytes?: number;
   /**
@@ -103,11 +115,19 @@ export type NewClass =
 export interface ClassFilter extends DumpOptions {
   /** The link; the kernel lists no more than one link's. */
   link: LinkRef;
-  /** Only those right below this one. */
+  /**
+   * Only those right below this class, or below this queueing discipline and no other class; "root"
+   * for those below no class at all.
+   */
   parent?: Parent;
 }
 
 const MTU = 1600, TIMER_HZ = 1e9; // what tc computes its default burst with
+
+/** The burst of a rate; no more than the kernel can count the time of. */
+function usualBurst(bytesPerSecond: number): number {
+  return Math.min(Math.floor(bytesPerSecond / TIMER_HZ) + MTU, mostBurst(bytesPerSecond));
+}
 
 const htb: KindCodec<HtbClassOptions> = {
   known: {
@@ -117,16 +137,17 @@ const htb: KindCodec<HtbClassOptions> = {
     ceilBurstBytes: 1,
     quantumBytes: 1,
     priority: 1,
+    ...FRAMING,
   },
   write(o) {
     const bps = rate("rateBytesPerSecond", o.rateBytesPerSecond);
     const ceil = rate("ceilBytesPerSecond", o.ceilBytesPerSecond ?? bps);
-    const burst = o.burstBytes ?? Math.floor(bps / TIMER_HZ) + MTU;
-    const ceilBurst = o.ceilBurstBytes ?? Math.floor(ceil / TIMER_HZ) + MTU;
+    const burst = o.burstBytes ?? usualBurst(bps);
+    const ceilBurst = o.ceilBurstBytes ?? usualBurst(ceil);
     return {
       parms: {
-        rate: rateSpec(bps),
-        ceil: rateSpec(ceil),
+        rate: rateSpec(bps, o),
+        ceil: rateSpec(ceil, o),
         buffer: burstTicks("burstBytes", burst, bps),
         cbuffer: burstTicks("ceilBurstBytes", ceilBurst, ceil),
         quantum: o.quantumBytes === undefined
@@ -141,7 +162,7 @@ const htb: KindCodec<HtbClassOptions> = {
   read(values) {
     const { parms, rate64: longRate, ceil64 } = values as {
       parms?: {
-        rate: { rate: number };
+        rate: { rate: number; overhead: number; mpu: number; linklayer: number };
         ceil: { rate: number };
         buffer: number;
         cbuffer: number;
@@ -160,6 +181,7 @@ const htb: KindCodec<HtbClassOptions> = {
       ceilBurstBytes: burstBytes(parms.cbuffer, ceil),
       quantumBytes: parms.quantum,
       priority: parms.prio,
+      ...readFraming(parms.rate),
     };
   },
 };
@@ -174,8 +196,11 @@ export function classValues(kind: string, options: object, raw?: Values): Values
   const codec = Object.hasOwn(kinds, kind)
     ? kinds[kind as keyof ClassOptions] as KindCodec<object>
     : undefined;
-  refuseUnknown(codec?.known ?? {}, options, `a class of kind ${kind}`);
-  return codec === undefined ? raw : { ...codec.write(options), ...raw };
+  const own = inOptions(() => {
+    refuseUnknown(codec?.known ?? {}, options, `a class of kind ${kind}`);
+    return codec?.write(options);
+  });
+  return own === undefined ? raw : { ...own, ...raw };
 }
 
 /** @internal The options that attributes carry; undefined for a kind that has no table here. */
@@ -235,6 +260,11 @@ export class TrafficClass extends TcObject {
   }
 }
 
+/** Whether a class is right below another one, or below a queueing discipline and no other class. */
+function isBelow({ handle, parent }: TrafficClass, above: Parent): boolean {
+  return parent === above || (parent === "root" && `${handle.split(":")[0]}:` === above);
+}
+
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new TrafficClass(w, at);
 
 /**
@@ -276,17 +306,14 @@ export class Classes {
    */
   list(filter: ClassFilter): Dump<TrafficClass> {
     const { link, parent, ...options } = filter;
+    const above = parent === undefined ? undefined : parentText(parentValue("parent", parent));
     return this.#requests.list(
       "gettclass",
       `list the classes of ${link}`,
-      async () => ({
-        header: {
-          ifindex: await this.#links.index(link, "link", filter),
-          parent: parent === undefined ? 0 : parentValue("parent", parent),
-        },
-      }),
+      async () => ({ header: { ifindex: await this.#links.index(link, "link", filter) } }),
       make,
-      options,
+      // The kernel takes a parent for a queueing discipline of which it lists all classes.
+      { ...options, keep: (item) => above === undefined || isBelow(item, above) },
     );
   }
 
@@ -331,6 +358,7 @@ export class Classes {
    * @throws {NetlinkError} `ENOENT` when there is none, `EBUSY` when something is below it
    */
   async delete(ref: ClassRef, options?: RequestOptions): Promise<void> {
+    if (!(ref instanceof TrafficClass)) checkOptions("a class", ref, TOLD_QDISC);
     const header = await this.#header(ref, options);
     const words = `delete class ${ref.handle} of ${ref.link}`;
     await this.#requests.change("deltclass", 0, words, { header }, options);
@@ -343,6 +371,7 @@ export class Classes {
 
   async #send(verb: string, flags: number, entry: NewClass, options?: RequestOptions) {
     const { link, kind, handle } = entry;
+    checkOptions("a class", entry, TOLD_QDISC);
     if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as htb", kind);
     const values = classValues(kind, entry.options ?? {}, entry.data);
     const parent = entry.parent ?? `${handle.split(":")[0]}:`;

@@ -4,21 +4,27 @@ import type { RequestOptions } from "../../exchange.ts";
 import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";
+import { NetlinkError } from "../../error.ts";
 import { bad, integer, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
+import { checkOptions } from "../shape.ts";
+import { FILTER } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
 import {
   type CommonFilterOptions,
   ethertype,
+  filterData,
   filterInfo,
   type FilterOptions,
   filterOptions,
   filterValues,
   readInfo,
 } from "./filter_kinds.ts";
-import { type Parent, parentText, parentValue } from "./handle.ts";
+import { type Parent, parentText, parentValue, u32Handle } from "./handle.ts";
 import { tcCodec, TcObject } from "./tc_object.ts";
+
+const ENOENT = 2;
 
 /** Which filters of which link. */
 export interface FilterRef {
@@ -49,11 +55,12 @@ export interface FilterRef {
    */
   chain?: number;
   /**
-   * Number of one filter among those of a priority.
+   * Number of one filter among those of a priority; of kind u32 also in tc's form, "800::801", and
+   * "2:" for a hash table. Of kind fw it is the mark.
    *
    * @default one that the kernel chooses, for a new filter
    */
-  handle?: number;
+  handle?: number | string;
 }
 
 /** A filter to be added. */
@@ -78,6 +85,8 @@ export interface FilterFilter extends DumpOptions {
    * @default "root"
    */
   parent?: Parent;
+  /** Only those of this chain. */
+  chain?: number;
 }
 
 /**
@@ -117,7 +126,7 @@ export class Filter extends TcObject {
     return this.attributes.chain ?? 0;
   }
 
-  /** Its number among the filters of its priority. */
+  /** Its number among the filters of its priority; 0x80000801 is "800::801" of u32. */
   get handle(): number {
     return this.attributes.header.handle;
   }
@@ -133,6 +142,17 @@ export class Filter extends TcObject {
     return own && actions ? { ...own, actions } : own;
   }
 
+  /**
+   * The attributes of its options, named as in the kernel's specification, that tell more than
+   * `options` has properties for; undefined if there are none. {@linkcode Filters.add} takes them back.
+   */
+  get data(): Values | undefined {
+    const { kind, values, options } = this;
+    if (values === undefined || values instanceof Uint8Array) return undefined;
+    const type = ethertype("protocol", this.protocol);
+    return filterData(kind, values, options, type);
+  }
+
   /** A plain copy, which holds no datagram in memory. */
   toJSON(): Record<string, unknown> {
     return pick(this, [
@@ -144,6 +164,7 @@ export class Filter extends TcObject {
       "chain",
       "handle",
       "options",
+      "data",
     ]);
   }
 
@@ -195,13 +216,18 @@ export class Filters {
   }
 
   /**
-   * The filters of a link and parent in the order in which they are tried.
+   * The filters of a link and parent in the order in which they are tried, and the hash tables of u32
+   * that somebody made.
    *
    * @throws {TypeError | RangeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: FilterFilter): Dump<Filter> {
-    const { link, parent = "root", ...options } = filter;
+    return this.#list(filter, isFilter);
+  }
+
+  #list(filter: FilterFilter, keep: (filter: Filter) => boolean): Dump<Filter> {
+    const { link, parent = "root", chain, ...options } = filter;
     return this.#requests.list(
       "gettfilter",
       `list the filters of ${link}`,
@@ -210,9 +236,10 @@ export class Filters {
           ifindex: await this.#links.index(link, "link", filter),
           parent: parentNumber(parent),
         },
+        chain: chainNumber(chain),
       }),
       make,
-      { ...options, keep: isFilter },
+      { ...options, keep },
     );
   }
 
@@ -222,7 +249,7 @@ export class Filters {
    * @throws {NetlinkError} `ENOENT` when there is none
    */
   async get(
-    ref: FilterRef & { kind: string; priority: number; handle: number },
+    ref: FilterRef & { kind: string; priority: number; handle: number | string },
     options?: RequestOptions,
   ): Promise<Filter> {
     const values = {
@@ -255,23 +282,62 @@ export class Filters {
   }
 
   /**
-   * Deletes the filters that have everything named; all of a parent without a priority.
+   * Deletes the filters that have everything named; all of a parent, of all its chains, if nothing is.
+   * The kernel has no request for filters of no one chain or priority: they are listed first then.
    *
-   * @throws {NetlinkError} `ENOENT` when there is none
+   * @throws {NetlinkError} `ENOENT` when there is none of what is named, `EBUSY` for a hash table of u32
+   * that a filter points to, or pointed to a moment ago
    */
   async delete(ref: FilterRef & { kind?: string }, options?: RequestOptions): Promise<void> {
-    const values = { ...await this.#reference(ref, options), kind: ref.kind };
-    await this.#requests.change("deltfilter", 0, `delete filters of ${ref.link}`, values, options);
+    if (!(ref instanceof Filter)) checkOptions("a filter", ref, FILTER);
+    const { link, priority, chain } = ref, words = `delete filters of ${link}`;
+    const targets = priority !== undefined && chain !== undefined
+      ? [ref]
+      : await this.#targets(ref, options);
+    if (targets.length === 0) {
+      throw new NetlinkError("there is none", { errno: ENOENT, operation: words });
+    }
+    const all = await Promise.all(
+      targets.map(async (t) => ({ ...await this.#reference(t, options), kind: t.kind })),
+    );
+    // Sent in one turn: a batch takes them for one operation then.
+    await Promise.all(
+      all.map((values) => this.#requests.change("deltfilter", 0, words, values, options)),
+    );
+  }
+
+  /** What the kernel can be asked to delete, to delete all that is named. */
+  async #targets(ref: FilterRef & { kind?: string }, options?: RequestOptions) {
+    const { priority, protocol, chain, kind, handle: one } = ref;
+    const { header } = await this.#reference(ref, options);
+    const { ifindex, handle, info } = header as { ifindex: number; handle: number; info: number };
+    const at = { link: ifindex, parent: ref.parent, chain };
+    // The kernel announces each priority by a message of its own, without a handle.
+    const found = await this.#list(
+      { ...options, ...at },
+      (f) =>
+        f.handle === handle && (priority === undefined || f.priority === priority) &&
+        (protocol === undefined || f.protocol === readInfo(info).protocol) &&
+        (kind === undefined || f.kind === kind),
+    ).toArray();
+    if ((priority ?? protocol ?? kind ?? one) === undefined) {
+      const chains = new Set([chain ?? 0, ...found.map((f) => f.chain)]);
+      return [...chains].map((chain) => ({ ...at, chain, kind }));
+    }
+    return found.map(({ kind, priority, protocol, chain }) => {
+      return { ...at, handle, kind, priority, protocol, chain };
+    });
   }
 
   async #send(verb: string, flags: number, filter: NewFilter, options?: RequestOptions) {
     const { link, kind, data } = filter;
+    checkOptions("a filter", filter, FILTER);
     if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as u32", kind);
     const type = ethertype("protocol", filter.protocol ?? "all");
     const own = filterValues(kind, filter.options ?? {}, type);
     const act = await actionValues(
       filter.options?.actions,
-      (ref) => this.#links.index(ref, "actions.link", options),
+      (ref, parameter) => this.#links.index(ref, parameter, options),
     );
     const values = {
       ...await this.#reference({ protocol: "all", ...filter }, options),
@@ -294,19 +360,30 @@ export class Filters {
     return {
       header: {
         parent: parentNumber(parent),
-        handle: integer("handle", handle, 0, 0xffffffff),
+        handle: typeof handle === "string"
+          ? u32Handle("handle", handle)
+          : integer("handle", handle, 0, 0xffffffff),
         info,
         ifindex: await this.#links.index(link, "link", options),
       },
-      chain: chain === undefined ? undefined : integer("chain", chain, 0, 0x0fffffff),
+      chain: chainNumber(chain),
     };
   }
 }
 
-/** The kernel announces each priority, and u32 its hash tables, by messages of their own. */
+/**
+ * The kernel announces each priority by a message of its own, and the hash table that u32 makes for it,
+ * of one bucket and with a number from 800 on.
+ */
 function isFilter({ kind, handle, attributes: { options } }: Filter): boolean {
-  const u32 = kind === "u32" ? options as { divisor?: number } | undefined : undefined;
-  return handle !== 0 && options !== undefined && u32?.divisor === undefined;
+  const divisor = kind === "u32"
+    ? (options as { divisor?: number } | undefined)?.divisor
+    : undefined;
+  return handle !== 0 && options !== undefined && (divisor !== 1 || handle >>> 31 === 0);
+}
+
+function chainNumber(chain: number | undefined): number | undefined {
+  return chain === undefined ? undefined : integer("chain", chain, 0, 0x0fffffff);
 }
 
 /** The root's filters are asked for without a parent. */

@@ -32,6 +32,31 @@ export function handleText(value: number): Handle {
   return `${(value >>> 16).toString(16)}:${minor === 0 ? "" : minor.toString(16)}`;
 }
 
+/** The number of a queueing discipline's handle. */
+export function qdiscHandle(parameter: string, value: Handle): number {
+  const number = handleValue(parameter, value);
+  if ((number & 0xffff) !== 0) throw bad(parameter, "a handle such as 1:, of no class", value);
+  return number;
+}
+
+/**
+ * The number of one of u32's handles, "800:1:7ff": the hash table, the bucket, the filter in it. What
+ * is left out is 0.
+ */
+export function u32Handle(parameter: string, value: string): number {
+  const match = typeof value === "string" &&
+    /^([0-9a-f]{1,3}):(?:([0-9a-f]{0,2}):([0-9a-f]{0,3}))?$/i.exec(value);
+  if (!match) throw bad(parameter, "a handle of u32 such as 2:, 2:5: or 800::800", value);
+  const [table, bucket, node] = match.slice(1).map((digits) => parseInt(digits || "0", 16));
+  return (table << 20 | bucket << 12 | node) >>> 0;
+}
+
+/** The text of a bucket's handle, "2:5:", or of a hash table's, "2:". */
+export function u32BucketText(value: number): string {
+  const bucket = (value >>> 12) & 0xff, table = (value >>> 20).toString(16);
+  return bucket === 0 ? `${table}:` : `${table}:${bucket.toString(16)}:`;
+}
+
 /** The number of a parent; `filter` where ingress means the hook of clsact. */
 export function parentValue(parameter: string, value: Parent, filter = false): number {
   switch (value) {

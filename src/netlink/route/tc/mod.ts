@@ -4,7 +4,13 @@
  * @module
  */
 
-export type { Action, Verdict } from "./actions.ts";
+export type {
+  Action,
+  ActionVerdict,
+  CommonActionOptions,
+  OtherActionKind,
+  Verdict,
+} from "./actions.ts";
 export type {
   Classes,
   ClassFilter,
@@ -22,6 +28,8 @@ export type {
   FlowerOptions,
   FwOptions,
   MatchallOptions,
+  OffloadOptions,
+  U32Advance,
   U32Key,
   U32Options,
 } from "./filter_kinds.ts";

@@ -3,7 +3,8 @@
 import type { Values } from "../../codec/encode.ts";
 import { bad, boolean, integer } from "../input.ts";
 import type { KindCodec } from "./qdisc_kinds.ts";
-import type { NetemOptions } from "./qdisc_options.ts";
+import { refuseUnknown } from "../fields.ts";
+import type { NetemOptions, NetemSlot } from "./qdisc_options.ts";
 import { rate, rate64, readRate, ticksMs, ticksOf } from "./rate.ts";
 
 const ALL = 0xffffffff;
@@ -30,6 +31,74 @@ function nanoseconds(parameter: string, ms: number | undefined): number | undefi
   return Math.round(ms * 1e6);
 }
 
+/** The options that are numbers. */
+type Numbers = Exclude<
+  keyof NetemOptions,
+  "ecn" | "distribution" | "slot" | "slotDistribution"
+>;
+
+const MOST_ENTRIES = 16384; // NETEM_DIST_MAX
+
+function table(parameter: string, value: readonly number[] | undefined) {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_ENTRIES) {
+    throw bad(parameter, `a list of 1 to ${MOST_ENTRIES} numbers`, value);
+  }
+  value.forEach((each, i) => integer(`${parameter}[${i}]`, each, -0x8000, 0x7fff));
+  return value;
+}
+
+/** `struct tc_netem_slot`. */
+interface SlotValues {
+  minDelay: number | bigint;
+  maxDelay: number | bigint;
+  distDelay: number | bigint;
+  distJitter: number | bigint;
+  maxPackets: number;
+  maxBytes: number;
+}
+
+const SLOT = { minDelayMs: 1, maxDelayMs: 1, delayMs: 1, jitterMs: 1, packets: 1, bytes: 1 };
+
+function slotValues(o: NetemSlot): SlotValues {
+  if (typeof o !== "object" || o === null || Array.isArray(o)) throw bad("slot", "an object", o);
+  refuseUnknown(SLOT, o, "a slot", "slot.");
+  const { minDelayMs, maxDelayMs = minDelayMs, delayMs, jitterMs } = o;
+  if ((minDelayMs === undefined) === (delayMs === undefined)) {
+    throw bad("slot.minDelayMs", "given, or delayMs, and not both", minDelayMs);
+  }
+  for (
+    const [name, value, other] of [
+      ["slot.maxDelayMs", o.maxDelayMs, minDelayMs],
+      ["slot.jitterMs", jitterMs, delayMs],
+    ] as const
+  ) {
+    if (value !== undefined && other === undefined) {
+      throw bad(name, `given with ${name === "slot.jitterMs" ? "delayMs" : "minDelayMs"}`, value);
+    }
+  }
+  return {
+    minDelay: nanoseconds("slot.minDelayMs", minDelayMs) ?? 0,
+    maxDelay: nanoseconds("slot.maxDelayMs", maxDelayMs) ?? 0,
+    distDelay: nanoseconds("slot.delayMs", delayMs) ?? 0,
+    distJitter: nanoseconds("slot.jitterMs", jitterMs) ?? 0,
+    maxPackets: integer("slot.packets", o.packets ?? 0, 0, 0x7fffffff),
+    maxBytes: integer("slot.bytes", o.bytes ?? 0, 0, 0x7fffffff),
+  };
+}
+
+function readSlot(v: SlotValues): NetemSlot {
+  const ms = (value: number | bigint) => Number(value) / 1e6;
+  const spread = Number(v.distDelay) !== 0 || Number(v.distJitter) !== 0;
+  return {
+    ...spread
+      ? { delayMs: ms(v.distDelay), jitterMs: ms(v.distJitter) }
+      : { minDelayMs: ms(v.minDelay), maxDelayMs: ms(v.maxDelay) },
+    ...v.maxPackets === 0 ? {} : { packets: v.maxPackets },
+    ...v.maxBytes === 0 ? {} : { bytes: v.maxBytes },
+  };
+}
+
 /** The codec. */
 export const netem: KindCodec<NetemOptions> = {
   known: {
@@ -48,6 +117,9 @@ export const netem: KindCodec<NetemOptions> = {
     gapPackets: 1,
     rateBytesPerSecond: 1,
     ecn: 1,
+    distribution: 1,
+    slot: 1,
+    slotDistribution: 1,
   },
   write(o) {
     const share = (name: keyof NetemOptions) => probability(name, o[name] as number | undefined);
@@ -89,6 +161,9 @@ export const netem: KindCodec<NetemOptions> = {
       rate: bps === undefined ? undefined : { rate: Math.min(bps, ALL) },
       rate64: rate64(bps),
       ecn: o.ecn === undefined ? undefined : Number(o.ecn),
+      delayDist: table("distribution", o.distribution),
+      slot: o.slot && slotValues(o.slot),
+      slotDist: table("slotDistribution", o.slotDistribution),
     };
   },
   read(values: Values) {
@@ -109,13 +184,15 @@ export const netem: KindCodec<NetemOptions> = {
       rate?: { rate: number };
       rate64?: number;
       ecn?: number;
+      slot?: SlotValues;
+      delayDist?: readonly number[];
+      slotDist?: readonly number[];
     };
     const out: NetemOptions = {};
-    const set = (name: Exclude<keyof NetemOptions, "ecn">, value: number | undefined) => {
+    const set = (name: Numbers, value: number | undefined) => {
       if (value) out[name] = value;
     };
-    const share = (name: Exclude<keyof NetemOptions, "ecn">, value: number | undefined) =>
-      set(name, value && percent(value));
+    const share = (name: Numbers, value: number | undefined) => set(name, value && percent(value));
     const { header } = v;
     const ms = (long: number | undefined, ticks: number | undefined) =>
       long === undefined ? ticksMs(ticks ?? 0) : Number(long) / 1e6;
@@ -134,6 +211,9 @@ export const netem: KindCodec<NetemOptions> = {
     share("corruptCorrelationPercent", v.corrupt?.correlation);
     set("rateBytesPerSecond", readRate(v.rate, v.rate64));
     if (v.ecn) out.ecn = true;
+    if (v.slot) out.slot = readSlot(v.slot);
+    if (v.delayDist) out.distribution = v.delayDist;
+    if (v.slotDist) out.slotDistribution = v.slotDist;
     return out;
   },
 };

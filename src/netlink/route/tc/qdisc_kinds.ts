@@ -4,17 +4,20 @@ import type { Values } from "../../codec/encode.ts";
 import {
   decodeFields,
   encodeFields,
+  type Field,
   type Fields,
   micros,
+  nth,
   refuseUnknown,
   scaled,
   whole,
   yesNo,
 } from "../fields.ts";
-import { bad, integer } from "../input.ts";
+import { bad, boolean, integer } from "../input.ts";
 import { netem } from "./netem.ts";
 import type {
   BfifoOptions,
+  CakeOptions,
   CodelOptions,
   FqCodelOptions,
   FqOptions,
@@ -25,7 +28,17 @@ import type {
   SfqOptions,
   TbfOptions,
 } from "./qdisc_options.ts";
-import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate.ts";
+import {
+  burstBytes,
+  burstTicks,
+  rate,
+  rate64,
+  rateSpec,
+  readFraming,
+  readRate,
+  unframed,
+} from "./rate.ts";
+import { inOptions } from "./tc_object.ts";
 
 /** How the options of one kind are written and read. */
 export interface KindCodec<O> {
@@ -76,6 +89,9 @@ const power = (attribute: string): Fields<{ n: number }>["n"] => ({
   read: (values) => values[attribute] === undefined ? undefined : 2 ** Number(values[attribute]),
 });
 
+/** The options of how packets are counted. */
+export const FRAMING = { overheadBytes: 1, minPacketBytes: 1, linkLayer: 1 } as const;
+
 const tbf: KindCodec<TbfOptions> = {
   known: {
     rateBytesPerSecond: 1,
@@ -84,6 +100,7 @@ const tbf: KindCodec<TbfOptions> = {
     latencyMs: 1,
     peakRateBytesPerSecond: 1,
     peakBurstBytes: 1,
+    ...FRAMING,
   },
   write(o) {
     const bps = rate("rateBytesPerSecond", o.rateBytesPerSecond);
@@ -102,8 +119,8 @@ const tbf: KindCodec<TbfOptions> = {
       : integer("peakBurstBytes", o.peakBurstBytes, 1, 0xffffffff);
     return {
       parms: {
-        rate: rateSpec(bps),
-        peakrate: peak === undefined ? undefined : rateSpec(peak),
+        rate: rateSpec(bps, o),
+        peakrate: peak === undefined ? undefined : rateSpec(peak, o),
         limit: o.limitBytes === undefined
           ? latencyLimit(o, bps, peak)
           : integer("limitBytes", o.limitBytes, 0, 0xffffffff),
@@ -117,9 +134,9 @@ const tbf: KindCodec<TbfOptions> = {
     };
   },
   read(values) {
-    const { parms, rate64: long, prate64 } = values as {
+    const { parms, rate64: long, prate64, burst, pburst } = values as {
       parms?: {
-        rate: { rate: number };
+        rate: { rate: number; overhead: number; mpu: number; linklayer: number };
         peakrate: { rate: number };
         limit: number;
         buffer: number;
@@ -127,17 +144,22 @@ const tbf: KindCodec<TbfOptions> = {
       };
       rate64?: number;
       prate64?: number;
+      burst?: number;
+      pburst?: number;
     };
     if (parms === undefined) return {};
+    // The kernel tells the time that a burst takes with what the link adds to it.
+    const bytes = (ticks: number, bps: number) => unframed(burstBytes(ticks, bps), parms.rate);
     const bps = readRate(parms.rate, long) ?? 0, peak = readRate(parms.peakrate, prate64);
     return {
       rateBytesPerSecond: bps,
-      burstBytes: burstBytes(parms.buffer, bps),
+      burstBytes: burst ?? bytes(parms.buffer, bps),
       limitBytes: parms.limit,
       ...peak === undefined ? {} : {
         peakRateBytesPerSecond: peak,
-        peakBurstBytes: burstBytes(parms.mtu, peak),
+        peakBurstBytes: pburst ?? bytes(parms.mtu, peak),
       },
+      ...readFraming(parms.rate),
     };
   },
 };
@@ -241,6 +263,69 @@ const sfq: KindCodec<SfqOptions> = {
   },
 };
 
+/** Bytes that may be fewer than none. */
+function signed(attribute: string, low: number, high: number): Field<number> {
+  return {
+    write(out, parameter, value) {
+      out[attribute] = integer(parameter, value, low, high) >>> 0;
+    },
+    read: (values) => values[attribute] === undefined ? undefined : Number(values[attribute]) | 0,
+  };
+}
+
+const cakeFields: Fields<CakeOptions> = {
+  rateBytesPerSecond: whole("baseRate64", Number.MAX_SAFE_INTEGER),
+  autorateIngress: yesNo("autorate"),
+  priorities: nth("diffservMode", [
+    "diffserv3",
+    "diffserv4",
+    "diffserv8",
+    "besteffort",
+    "precedence",
+  ]),
+  isolation: nth("flowMode", [
+    "flowblind",
+    "srchost",
+    "dsthost",
+    "hosts",
+    "flows",
+    "dual-srchost",
+    "dual-dsthost",
+    "triple-isolate",
+  ]),
+  nat: yesNo("nat"),
+  wash: yesNo("wash"),
+  ackFilter: nth("ackFilter", ["none", "filter", "aggressive"]),
+  splitGso: yesNo("splitGso"),
+  ingress: yesNo("ingress"),
+  rttMs: micros("rtt"),
+  targetMs: micros("target"),
+  overheadBytes: signed("overhead", -64, 256),
+  minPacketBytes: whole("mpu", 256),
+  linkLayer: nth("atm", ["none", "atm", "ptm"]),
+  raw: {
+    // Its presence is what counts.
+    write(out, parameter, value) {
+      if (boolean(parameter, value)) out.rawAttribute = 0;
+    },
+    read: (values) => values.rawAttribute === undefined ? undefined : true,
+  },
+  memoryLimitBytes: whole("memory"),
+  markMask: whole("fwmark"),
+};
+
+const cake: KindCodec<CakeOptions> = {
+  known: cakeFields,
+  write(o) {
+    const out = encodeFields(cakeFields, o);
+    if (o.rttMs !== undefined && o.targetMs === undefined) {
+      out.target = Math.max(1, Math.floor(Number(out.rtt) / 20));
+    }
+    return out;
+  },
+  read: (values) => decodeFields(cakeFields, values),
+};
+
 const kinds: { readonly [K in keyof QdiscOptions]: KindCodec<QdiscOptions[K]> } = {
   pfifo,
   pfifo_head_drop: pfifo,
@@ -282,6 +367,7 @@ const kinds: { readonly [K in keyof QdiscOptions]: KindCodec<QdiscOptions[K]> } 
   tbf,
   htb,
   netem,
+  cake,
   prio,
   sfq,
   drr: none,
@@ -296,8 +382,10 @@ export function qdiscValues(kind: string, options: object, raw?: Values): Values
   const codec = Object.hasOwn(kinds, kind)
     ? kinds[kind as keyof QdiscOptions] as KindCodec<object>
     : undefined;
-  refuseUnknown(codec?.known ?? {}, options, `kind ${kind}`);
-  const own = codec?.write(options);
+  const own = inOptions(() => {
+    refuseUnknown(codec?.known ?? {}, options, `kind ${kind}`);
+    return codec?.write(options);
+  });
   return own === undefined ? raw : { ...own, ...raw };
 }
 

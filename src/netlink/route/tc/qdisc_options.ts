@@ -3,6 +3,28 @@
  * the names say so.
  */
 
+/** How the bytes of packets are counted (struct tc_ratespec of linux/pkt_sched.h). */
+export interface FramingOptions {
+  /**
+   * Bytes that the link adds to each packet, 0 to 65535.
+   *
+   * @default 0
+   */
+  overheadBytes?: number;
+  /**
+   * Bytes that a packet counts for at least, 0 to 65535.
+   *
+   * @default 0
+   */
+  minPacketBytes?: number;
+  /**
+   * What carries packets: "atm" for cells of 53 bytes with 48 of the packet in each.
+   *
+   * @default "ethernet"
+   */
+  linkLayer?: "ethernet" | "atm";
+}
+
 /** FIFO queue of packets (struct tc_fifo_qopt of linux/pkt_sched.h). */
 export interface PfifoOptions {
   /** Packets that it holds at most. */
@@ -84,7 +106,7 @@ export interface FqOptions {
 }
 
 /** Token bucket (TCA_TBF_* of linux/pkt_sched.h). */
-export interface TbfOptions {
+export interface TbfOptions extends FramingOptions {
   /** Bytes per second. */
   rateBytesPerSecond: number;
   /** Bytes that may be sent at once. */
@@ -149,6 +171,107 @@ export interface NetemOptions {
   rateBytesPerSecond?: number;
   /** Whether packets are marked instead of lost, where they allow that. */
   ecn?: boolean;
+  /**
+   * How jitter is distributed: the table of a file of tc's, such as /usr/lib/tc/normal.dist, 1 to 16384
+   * numbers from -32768 to 32767. The kernel does not tell it.
+   *
+   * @default evenly
+   */
+  distribution?: readonly number[];
+  /** Packets are kept and sent in bursts. */
+  slot?: NetemSlot;
+  /** How the jitter of slots is distributed, as in `distribution`. The kernel does not tell it. */
+  slotDistribution?: readonly number[];
+}
+
+/** When packets are sent in bursts: after one delay to another, or after one with jitter. */
+export interface NetemSlot {
+  /** Milliseconds to the next slot at least. */
+  minDelayMs?: number;
+  /**
+   * Milliseconds to the next slot at most.
+   *
+   * @default minDelayMs
+   */
+  maxDelayMs?: number;
+  /** Milliseconds to the next slot, in place of the two, with a `slotDistribution`. */
+  delayMs?: number;
+  /** Milliseconds by which that varies. */
+  jitterMs?: number;
+  /**
+   * Packets that are sent in one.
+   *
+   * @default 0, any number
+   */
+  packets?: number;
+  /**
+   * Bytes that are sent in one.
+   *
+   * @default 0, any number
+   */
+  bytes?: number;
+}
+
+/** Common applications kept enhanced (TCA_CAKE_* of linux/pkt_sched.h). */
+export interface CakeOptions {
+  /**
+   * Bytes per second; 0 for no limit.
+   *
+   * @default 0
+   */
+  rateBytesPerSecond?: number;
+  /** Whether the rate follows what arrives. */
+  autorateIngress?: boolean;
+  /**
+   * How packets are told apart by priority.
+   *
+   * @default "diffserv3"
+   */
+  priorities?: "diffserv3" | "diffserv4" | "diffserv8" | "besteffort" | "precedence";
+  /**
+   * Between what the rate is shared.
+   *
+   * @default "triple-isolate"
+   */
+  isolation?:
+    | "flowblind"
+    | "srchost"
+    | "dsthost"
+    | "hosts"
+    | "flows"
+    | "dual-srchost"
+    | "dual-dsthost"
+    | "triple-isolate";
+  /** Whether flows are told apart by the addresses behind a translation of addresses. */
+  nat?: boolean;
+  /** Whether the priorities of packets are removed. */
+  wash?: boolean;
+  /** Which acknowledgements of TCP are dropped where later ones tell the same. */
+  ackFilter?: "none" | "filter" | "aggressive";
+  /** Whether packets that were merged are sent one by one. */
+  splitGso?: boolean;
+  /** Whether packets that are dropped count, as they do for a link that they came by. */
+  ingress?: boolean;
+  /** Milliseconds that a packet needs to its destination and back. */
+  rttMs?: number;
+  /**
+   * Milliseconds of standing queue that are acceptable.
+   *
+   * @default a twentieth of rttMs, where that is given
+   */
+  targetMs?: number;
+  /** Bytes that the link adds to each packet, -64 to 256. */
+  overheadBytes?: number;
+  /** Bytes that a packet counts for at least, 0 to 256. */
+  minPacketBytes?: number;
+  /** What carries packets: cells of ATM, or PTM. */
+  linkLayer?: "none" | "atm" | "ptm";
+  /** Whether packets count as the kernel has them, whatever `overheadBytes` was. */
+  raw?: boolean;
+  /** Bytes of memory that it takes at most. */
+  memoryLimitBytes?: number;
+  /** The bits of the firewall mark that tell the priority. */
+  markMask?: number;
 }
 
 /** Bands of priority (struct tc_prio_qopt of linux/pkt_sched.h). */
@@ -202,6 +325,8 @@ export interface QdiscOptions {
   htb: HtbOptions;
   /** Network emulation. */
   netem: NetemOptions;
+  /** Common applications kept enhanced. */
+  cake: CakeOptions;
   /** Bands of priority. */
   prio: PrioOptions;
   /** Stochastic fair queueing. */

@@ -7,14 +7,16 @@ import type { Dump, DumpOptions } from "../../dump.ts";
 import { bad, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
+import { checkOptions } from "../shape.ts";
+import { TOLD_QDISC } from "../shapes.ts";
 import {
   type Handle,
   handleText,
-  handleValue,
   INGRESS_HANDLE,
   type Parent,
   parentText,
   parentValue,
+  qdiscHandle,
 } from "./handle.ts";
 import { qdiscOptions, qdiscValues } from "./qdisc_kinds.ts";
 import type { QdiscOptions } from "./qdisc_options.ts";
@@ -30,7 +32,7 @@ export interface QdiscRef {
    * @default "root"; "ingress" or "clsact" for those kinds
    */
   parent?: Parent;
-  /** Its own handle, "1:". */
+  /** Its own handle, "1:", which has nothing behind the colon. */
   handle?: Handle;
 }
 
@@ -187,10 +189,11 @@ export class Qdiscs {
    * @throws {NetlinkError} `ENOENT` when there is none that was set
    */
   async delete(ref: QdiscRef, options?: RequestOptions): Promise<void> {
+    if (!(ref instanceof Qdisc)) checkOptions("a queueing discipline", ref, TOLD_QDISC);
     const { link, parent = "root", handle } = ref;
     const header = {
       parent: parentValue("parent", parent),
-      handle: handle === undefined ? 0 : handleValue("handle", handle),
+      handle: handle === undefined ? 0 : qdiscHandle("handle", handle),
       ifindex: await this.#links.index(link, "link", options),
     };
     const words = `delete the queueing discipline of ${link}`;
@@ -198,6 +201,7 @@ export class Qdiscs {
   }
 
   async #send(verb: string, flags: number, qdisc: NewQdisc, options?: RequestOptions) {
+    checkOptions("a queueing discipline", qdisc, TOLD_QDISC);
     const { link, kind, handle } = qdisc;
     if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as tbf", kind);
     const entry = kind === "ingress" || kind === "clsact";
@@ -205,7 +209,7 @@ export class Qdiscs {
     const values = qdiscValues(kind, qdisc.options ?? {}, qdisc.data);
     const header = {
       parent: parentValue("parent", parent),
-      handle: entry ? INGRESS_HANDLE : handle === undefined ? 0 : handleValue("handle", handle),
+      handle: entry ? INGRESS_HANDLE : handle === undefined ? 0 : qdiscHandle("handle", handle),
       ifindex: await this.#links.index(link, "link", options),
     };
     const words = `${verb} ${kind} of ${link}`;

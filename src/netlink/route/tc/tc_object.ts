@@ -1,14 +1,66 @@
 /** What queueing disciplines, classes and filters have in common. */
 
+import { under } from "../input.ts";
 import { Codec } from "../../codec/codec.ts";
-import type { Values } from "../../codec/encode.ts";
+import { Encoder, type Values } from "../../codec/encode.ts";
+import { plain, StructView } from "../../codec/struct.ts";
+import { BaseView } from "../../codec/view.ts";
 import type { Words } from "../../codec/words.ts";
+import { Writer } from "../../codec/writer.ts";
 import type { Families } from "../../spec/mod.ts";
 import { spec } from "../../spec/tc.ts";
 
 /** The codec of traffic control. */
 export const tcCodec: Codec = new Codec(spec);
 const Full = tcCodec.message("getqdisc");
+const encoder = new Encoder(tcCodec);
+
+/** Options as a message of them is read. */
+export function asRead(kind: string, options: Values): Values {
+  const writer = new Writer();
+  writer.zeros(16); // struct nlmsghdr
+  encoder.request(writer, "newtfilter", { kind, options });
+  writer.words[0] = writer.length;
+  return (new Full(writer.words, 0) as unknown as { options: Values }).options;
+}
+
+/** The attributes of options that are not the same in `own`, nor among those of these names. */
+export function untold(
+  options: Values,
+  own: Values,
+  names: readonly string[],
+): Values | undefined {
+  if (!(options instanceof BaseView && own instanceof BaseView)) return undefined;
+  const out: Record<string, unknown> = {}, fields = [...options._layout.fields.values()];
+  for (const [name, value] of Object.entries(options.toJSON())) {
+    const id = fields.find((field) => field.name === name)?.id;
+    if (names.includes(name) || (id && sameBytes(options.raw(id)!, own.raw(id)))) continue;
+    // A struct may go on behind what its view shows.
+    const opaque = id && (options as unknown as Values)[name] instanceof StructView;
+    if (opaque) out[id] = plain(options.raw(id));
+    else out[name] = value;
+  }
+  return Object.keys(out).length === 0 ? undefined : out;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return a.length === b?.length && a.every((byte, i) => byte === b[i]);
+}
+
+/**
+ * The options that `write` checks and writes, with where they are in its errors.
+ *
+ * @throws {TypeError | RangeError} that names an option as "options.limitPackets"
+ */
+export function inOptions<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    // The protocol is the filter's.
+    const own = (error as { parameter?: string }).parameter !== "protocol";
+    throw own && under("options.", error as Error) || error;
+  }
+}
 
 /** What a queue has counted (struct gnet_stats_basic and gnet_stats_queue of linux/gen_stats.h). */
 export interface TcStatistics {
