@@ -5,12 +5,17 @@ import { Channel } from "./channel.ts";
 import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { Dump, type DumpOptions, type Make } from "./dump.ts";
+import { NetlinkError } from "./error.ts";
 import { Family } from "./family.ts";
 import { checkTimeout } from "./in_time.ts";
 import type { FamilySpec } from "./codec/spec.ts";
 import { type Families, families } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
+import { Protocol } from "./protocol.ts";
+
+/** The number of nlctrl itself (GENL_ID_CTRL of linux/genetlink.h). */
+const CONTROL = 16;
 
 /** Where and how a connection is opened. */
 export interface ConnectionOptions {
@@ -80,6 +85,7 @@ export class Connection implements AsyncDisposable {
   /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
   readonly protocol: number;
   readonly #families = new Map<string, Promise<Family<unknown>>>();
+  #control?: Promise<Family<Families["nlctrl"]>>;
 
   /** @internal Use `open`. */
   protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
@@ -162,12 +168,23 @@ export class Connection implements AsyncDisposable {
           `this one's is ${this.protocol}`,
       );
     }
-    return this.resolve(spec);
+    return this.#resolve(spec);
   }
 
-  /** @internal A family whose definition is there. */
-  protected resolve(spec: FamilySpec): Promise<Family<unknown>> {
-    return Promise.resolve(new Family(this, spec, 0, new Map(Object.entries(spec.groups))));
+  /** A family whose definition is there; nlctrl tells the numbers of generic netlink's. */
+  async #resolve(spec: FamilySpec): Promise<Family<unknown>> {
+    if (spec.protocol !== Protocol.generic) {
+      return new Family(this, spec, 0, new Map(Object.entries(spec.groups)));
+    }
+    this.#control ??= families.nlctrl().then((s) => new Family(this, s, CONTROL, new Map()));
+    const control = await this.#control;
+    const answer = await control.do("getfamily", { familyName: spec.name }).catch((cause) => {
+      if (!(cause instanceof NetlinkError && cause.isNotFound)) throw cause;
+      const { errno } = cause, operation = `use family ${spec.name}`;
+      throw new NetlinkError("this kernel does not have it", { errno, operation, cause });
+    });
+    const groups = new Map(answer.mcastGroups?.map((g) => [g.name ?? "", g.id ?? 0]));
+    return new Family(this, spec, answer.familyId ?? 0, groups);
   }
 
   /** @internal Sends a request that the kernel acknowledges. */

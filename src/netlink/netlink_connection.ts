@@ -39,19 +39,28 @@ export class NetlinkConnection extends Connection {
    * @throws {PlatformError} where there is no Linux, or no permission to call libc
    * @throws {NetlinkError} when the kernel lacks the protocol or the namespace cannot be entered
    * @throws {TypeError} for a name that is none of {@linkcode ProtocolName}
+   * @throws {RangeError} for a number that is not 0 to 2^31 - 1
    */
   static async open(
     protocol: ProtocolName | number,
     options: ConnectionOptions = {},
   ): Promise<NetlinkConnection> {
-    const number = typeof protocol === "number" ? protocol : Protocol[protocol];
-    if (!Number.isInteger(number)) {
-      const names = Object.keys(Protocol).join(", ");
-      throw new TypeError(
-        `Cannot open a connection: protocol must be a number or one of ${names}, ` +
-          `current value is ${JSON.stringify(protocol)}`,
-      );
-    }
-    return new NetlinkConnection(await this.prepare(options), number, options);
+    return new NetlinkConnection(await this.prepare(options), numberOf(protocol), options);
   }
+}
+
+function numberOf(protocol: ProtocolName | number): number {
+  if (typeof protocol === "number") {
+    // The system call would take the lower 32 bits of anything.
+    if (Number.isInteger(protocol) && protocol >= 0 && protocol < 2 ** 31) return protocol;
+    throw new RangeError(
+      `Cannot open a connection: protocol must be 0 to ${2 ** 31 - 1}, current value is ${protocol}`,
+    );
+  }
+  if (Object.hasOwn(Protocol, protocol)) return Protocol[protocol];
+  const names = Object.keys(Protocol).join(", ");
+  throw new TypeError(
+    `Cannot open a connection: protocol must be a number or one of ${names}, ` +
+      `current value is ${JSON.stringify(protocol)}`,
+  );
 }

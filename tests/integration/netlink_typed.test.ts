@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { NetlinkConnection, type NetlinkError } from "../../src/netlink/mod.ts";
+import { need, testNamespace } from "../support.ts";
+
+const skip = need("net-admin", "ip");
+
+async function lab() {
+  const ns = await testNamespace();
+  const ip = (...words: string[]) =>
+    execFileSync("ip", ["-n", ns.name, ...words], { encoding: "utf8" });
+  return { ...ns, ip };
+}
+
+describe("a plain connection to generic netlink", { skip }, () => {
+  it("knows the families' numbers and groups, as a generic connection does", async () => {
+    await using t = await lab();
+    for (const protocol of ["generic", 16] as const) {
+      await using nl = await NetlinkConnection.open(protocol, { netns: t.name });
+      const mptcp = await nl.family("mptcp_pm");
+      assert.ok(mptcp.id > 16);
+      assert.deepEqual([...mptcp.groups.keys()].sort(), ["mptcp_pm_cmds", "mptcp_pm_events"]);
+      await mptcp.do("set-limits", { rcvAddAddrs: 3, subflows: protocol === 16 ? 5 : 4 });
+      assert.equal((await mptcp.do("get-limits")).subflows, protocol === 16 ? 5 : 4);
+      assert.deepEqual(await mptcp.dump("get-addr").toArray(), []);
+    }
+    assert.match(t.ip("mptcp", "limits", "show"), /subflows 5/);
+  });
+
+  it("is refused for a number that is no protocol's", async () => {
+    for (const protocol of [2 ** 32, 2 ** 32 + 16, -1, 1.5, NaN, 2 ** 31]) {
+      await assert.rejects(NetlinkConnection.open(protocol), {
+        name: "RangeError",
+        message: "Cannot open a connection: protocol must be 0 to 2147483647, " +
+          `current value is ${protocol}`,
+      });
+    }
+    for (const name of ["rout", "toString"]) {
+      await assert.rejects(NetlinkConnection.open(name as "route"), {
+        name: "TypeError",
+        message: /must be a number or one of route, .*, current value is "/,
+      });
+    }
+    await assert.rejects(
+      NetlinkConnection.open(99),
+      (error: NetlinkError) => error.code === "EPROTONOSUPPORT",
+    );
+  });
+});
