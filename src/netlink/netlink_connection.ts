@@ -49,12 +49,14 @@ export class NetlinkConnection extends Connection {
   }
 }
 
+const LARGEST = 2 ** 31 - 1;
+
 function numberOf(protocol: ProtocolName | number): number {
   if (typeof protocol === "number") {
     // The system call would take the lower 32 bits of anything.
-    if (Number.isInteger(protocol) && protocol >= 0 && protocol < 2 ** 31) return protocol;
+    if (Number.isInteger(protocol) && protocol >= 0 && protocol <= LARGEST) return protocol;
     throw new RangeError(
-      `Cannot open a connection: protocol must be 0 to ${2 ** 31 - 1}, current value is ${protocol}`,
+      `Cannot open a connection: protocol must be 0 to ${LARGEST}, current value is ${protocol}`,
     );
   }
   if (Object.hasOwn(Protocol, protocol)) return Protocol[protocol];

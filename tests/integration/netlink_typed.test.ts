@@ -48,3 +48,22 @@ describe("a plain connection to generic netlink", { skip }, () => {
     );
   });
 });
+
+describe("an address of the wrong version", { skip }, () => {
+  it("is refused, and no four bytes of it are stored", async () => {
+    await using t = await lab();
+    await using nl = await NetlinkConnection.open("route", { netns: t.name });
+    const links = await nl.family("rt-link");
+    const vxlan = (data: { local?: string; local6?: string }) =>
+      links.do("newlink", { ifname: "x", linkinfo: { kind: "vxlan", data: { id: 1, ...data } } }, {
+        flags: ["create", "exclusive"],
+      });
+    await assert.rejects(vxlan({ local: "fe80::1" }), {
+      name: "TypeError",
+      message: /linkinfo\.data\.local: must be an IPv4 address, current value is "fe80::1"/,
+    });
+    await assert.rejects(vxlan({ local6: "10.0.0.1" }), /must be an IPv6 address/);
+    await vxlan({ local6: "fd00::1" });
+    assert.match(t.ip("-d", "link", "show", "x"), /vxlan id 1 local fd00::1/);
+  });
+});

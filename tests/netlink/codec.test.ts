@@ -30,6 +30,10 @@ const sample: FamilySpec = {
   },
   structs: {
     head: { kind: { type: "u8" }, big: { type: "u16", big: true } },
+    ips: {
+      v4: { type: "u32", big: true, hint: "ipv4" },
+      v6: { type: "binary", len: 16, hint: "ipv6" },
+    },
     wide: { a: { type: "u8" }, b: { type: "u64" }, mac: { type: "binary", len: 6, hint: "mac" } },
   },
   sets: {
@@ -49,6 +53,10 @@ const sample: FamilySpec = {
       flag: { id: 13, type: "flag" },
       size: { id: 14, type: "uint" },
       numbers: { id: 15, type: "binary", sub: "u16" },
+      v4: { id: 16, type: "u32", big: true, hint: "ipv4" },
+      v6: { id: 17, type: "binary", hint: "ipv6" },
+      list6: { id: 18, type: "indexed-array", sub: "binary", hint: "ipv6" },
+      ips: { id: 19, type: "binary", struct: "ips" },
     },
     inner: {
       value: { id: 1, type: "u32", big: true },
@@ -205,6 +213,43 @@ describe("the codec", () => {
     fails({ wide: { c: 1 } }, /Cannot encode wide.c: the struct has no such member/);
     fails({ header: { big: 70000 } }, /Cannot encode header.big: must be 0 to 65535/);
     fails({ inner: { "5": new Uint8Array(70000) } }, /holds at most 65531 bytes/);
+  });
+
+  it("takes an address of its own version alone, as text, as bytes or as their digits", () => {
+    const wrong = {
+      v4: ["fe80::1", "", "abcd", "1.2.3", "0a00000g", "0a000001aa", "0a:00:00:01", 1, [1]],
+      v6: ["1.2.3.4", "", "1:2:3:4:5:6:7:8:9", "fe80::1%lo", "0a000001"],
+      address: ["", "abcd", "1.2.3.4.5", "1:2:3:4:5:6:7:8:9", "010203040506"],
+    };
+    const names = { v4: "IPv4", v6: "IPv6", address: "IP" };
+    for (const [name, values] of Object.entries(wrong)) {
+      const article = `must be an ${names[name as "v4"]} address`;
+      for (const value of values) {
+        assert.throws(() => bytes({ [name]: value }), (error: TypeError) => {
+          const shown = Array.isArray(value) ? "an array" : JSON.stringify(value);
+          return error instanceof TypeError &&
+            error.message === `Cannot encode ${name}: ${article}, current value is ${shown}`;
+        }, `${name} ${value}`);
+      }
+    }
+    assert.throws(
+      () => bytes({ v6: new Uint8Array(4) }),
+      /Cannot encode v6: must be an IPv6 address of 16 bytes, current value is 4 bytes/,
+    );
+    assert.throws(() => bytes({ address: new Uint8Array(5) }), /of 4 or 16 bytes, .* 5 bytes/);
+    assert.throws(() => bytes({ list6: ["1.2.3.4"] }), /Cannot encode list6.0: must be an IPv6/);
+    assert.throws(() => bytes({ ips: { v6: "1.2.3.4" } }), /Cannot encode ips.v6: must be an IPv6/);
+    assert.throws(() => bytes({ ips: { v4: "::1" } }), /Cannot encode ips.v4: must be an IPv4/);
+    const octets = new Uint8Array([0, 10, 0, 0, 1]).subarray(1); // no word's boundary
+    for (const value of ["10.0.0.1", "0a000001", octets]) {
+      assert.equal(hex(bytes({ v4: value }).subarray(20)), "080010000a000001");
+      assert.equal(read(bytes({ address: value, ips: { v4: value } })).address, "10.0.0.1");
+    }
+    for (const value of ["fe80::1", "fe80" + "1".padStart(28, "0")]) {
+      const view = read(bytes({ v6: value, address: value, list6: [value], ips: { v6: value } }));
+      assert.deepEqual([view.v6, view.address, view.list6], ["fe80::1", "fe80::1", ["fe80::1"]]);
+      assert.deepEqual(view.ips.toJSON(), { v4: "0.0.0.0", v6: "fe80::1" });
+    }
   });
 
   it("chooses a sub-message by its selector, beside it or in an enclosing nest", () => {

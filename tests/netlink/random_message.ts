@@ -108,16 +108,21 @@ export class MessageMaker {
             a.sub === "nest"
               ? { ...nest(), ...(r.below(2) ? { $index: r.below(50) } : {}) }
               : a.sub === "binary"
-              ? r.bytes(r.below(20))
+              ? a.hint ? this.#address(a.hint) : r.bytes(r.below(20))
               : this.#integer(a, a.sub!),
         );
       case "binary":
         if (a.struct) return this.#struct(a.struct);
         if (a.sub) return Array.from({ length: r.below(5) }, () => this.#integer({}, a.sub!));
+        if (a.hint?.startsWith("ip")) return this.#address(a.hint);
         return r.bytes(r.pick([0, 1, 3, 4, 6, 16, 40]));
       default:
         return this.#integer(a, a.type);
     }
+  }
+
+  #address(hint: string): Uint8Array {
+    return this.random.bytes(this.random.pick({ ipv4: [4], ipv6: [16] }[hint] ?? [4, 16]));
   }
 
   #integer(spec: ValueSpec, type: string): unknown {

@@ -1,8 +1,8 @@
 /** Writes attributes from plain objects, from views, or from what `toJSON` made of them. */
 
-import { parseIp } from "./address.ts";
 import type { Codec } from "./codec.ts";
 import {
+  address,
   binary,
   explain,
   integer,
@@ -170,11 +170,8 @@ export class Encoder {
           };
         }
         if (a.hint?.startsWith("ip")) {
-          return (w, value) => {
-            const ip = typeof value === "string" ? parseIp(value) : undefined;
-            if (ip === undefined) w.blob(id, binary(a, value));
-            else w.ip(id, ip);
-          };
+          const { hint } = a;
+          return (w, value) => w.ip(id, address(hint, value));
         }
         return (w, value) => w.blob(id, binary(a, value));
       }

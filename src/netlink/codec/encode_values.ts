@@ -1,6 +1,6 @@
 /** Writes single values: integers, names, bytes, structs. */
 
-import { ipBytes, parseHex, parseIp } from "./address.ts";
+import { ipBytes, type IpWords, parseHex, parseIp } from "./address.ts";
 import type { EnumTable } from "./enums.ts";
 import type { AttributeSpec, ScalarType, ValueSpec } from "./spec.ts";
 import { type Member, sizeOf, type StructLayout } from "./struct.ts";
@@ -32,6 +32,7 @@ export function explain(error: unknown): never {
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value !== "object" || value === null) return String(value);
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
   return Array.isArray(value)
     ? "an array"
     : `an object of ${value.constructor?.name ?? "no"} class`;
@@ -116,7 +117,7 @@ export function scalarWrite(
 ): (w: Writer, value: unknown) => void {
   const number = (value: unknown) => names === undefined ? value : named(value, spec, names);
   if (spec.hint === "ipv4" && type === "u32") {
-    return (w, value) => w.blob(id, binary({ id, type: "binary", hint: "ipv4" }, value));
+    return (w, value) => w.ip(id, address("ipv4", value));
   }
   if (type === "u32" && !spec.big && names === undefined) {
     return (w, value) => w.small(id, integer(value, "u32"), 4);
@@ -151,6 +152,7 @@ export function binary(
   spec: AttributeSpec | ({ type: "binary" } & ValueSpec),
   value: unknown,
 ): Uint8Array {
+  if (spec.hint !== undefined && spec.hint in ADDRESSES) return ipBytes(address(spec.hint, value));
   if (value instanceof Uint8Array) return value;
   if ("sub" in spec && spec.sub !== undefined && Array.isArray(value)) {
     const size = sizeOf(spec.sub);
@@ -161,13 +163,39 @@ export function binary(
     return out.subarray(0, value.length * size);
   }
   if (typeof value !== "string") throw new Unfit("must be a Uint8Array or text", value);
-  const ip = spec.hint?.startsWith("ip") ? parseIp(value) : undefined;
-  const parsed = ip === undefined ? parseHex(value) : ipBytes(ip);
-  if (parsed === undefined) {
-    const form = spec.hint?.startsWith("ip") ? "an IP address" : "hexadecimal digits";
-    throw new Unfit(`must be ${form}`, value);
-  }
+  const parsed = parseHex(value);
+  if (parsed === undefined) throw new Unfit("must be hexadecimal digits", value);
   return parsed;
+}
+
+/** What an IP address is called, by its hint, and how many words it may have. */
+const ADDRESSES: Record<string, { name: string; words: readonly number[] }> = {
+  "ipv4": { name: "an IPv4 address", words: [1] },
+  "ipv6": { name: "an IPv6 address", words: [4] },
+  "ipv4-or-v6": { name: "an IP address", words: [1, 4] },
+};
+
+/** The words of an IP address of the version that `hint` asks for, whatever form it is given in. */
+export function address(hint: string, value: unknown): IpWords {
+  const { name, words } = ADDRESSES[hint];
+  let found: IpWords | undefined;
+  if (typeof value === "string") found = parseIp(value) ?? hexWords(value);
+  else if (value instanceof Uint8Array) {
+    const lengths = words.map((n) => 4 * n);
+    if (!lengths.includes(value.length)) {
+      throw new Unfit(`must be ${name} of ${lengths.join(" or ")} bytes`, value);
+    }
+    found = [...new Int32Array(Uint8Array.from(value).buffer)];
+  }
+  if (found === undefined || !words.includes(found.length)) {
+    throw new Unfit(`must be ${name}`, value);
+  }
+  return found;
+}
+
+function hexWords(text: string): IpWords | undefined {
+  if (!/^([0-9a-f]{8}|[0-9a-f]{32})$/i.test(text)) return undefined;
+  return [...new Int32Array(parseHex(text)!.buffer)];
 }
 
 /** Stores an integer at a byte offset. */

@@ -161,9 +161,9 @@ function reading({ offset, size, spec, names, layout }: Member): Reading["read"]
     };
   }
   if (spec.type === "binary") {
-    const show = textOf(spec, size);
+    const show = textOf(spec, size), none = spec.hint === "ipv6" ? "::" : "";
     return (view) => {
-      if (offset + size > view._length) return show ? "" : new Uint8Array(size);
+      if (offset + size > view._length) return show ? none : new Uint8Array(size);
       return (show ?? bytes)(view._w, view._at + offset, size);
     };
   }
