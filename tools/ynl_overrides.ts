@@ -223,6 +223,8 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     }
     const fields = named(spec["attribute-sets"], "set-desc-concat-attrs").attributes;
     named(fields, "elem")["multi-attr"] = true;
+    // Answered with one message to whatever asks: a list would not end.
+    delete named(spec.operations.list, "getgen").dump;
     numbers(spec, "expr-lookup-attrs", { sreg: 2, dreg: 3, "set-id": 4, flags: 5 });
     named(spec.definitions, "fib-result")["value-start"] = 1;
     spec.operations["name-prefix"] = "nft-msg-";

@@ -4,6 +4,7 @@ import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import {
   appendMessage,
+  type Ask,
   type Exchange,
   type ExchangeRange,
   type RequestOptions,
@@ -274,11 +275,21 @@ export class Channel {
    * is read into memory first, so that loops over dumps may nest.
    */
   async beginDump(dump: Exchange, options: RequestOptions): Promise<void> {
-    while (this.#dump?.done === false) await this.readTo(this.#dump, options);
+    while (this.#dump?.done === false) await this.#readRest(this.#dump, dump.ask, options);
     options.signal?.throwIfAborted();
     if (!options.offload) return this.sendDump(dump);
     dump.aside = this.#writeAside(dump);
     this.#dump = dump;
+  }
+
+  async #readRest(earlier: Exchange, { operation }: Ask, options: RequestOptions): Promise<void> {
+    try {
+      await this.readTo(earlier, options);
+    } catch (cause) {
+      if (!(cause instanceof NetlinkError)) throw cause;
+      const what = `an earlier list on this connection (${earlier.ask.operation}) does not end`;
+      throw new NetlinkError(what, { errno: cause.errno, operation, cause });
+    }
   }
 
   /** Whether a list is under way. */

@@ -118,6 +118,16 @@ describe("nftables", { skip }, () => {
     assert.deepEqual(seen, ["newtable", "newchain", "newrule"]);
   });
 
+  it("tells its generation, which is no list", async () => {
+    await using t = await netfilter();
+    const { id } = await t.nftables.do("getgen") ?? {};
+    await t.nftables.do("newtable", { header, name: "t" }, { flags: ["create"] });
+    assert.equal((await t.nftables.do("getgen"))?.id, id! + 1);
+    // @ts-expect-error it has none
+    assert.throws(() => t.nftables.dump("getgen"), /getgen of nftables: it has no dump/);
+    assert.ok(t.nl.usable);
+  });
+
   it("takes a transaction that another thread sends, and refuses one", async () => {
     await using t = await netfilter();
     const make = (names: string[]) =>

@@ -103,6 +103,24 @@ describe("a request", () => {
     assert.ok(t.nl.usable);
   });
 
+  it("of another list says that it waits for the one that does not end, under its own name", async () => {
+    await using t = await open(() => {});
+    const late = { timeout: 20 };
+    await rejects(t.nl.links.list(late).toArray(), "ETIMEDOUT", /list links: no answer/);
+    const second = t.nl.routes.list({ timeout: 20 }).toArray();
+    await rejects(
+      second,
+      "ETIMEDOUT",
+      /Cannot list routes: an earlier list on this connection \(list links\) does not end/,
+    );
+    assert.equal(t.kernel.sent.length, 1);
+    const reason = new Error("enough"), signal = AbortSignal.abort(reason);
+    await assert.rejects(t.nl.routes.list({ signal }).toArray(), (error) => error === reason);
+    t.kernel.queue(done(t.kernel.sent[0]));
+    t.kernel.answer = (request) => t.kernel.queue(done(request));
+    assert.deepEqual(await t.nl.routes.list().toArray(), []);
+  });
+
   it("waits as long as the connection does unless it says otherwise, and for ever if it says so", async () => {
     await using t = await open(() => {});
     t.nl.timeout = 20;
