@@ -39,6 +39,12 @@ function numbers(spec: Yaml, set: string, values: Record<string, number>): void 
   for (const [name, value] of Object.entries(values)) named(attributes, name).value = value;
 }
 
+/** Attributes that stand once for each of what they tell of. */
+function multi(spec: Yaml, set: string, ...names: string[]): void {
+  const { attributes } = named(spec["attribute-sets"], set);
+  for (const name of names) named(attributes, name)["multi-attr"] = true;
+}
+
 /** The C prefixes that a specification leaves out, of attribute sets and of enums. */
 function prefixes(spec: Yaml, sets: Record<string, string>, enums: Record<string, string>): void {
   for (const [name, prefix] of Object.entries(sets)) {
@@ -182,6 +188,7 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
   "rt-rule"(spec) {
     struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
   },
+  // net/sched/sch_taprio.c: a nest for each traffic class.
   // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members, tc_u32_pcnt ends in a
   // flexible array that is no part of its size.
   tc(spec) {
@@ -197,11 +204,17 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       { name: "rcnt", type: "u64" },
       { name: "rhit", type: "u64" },
     ]);
+    multi(spec, "taprio-attrs", "tc-entry");
   },
   // linux/ethtool_netlink.h: a statistic is a nest of one u64 whose attribute number is the counter.
+  // net/ethtool: a nest for each group, bucket, pair of a cable and table.
   ethtool(spec) {
     const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
+    multi(spec, "stats", "grp");
+    multi(spec, "stats-grp", "hist-rx", "hist-tx");
+    multi(spec, "cable-nest", "result", "fault-length");
+    multi(spec, "tunnel-udp", "table");
   },
   // linux/netfilter/nf_tables.h: padding shifts what follows it, a look-up's registers come before
   // its set's id, results count from 1. linux/netfilter/nfnetlink.h: the groups' numbers.
@@ -313,12 +326,20 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       }
     }
   },
-  // linux/openvswitch.h: struct ovs_action_add_mpls packs the type and the flags into one word.
+  // linux/if_team.h draws it: a nest for each option and port.
+  team(spec) {
+    multi(spec, "item-option", "option");
+    multi(spec, "item-port", "port");
+  },
+  // linux/openvswitch.h: an action may be taken several times; struct ovs_action_add_mpls packs the type and the flags into one word.
   ovs_flow(spec) {
     struct(spec, "ovs-action-add-mpls", [
       { name: "mpls-lse", type: "u32", ...BE },
       { name: "mpls-ethertype", type: "u16", ...BE },
       { name: "tun-flags", type: "u16" },
     ]);
+    for (const a of named(spec["attribute-sets"], "action-attrs").attributes) {
+      if (a.type !== "flag") a["multi-attr"] = true;
+    }
   },
 };

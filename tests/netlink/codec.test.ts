@@ -13,6 +13,7 @@ import { Encoder, type Values } from "../../src/netlink/codec/encode.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
 import type { FamilySpec } from "../../src/netlink/codec/spec.ts";
 import { Writer } from "../../src/netlink/codec/writer.ts";
+import { families } from "../../src/netlink/spec/mod.ts";
 import { spec as link } from "../../src/netlink/spec/rt-link.ts";
 import { spec as tc } from "../../src/netlink/spec/tc.ts";
 import { seed } from "../seed.ts";
@@ -166,6 +167,45 @@ describe("the codec", () => {
     const again = read(bytes(JSON.parse(JSON.stringify(view))));
     assert.deepEqual(again.toJSON(), view.toJSON());
     assert.equal(view.toJSON()["32999"], "0102");
+  });
+
+  it("reads all of what stands several times, and loses none where one belongs", () => {
+    const levels = [{ x: 1, y: 2, value: { value: 3 } }, { x: 1, y: 4, value: {} }];
+    const [first, second] = levels.map((level) => bytes({ levels: [level] }).subarray(20));
+    const view = read(Uint8Array.from([...bytes({}), ...first, ...second], (b, i) => {
+      return i === 0 ? 20 + first.length + second.length : b;
+    }));
+    assert.deepEqual(view.levels.map(({ x, y }: { x: number; y: number }) => [x, y]), [[1, 2], [
+      1,
+      4,
+    ]]);
+    assert.deepEqual(view.toJSON().levels, levels);
+    assert.deepEqual(read(bytes({ levels })).toJSON(), view.toJSON());
+
+    const twice = read(Uint8Array.from(
+      [...bytes({ u8: 1 }), ...bytes({ u8: 2 }).subarray(20), ...bytes({ u8: 3 }).subarray(20)],
+      (b, i) => i === 0 ? 44 : b,
+    ));
+    assert.equal(twice.u8, 1);
+    assert.deepEqual(twice.toJSON(), { ...read(bytes({ u8: 1 })).toJSON(), "1": ["02", "03"] });
+    assert.deepEqual(read(bytes(twice.toJSON())).toJSON(), twice.toJSON());
+  });
+
+  it("knows which attributes the kernel repeats", async () => {
+    const all = {
+      ethtool: ["stats.grp", "stats-grp.histRx", "stats-grp.histTx", "cable-nest.result"]
+        .concat("cable-nest.faultLength", "tunnel-udp.table"),
+      team: ["item-option.option", "item-port.port"],
+      tc: ["taprio-attrs.tcEntry"],
+      ovs_flow: ["action-attrs.output", "action-attrs.clone"],
+    };
+    for (const [family, names] of Object.entries(all)) {
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      for (const name of names) {
+        const [set, attribute] = name.split(".");
+        assert.ok(sets[set][attribute].multi, name);
+      }
+    }
   });
 
   it("reads members that an older kernel does not have as zero", () => {

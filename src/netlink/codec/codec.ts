@@ -113,7 +113,8 @@ export class Codec {
         pads.add(a.id);
         continue;
       }
-      const field: Field = { name, id: a.id, multi: a.multi === true, read: this.#read(set, a) };
+      const part = a.levels !== undefined, multi = part || a.multi === true;
+      const field: Field = { name, id: a.id, multi, part, read: this.#read(set, a) };
       if (!fields.has(a.id)) fields.set(a.id, field);
       Object.defineProperty(View.prototype, name, { get: getter(field, a, start, mask) });
     }

@@ -78,13 +78,14 @@ export class Encoder {
     }
     const writes = this.#writes(set ?? "");
     const scope: Scope = { values, up };
+    let others: string[] | undefined;
     for (const name in values) {
       const value = values[name];
       if (value === undefined) continue;
       const write = writes.get(name);
       if (write === undefined) {
         if ((name === "header" && header !== undefined) || name === "$index") continue;
-        writeUnknown(w, name, value, set);
+        (others ??= []).push(name);
         continue;
       }
       try {
@@ -94,6 +95,8 @@ export class Encoder {
         throw error;
       }
     }
+    // Last: numbers come first in an object, and one may repeat an attribute that has a name.
+    for (const name of others ?? []) writeUnknown(w, name, values[name], set);
   }
 
   #writes(set: string): Map<string, Write> {

@@ -2509,7 +2509,7 @@ export interface TaprioAttrs extends View {
   /** `TCA_TAPRIO_ATTR_TXTIME_DELAY`, u32. */
   readonly txtimeDelay?: number;
   /** `TCA_TAPRIO_ATTR_TC_ENTRY`, nest. */
-  readonly tcEntry?: TaprioTcEntryAttrs;
+  readonly tcEntry?: readonly TaprioTcEntryAttrs[];
 }
 
 /** Attributes of `taprio-sched-entry-list`. */
@@ -3913,7 +3913,7 @@ export const spec = {
       schedCycleTimeExtension: { id: 9, type: "s64" },
       flags: { id: 10, type: "u32" },
       txtimeDelay: { id: 11, type: "u32" },
-      tcEntry: { id: 12, type: "nest", nest: "taprio-tc-entry-attrs" },
+      tcEntry: { id: 12, type: "nest", multi: true, nest: "taprio-tc-entry-attrs" },
     },
     "taprio-sched-entry-list": {
       entry: { id: 1, type: "nest", multi: true, nest: "taprio-sched-entry" },
