@@ -63,6 +63,7 @@ export function emit(model: Model): string {
     const named = `${enums.get(v.enum)} | number`;
     return v.flags ? `readonly (${named})[]` : named;
   };
+  const wrap = (t: string) => t.includes("|") ? `(${t})` : t;
   for (const [n, type] of structs) {
     out += comment("", docs.get(n) || `\`struct ${n.replaceAll("-", "_")}\`.`);
     out += `export interface ${type} {\n`;
@@ -73,8 +74,9 @@ export function emit(model: Model): string {
         : v.type === "binary"
         ? v.hint && v.hint !== "hex" ? "string" : "Uint8Array"
         : scalar(v, v.type);
-      out += comment("  ", docs.get(`${n}.${m}`) || `${v.type}${v.big ? ", big-endian" : ""}.`);
-      out += `  readonly ${key(m)}: ${t};\n`;
+      const kind = `${v.type}${v.array ? "[]" : ""}`;
+      out += comment("  ", docs.get(`${n}.${m}`) || `${kind}${v.big ? ", big-endian" : ""}.`);
+      out += `  readonly ${key(m)}: ${v.array ? `readonly ${wrap(t!)}[]` : t};\n`;
     }
     out += "}\n\n";
   }
@@ -121,7 +123,6 @@ export function emit(model: Model): string {
         return scalar(a, a.type);
     }
   };
-  const wrap = (t: string) => t.includes("|") ? `(${t})` : t;
   for (const [n, type] of sets) {
     out += comment("", docs.get(n) || `Attributes of \`${n}\`.`);
     out += `export interface ${type} extends View {\n`;

@@ -821,6 +821,8 @@ export const names: Readonly<Record<string, Names>> = {
       "tca-stab-attrs.": "TCA_STAB_",
       "tca-stats-attrs.": "TCA_STATS_",
       "u32-attrs.": "TCA_U32_",
+      "act-pedit-keys-attrs.": "TCA_PEDIT_",
+      "act-pedit-key-attrs.": "TCA_PEDIT_KEY_EX_",
       "": "RTM_",
     },
     others: {

@@ -189,8 +189,8 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
   },
   // net/sched/sch_taprio.c: a nest for each traffic class.
-  // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members, tc_u32_pcnt ends in a
-  // flexible array that is no part of its size.
+  // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members; three structs end in
+  // an array of as many elements as the attribute holds.
   tc(spec) {
     struct(spec, "tc-ratespec", [
       { name: "cell-log", type: "u8" },
@@ -200,11 +200,30 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       { name: "mpu", type: "u16" },
       { name: "rate", type: "u32" },
     ]);
-    struct(spec, "tc-u32-pcnt", [
-      { name: "rcnt", type: "u64" },
-      { name: "rhit", type: "u64" },
-    ]);
+    for (
+      const [name, last] of [["u32-sel", "keys"], ["u32-pcnt", "kcnts"], ["pedit-sel", "keys"]]
+    ) {
+      named(named(spec.definitions, `tc-${name}`).members, last).array = true;
+    }
     multi(spec, "taprio-attrs", "tc-entry");
+    const pedit = named(spec["attribute-sets"], "act-pedit-attrs").attributes;
+    named(pedit, "parms-ex").struct = "tc-pedit-sel";
+    Object.assign(named(pedit, "keys-ex"), {
+      type: "nest",
+      "nested-attributes": "act-pedit-keys-attrs",
+    });
+    spec["attribute-sets"].push({
+      name: "act-pedit-keys-attrs",
+      "name-prefix": "tca-pedit-",
+      attributes: [{
+        ...{ name: "key-ex", type: "nest", value: 6, "multi-attr": true },
+        "nested-attributes": "act-pedit-key-attrs",
+      }],
+    }, {
+      name: "act-pedit-key-attrs",
+      "name-prefix": "tca-pedit-key-ex-",
+      attributes: [["htype", "u16"], ["cmd", "u16"]].map(([a, b]) => attribute([a, b])),
+    });
   },
   // linux/ethtool_netlink.h: a statistic is a nest of one u64 whose attribute number is the counter.
   // net/ethtool: a nest for each group, bucket, pair of a cable and table.

@@ -31,6 +31,8 @@ const sample: FamilySpec = {
   },
   structs: {
     head: { kind: { type: "u8" }, big: { type: "u16", big: true } },
+    pair: { a: { type: "u16" }, b: { type: "u16" } },
+    tail: { n: { type: "u32" }, pairs: { type: "binary", array: true, struct: "pair" } },
     ips: {
       v4: { type: "u32", big: true, hint: "ipv4" },
       v6: { type: "binary", len: 16, hint: "ipv6" },
@@ -58,6 +60,7 @@ const sample: FamilySpec = {
       v6: { id: 17, type: "binary", hint: "ipv6" },
       list6: { id: 18, type: "indexed-array", sub: "binary", hint: "ipv6" },
       ips: { id: 19, type: "binary", struct: "ips" },
+      tail: { id: 20, type: "binary", struct: "tail" },
     },
     inner: {
       value: { id: 1, type: "u32", big: true },
@@ -206,6 +209,22 @@ describe("the codec", () => {
         assert.ok(sets[set][attribute].multi, name);
       }
     }
+  });
+
+  it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
+    const tail = { n: 2, pairs: [{ a: 1, b: 2 }, { a: 3, b: 4 }] };
+    const message = bytes({ tail });
+    assert.equal(hex(message.subarray(20)), "10001400" + "02000000" + "01000200" + "03000400");
+    assert.deepEqual(read(message).toJSON().tail, tail);
+    assert.equal(read(message).tail.pairs[1].b, 4);
+    message[20] -= 2;
+    assert.deepEqual(read(message).tail.toJSON(), { n: 2, pairs: tail.pairs.slice(0, 1) });
+    assert.equal(hex(bytes({ tail: { n: 1 } }).subarray(20)), "08001400" + "01000000");
+    assert.deepEqual(read(bytes({ tail: { pairs: [] } })).tail.toJSON(), { n: 0, pairs: [] });
+    const fails = (tail: unknown, error: RegExp) => assert.throws(() => bytes({ tail }), error);
+    fails({ pairs: {} }, /Cannot encode tail.pairs: must be an array/);
+    fails({ pairs: [{}, { a: -1 }] }, /Cannot encode tail.pairs.1.a: must be 0 to 65535/);
+    fails({ pairs: [{ c: 1 }] }, /Cannot encode tail.pairs.0.c: the struct has no such member/);
   });
 
   it("reads members that an older kernel does not have as zero", () => {

@@ -149,7 +149,10 @@ export class MessageMaker {
   #struct(name: string): Values {
     const out: Values = {};
     for (const [member, m] of Object.entries(this.family.structs[name])) {
-      if (m.type !== "pad" && this.random.below(4) > 0) out[member] = this.#member(m);
+      if (m.type === "pad" || this.random.below(4) === 0) continue;
+      out[member] = m.array
+        ? Array.from({ length: this.random.below(4) }, () => this.#member(m))
+        : this.#member(m);
     }
     return out;
   }

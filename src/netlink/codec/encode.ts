@@ -3,6 +3,7 @@
 import type { Codec } from "./codec.ts";
 import {
   address,
+  appendStruct,
   binary,
   explain,
   integer,
@@ -168,8 +169,7 @@ export class Encoder {
           const layout = this.codec.struct(a.struct);
           return (w, value) => {
             const at = w.open(id);
-            writeStruct(w, w.zeros((layout.size + 3) & ~3), layout, value);
-            w.close(at, layout.size);
+            w.close(at, appendStruct(w, layout, value));
           };
         }
         if (a.hint?.startsWith("ip")) {

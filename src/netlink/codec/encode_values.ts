@@ -210,6 +210,18 @@ function put(out: Uint8Array, at: number, type: string, value: unknown, big?: bo
   for (let i = 0; i < size; i++) out[at + (big ? size - 1 - i : i)] = n >>> (8 * i);
 }
 
+/** Appends a struct and the array that it may end with. Returns how many bytes that are. */
+export function appendStruct(w: Writer, layout: StructLayout, value: unknown): number {
+  let { size } = layout;
+  for (const [name, { spec, offset, size: each }] of layout.members) {
+    const values = spec.array && object(value)[name];
+    if (values === undefined) continue;
+    within(name, () => size = Math.max(size, offset + each * list(values).length));
+  }
+  writeStruct(w, w.zeros((size + 3) & ~3), layout, value);
+  return size;
+}
+
 export function writeStruct(w: Writer, at: number, layout: StructLayout, value: unknown): void {
   const values = object(value);
   for (const name in values) {
@@ -218,7 +230,13 @@ export function writeStruct(w: Writer, at: number, layout: StructLayout, value: 
     try {
       const member = layout.members.get(name);
       if (member === undefined) throw new Unfit("the struct has no such member", values[name]);
-      writeMember(w, at + member.offset, member, values[name]);
+      const { offset, size, spec } = member;
+      if (!spec.array) writeMember(w, at + offset, member, values[name]);
+      else {
+        list(values[name]).forEach((value, i) =>
+          within(String(i), () => writeMember(w, at + offset + i * size, member, value))
+        );
+      }
     } catch (error) {
       if (error instanceof Unfit) error.path.unshift(name);
       throw error;

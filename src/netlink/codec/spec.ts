@@ -73,6 +73,8 @@ export interface MemberSpec extends ValueSpec {
   readonly type: Exclude<ScalarType, "uint" | "sint"> | "binary" | "pad";
   /** Byte length of a binary or padding member. */
   readonly len?: number;
+  /** The last member takes the rest of the attribute: as many of its type as fit, none by itself. */
+  readonly array?: true;
 }
 
 /** Names and values of an enumeration; of a set of flags, the values are bit masks. */
