@@ -428,6 +428,45 @@ describe("a refusal", () => {
     assert.deepEqual((await failure()).policy, { type: "u32", min: 68 });
   });
 
+  it("names an attribute that is shorter than its type, and is not replaced by what is malformed", async () => {
+    let details: number[] = [];
+    await using t = await open((request, kernel) => kernel.queue(refuse(request, 22, details)));
+    const links = await t.nl.family("rt-link");
+    const failure = (values: Record<number, Uint8Array>) =>
+      links.do("setlink", values as never).then(() => assert.fail(), (e: NetlinkError) => e);
+    const MTU = 4, LINKINFO = 18, at = 32;
+    details = attribute(2, int32(at));
+    const short = await failure({ [MTU]: new Uint8Array(2) });
+    assert.deepEqual([short.code, short.attribute], ["EINVAL", "mtu"]);
+    // A nest whose only attribute claims more bytes than there are.
+    const broken = { [LINKINFO]: new Uint8Array([99, 0, 1, 0]) };
+    assert.equal((await failure(broken)).attribute, "linkinfo");
+    details = attribute(2, int32(at + 4));
+    assert.deepEqual([(await failure(broken)).code, (await failure(broken)).attribute], [
+      "EINVAL",
+      undefined,
+    ]);
+    details = [...attribute(5, int32(1)), ...attribute(6, int32(at + 4))];
+    assert.deepEqual([(await failure(broken)).code, (await failure(broken)).missing], [
+      "EINVAL",
+      undefined,
+    ]);
+  });
+
+  it("tells limits of 64 bits exactly", async () => {
+    const bytes = (value: bigint) => [...new Uint8Array(new BigUint64Array([value]).buffer)];
+    const limits = attribute(4, [
+      ...attribute(1, int32(5)),
+      ...attribute(4, bytes(2n ** 53n - 1n)),
+      ...attribute(5, bytes(2n ** 64n - 1n)),
+    ]);
+    await using t = await open((request, kernel) => kernel.queue(refuse(request, 34, limits)));
+    await assert.rejects(t.nl.links.set(1, { mtu: 5 }), (error: NetlinkError) => {
+      assert.deepEqual(error.policy, { type: "u64", min: 2 ** 53 - 1, max: 2n ** 64n - 1n });
+      return true;
+    });
+  });
+
   it("with details that make no sense is an error all the same", async () => {
     await using t = await open((request, kernel) => {
       kernel.queue(refuse(request, 22, attribute(2, int32(100_000))));
