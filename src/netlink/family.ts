@@ -149,8 +149,9 @@ export class Family<O> {
   /**
    * Changes that are made all together or not at all, for families that have transactions: nftables.
    *
-   * @param build adds the changes, in their order
-   * @throws {NetlinkError} the first refusal; nothing was changed then
+   * @param build adds the changes, in their order; what is added after it has ended is refused
+   * @throws {NetlinkError} the first refusal, with the number of the change where there are several;
+   * nothing was changed then
    * @throws {TypeError} for a family without transactions, an operation or a value that it has not
    *
    * @example
@@ -168,18 +169,26 @@ export class Family<O> {
    * ```
    */
   async transaction(
-    build: (add: AddChange<O>) => void,
+    build: (add: AddChange<O>) => void | Promise<void>,
     options: RequestOptions = {},
   ): Promise<void> {
     if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
     const asks: Ask[] = [];
-    build((operation, values, how = {}) => {
+    let ended = false;
+    const add: AddChange<O> = (operation, values, how = {}) => {
+      if (ended) {
+        throw new TypeError(
+          `Cannot add ${operation} to a transaction of ${this.name}: it has ended`,
+        );
+      }
       const { do: plain } = this.#codec.operation(operation);
       if (plain?.length !== 1 || operation.startsWith("batch-")) {
         throw lacks(this.name, operation, "plain change");
       }
       asks.push(this.#ask(plain[0], bitsOf(how), operation, "request", values as Values));
-    });
+    };
+    await Promise.resolve(build(add)).finally(() => ended = true);
+    if (asks.length > 1) asks.forEach((ask, i) => ask.operation += `, change ${i + 1}`);
     await commit(this.#connection, asks, options);
   }
 

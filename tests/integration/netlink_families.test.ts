@@ -162,7 +162,7 @@ describe("nftables", { skip }, () => {
       (error: NetlinkError) => {
         assert.deepEqual(
           [error.code, error.attribute, error.operation],
-          ["ENOENT", "name", "request delchain of nftables"],
+          ["ENOENT", "name", "request delchain of nftables, change 2"],
         );
         return true;
       },
@@ -186,6 +186,20 @@ describe("nftables", { skip }, () => {
     );
     assert.deepEqual(await names(), ["one"]);
     assert.ok(nl.usable);
+    let late: (() => void) | undefined;
+    await nftables.transaction(async (add) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      add("newtable", { header, name: "late" }, { flags: ["create"] });
+      late = () => add("newtable", { header, name: "too late" }, { flags: ["create"] });
+    });
+    assert.deepEqual(await names(), ["one", "late"]);
+    assert.throws(
+      late!,
+      /TypeError: Cannot add newtable to a transaction of nftables: it has ended/,
+    );
+    const reason = new Error("enough");
+    await assert.rejects(nftables.transaction(() => Promise.reject(reason)), reason);
+    await nftables.do("deltable", { header, name: "late" });
     await nftables.do("deltable", { header, name: "one" });
     assert.deepEqual(t.shown(), []);
   });
