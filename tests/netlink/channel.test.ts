@@ -164,6 +164,22 @@ describe("a request", () => {
     assert.ok(!t.nl.usable);
   });
 
+  it("fails with an error of its own when the connection is closed, and afterwards", async () => {
+    await using t = await open(() => {});
+    const failures = [1, 2].map((index) => t.nl.links.get(index).catch((error) => error));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    t.nl.close();
+    failures.push(t.nl.links.get(3).catch((error) => error));
+    failures.push(t.nl.routes.list().toArray().catch((error) => error));
+    const all = await Promise.all(failures);
+    assert.deepEqual(all.map((error: NetlinkError) => error.message), [
+      "Cannot get link 1: the connection is closed (EBADF)",
+      "Cannot get link 2: the connection is closed (EBADF)",
+      "Cannot get link 3: the connection is closed (EBADF)",
+      "Cannot list routes: the connection is closed (EBADF)",
+    ]);
+  });
+
   it("fails when the connection is closed meanwhile, and afterwards", async () => {
     await using t = await open(() => {});
     const waiting = t.nl.links.get(1);
