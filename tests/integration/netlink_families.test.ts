@@ -178,7 +178,7 @@ describe("nftables", { skip }, () => {
         add("newtable", { header, name: "three" }, { flags: ["create"] });
         add("newtable", { header, name: 3 as unknown as string });
       }),
-      /Cannot encode name: must be a string/,
+      /Cannot encode name of newtable of nftables: must be a string/,
     );
     await assert.rejects(
       nftables.transaction((add) => add("batch-end" as "newtable")),

@@ -62,7 +62,8 @@ describe("an address of the wrong version", { skip }, () => {
       });
     await assert.rejects(vxlan({ local: "fe80::1" }), {
       name: "TypeError",
-      message: /linkinfo\.data\.local: must be an IPv4 address, current value is "fe80::1"/,
+      message:
+        /linkinfo\.data\.local of newlink of rt-link: must be an IPv4 address, current value is "fe80::1"/,
     });
     await assert.rejects(vxlan({ local6: "10.0.0.1" }), /must be an IPv6 address/);
     await vxlan({ local6: "fd00::1" });

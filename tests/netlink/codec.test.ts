@@ -222,9 +222,15 @@ describe("the codec", () => {
     assert.equal(hex(bytes({ tail: { n: 1 } }).subarray(20)), "08001400" + "01000000");
     assert.deepEqual(read(bytes({ tail: { pairs: [] } })).tail.toJSON(), { n: 0, pairs: [] });
     const fails = (tail: unknown, error: RegExp) => assert.throws(() => bytes({ tail }), error);
-    fails({ pairs: {} }, /Cannot encode tail.pairs: must be an array/);
-    fails({ pairs: [{}, { a: -1 }] }, /Cannot encode tail.pairs.1.a: must be 0 to 65535/);
-    fails({ pairs: [{ c: 1 }] }, /Cannot encode tail.pairs.0.c: the struct has no such member/);
+    fails({ pairs: {} }, /Cannot encode tail.pairs of get of sample: must be an array/);
+    fails(
+      { pairs: [{}, { a: -1 }] },
+      /Cannot encode tail.pairs.1.a of get of sample: must be 0 to 65535/,
+    );
+    fails(
+      { pairs: [{ c: 1 }] },
+      /Cannot encode tail.pairs.0.c of get of sample: the struct has no such member/,
+    );
   });
 
   it("reads members that an older kernel does not have as zero", () => {
@@ -257,21 +263,57 @@ describe("the codec", () => {
 
   it("names the parameter and the value that it cannot encode", () => {
     const fails = (values: Values, error: RegExp) => assert.throws(() => bytes(values), error);
-    fails({ u8: 256 }, /RangeError: Cannot encode u8: must be 0 to 255, current value is 256/);
-    fails({ u8: 1.5 }, /Cannot encode u8: must be an integer, current value is 1.5/);
-    fails({ u8: "1" }, /Cannot encode u8: must be an integer, current value is "1"/);
-    fails({ u64: -1n }, /Cannot encode u64: must be 0 to 18446744073709551615/);
-    fails({ u64: 2 ** 60 }, /Cannot encode u64: must be an integer, exact as a number or a bigint/);
-    fails({ inner: { inner: { value: -1 } } }, /Cannot encode inner.inner.value: must be 0 to/);
+    fails(
+      { u8: 256 },
+      /RangeError: Cannot encode u8 of get of sample: must be 0 to 255, current value is 256/,
+    );
+    fails(
+      { u8: 1.5 },
+      /Cannot encode u8 of get of sample: must be an integer, current value is 1.5/,
+    );
+    fails(
+      { u8: "1" },
+      /Cannot encode u8 of get of sample: must be an integer, current value is "1"/,
+    );
+    fails({ u64: -1n }, /Cannot encode u64 of get of sample: must be 0 to 18446744073709551615/);
+    fails(
+      { u64: 2 ** 60 },
+      /Cannot encode u64 of get of sample: must be an integer, exact as a number or a bigint/,
+    );
+    fails(
+      { inner: { inner: { value: -1 } } },
+      /Cannot encode inner.inner.value of get of sample: must be 0 to/,
+    );
     fails({ list: [{}, { value: -1 }] }, /Cannot encode list.1.value/);
     fails({ levels: [{ x: 1, y: -1, value: {} }] }, /Cannot encode levels.0/);
-    fails({ colour: "pink" }, /Cannot encode colour: must be one of red, green, blue/);
-    fails({ address: "10.0.0.256" }, /Cannot encode address: must be an IP address/);
-    fails({ name: "a\0b" }, /Cannot encode name: must be a string without NUL/);
-    fails({ nmae: "a" }, /Cannot encode nmae: main has no such attribute/);
-    fails({ wide: { c: 1 } }, /Cannot encode wide.c: the struct has no such member/);
-    fails({ header: { big: 70000 } }, /Cannot encode header.big: must be 0 to 65535/);
-    fails({ inner: { "5": new Uint8Array(70000) } }, /holds at most 65531 bytes/);
+    fails(
+      { colour: "pink" },
+      /Cannot encode colour of get of sample: must be one of red, green, blue/,
+    );
+    fails(
+      { address: "10.0.0.256" },
+      /Cannot encode address of get of sample: must be an IP address/,
+    );
+    fails({ name: "a\0b" }, /Cannot encode name of get of sample: must be a string without NUL/);
+    fails({ nmae: "a" }, /Cannot encode nmae of get of sample: main has no such attribute/);
+    fails(
+      { wide: { c: 1 } },
+      /Cannot encode wide.c of get of sample: the struct has no such member/,
+    );
+    fails(
+      { header: { big: 70000 } },
+      /Cannot encode header.big of get of sample: must be 0 to 65535/,
+    );
+    fails(
+      { inner: { "5": new Uint8Array(70000) } },
+      /RangeError: Cannot encode inner.5 of get of sample: must be at most 65531 bytes, .* is 70000$/,
+    );
+    const large = Array.from({ length: 10_000 }, () => ({ value: 1 }));
+    fails({ list: large }, /Cannot encode list of get of sample: must be at most 65531 bytes/);
+    fails(null as never, /Cannot encode the values of get of sample: must be an object, .* null$/);
+    fails([] as never, /the values of get of sample: must be an object, .* an array$/);
+    fails({ name: "\ud800" }, /name of get of sample: must be text without lone surrogates/);
+    fails({ name: "\udc00x" }, /must be text without lone surrogates, .* "\\udc00x"$/);
   });
 
   it("takes an address of its own version alone, as text, as bytes or as their digits", () => {
@@ -287,18 +329,28 @@ describe("the codec", () => {
         assert.throws(() => bytes({ [name]: value }), (error: TypeError) => {
           const shown = Array.isArray(value) ? "an array" : JSON.stringify(value);
           return error instanceof TypeError &&
-            error.message === `Cannot encode ${name}: ${article}, current value is ${shown}`;
+            error.message ===
+              `Cannot encode ${name} of get of sample: ${article}, current value is ${shown}`;
         }, `${name} ${value}`);
       }
     }
     assert.throws(
       () => bytes({ v6: new Uint8Array(4) }),
-      /Cannot encode v6: must be an IPv6 address of 16 bytes, current value is 4 bytes/,
+      /Cannot encode v6 of get of sample: must be an IPv6 address of 16 bytes, current value is 4 bytes/,
     );
     assert.throws(() => bytes({ address: new Uint8Array(5) }), /of 4 or 16 bytes, .* 5 bytes/);
-    assert.throws(() => bytes({ list6: ["1.2.3.4"] }), /Cannot encode list6.0: must be an IPv6/);
-    assert.throws(() => bytes({ ips: { v6: "1.2.3.4" } }), /Cannot encode ips.v6: must be an IPv6/);
-    assert.throws(() => bytes({ ips: { v4: "::1" } }), /Cannot encode ips.v4: must be an IPv4/);
+    assert.throws(
+      () => bytes({ list6: ["1.2.3.4"] }),
+      /Cannot encode list6.0 of get of sample: must be an IPv6/,
+    );
+    assert.throws(
+      () => bytes({ ips: { v6: "1.2.3.4" } }),
+      /Cannot encode ips.v6 of get of sample: must be an IPv6/,
+    );
+    assert.throws(
+      () => bytes({ ips: { v4: "::1" } }),
+      /Cannot encode ips.v4 of get of sample: must be an IPv4/,
+    );
     const octets = new Uint8Array([0, 10, 0, 0, 1]).subarray(1); // no word's boundary
     for (const value of ["10.0.0.1", "0a000001", octets]) {
       assert.equal(hex(bytes({ v4: value }).subarray(20)), "080010000a000001");
@@ -322,7 +374,7 @@ describe("the codec", () => {
     assert.deepEqual(view.linkinfo, { kind: "vlan", data: { id: 5, protocol: "8021ad" } });
     assert.throws(
       () => new Encoder(links).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
-      /Cannot encode linkinfo.data: kind must be one of bond, bridge/,
+      /Cannot encode linkinfo.data of newlink of rt-link: kind must be one of bond, bridge/,
     );
 
     const qdiscs = new Codec(tc);

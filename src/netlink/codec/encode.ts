@@ -5,17 +5,16 @@ import {
   address,
   appendStruct,
   binary,
-  explain,
   integer,
   list,
   object,
   scalarWrite,
-  Unfit,
   type Values,
   within,
   writeStruct,
 } from "./encode_values.ts";
 import type { AttributeSpec, ScalarType } from "./spec.ts";
+import { explain, Unfit } from "./unfit.ts";
 import { BaseView } from "./view.ts";
 import type { Writer } from "./writer.ts";
 
@@ -47,7 +46,7 @@ export class Encoder {
     try {
       this.#body(w, set, header, values, undefined);
     } catch (error) {
-      explain(error);
+      explain(error, `${operation} of ${this.codec.spec.name}`);
     }
   }
 
@@ -133,6 +132,9 @@ export class Encoder {
         return (w, value) => {
           if (typeof value !== "string" || value.includes("\0")) {
             throw new Unfit("must be a string without NUL", value);
+          }
+          if (!value.isWellFormed()) {
+            throw new Unfit("must be text without lone surrogates", value);
           }
           w.string(id, value);
         };

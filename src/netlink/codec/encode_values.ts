@@ -4,39 +4,12 @@ import { ipBytes, type IpWords, parseHex, parseIp } from "./address.ts";
 import type { EnumTable } from "./enums.ts";
 import type { AttributeSpec, ScalarType, ValueSpec } from "./spec.ts";
 import { type Member, sizeOf, type StructLayout } from "./struct.ts";
+import { Unfit } from "./unfit.ts";
 import { swap16, swap32 } from "./words.ts";
 import type { Writer } from "./writer.ts";
 
 /** Objects by name. */
 export type Values = { readonly [name: string]: unknown };
-
-/** A value that the wire cannot carry; gathers the path to it on its way out. */
-export class Unfit extends Error {
-  readonly path: string[] = [];
-  constructor(readonly expected: string, readonly value: unknown, readonly range = false) {
-    super(expected);
-  }
-}
-
-/** Turns an {@linkcode Unfit} into the error that callers see. */
-export function explain(error: unknown): never {
-  if (!(error instanceof Unfit)) throw error;
-  const parameter = error.path.join(".");
-  const message = `Cannot encode ${parameter}: ${error.expected}, ` +
-    `current value is ${show(error.value)}`;
-  const Kind = error.range ? RangeError : TypeError;
-  // Whoever knows the path to it looks at the parameter.
-  throw Object.defineProperty(new Kind(message), "parameter", { value: parameter });
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value !== "object" || value === null) return String(value);
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  return Array.isArray(value)
-    ? "an array"
-    : `an object of ${value.constructor?.name ?? "no"} class`;
-}
 
 /** Adds a step to the path of what fails inside. */
 export function within(name: string, fn: () => void): void {
