@@ -9,7 +9,7 @@ import { NetlinkError } from "./error.ts";
 import { Family } from "./family.ts";
 import { checkTimeout } from "./in_time.ts";
 import type { FamilySpec } from "./codec/spec.ts";
-import { type Families, families } from "./spec/mod.ts";
+import { type Families, families, type FamilyProtocols } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Protocol } from "./protocol.ts";
@@ -40,6 +40,11 @@ export interface ConnectionOptions {
    */
   adapter?: KernelAccess;
 }
+
+/** Names of the families that connections of a protocol have. */
+export type FamilyOf<P extends number> = {
+  [N in keyof Families]: P extends FamilyProtocols[N] ? N : number extends P ? N : never;
+}[keyof Families];
 
 class AckExchange extends Exchange {
   declare readonly value: undefined;
@@ -75,7 +80,7 @@ class GetExchange<T> extends Exchange {
  * console.log(nl.closed, nl.usable); // true false
  * ```
  */
-export class Connection implements AsyncDisposable {
+export class Connection<P extends number = number> implements AsyncDisposable {
   /** @internal */
   readonly channel: Channel;
   /** @internal Where it was opened. */
@@ -83,12 +88,12 @@ export class Connection implements AsyncDisposable {
   /** @internal Which namespace that was, where a pool wants to know. */
   instance?: string;
   /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
-  readonly protocol: number;
+  readonly protocol: P;
   readonly #families = new Map<string, Promise<Family<unknown>>>();
   #control?: Promise<Family<Families["nlctrl"]>>;
 
   /** @internal Use `open`. */
-  protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
+  protected constructor(adapter: KernelAccess, protocol: P, options: ConnectionOptions) {
     this.protocol = protocol;
     this.channel = new Channel(adapter, protocol, options.netns);
     this.netns = options.netns;
@@ -144,7 +149,7 @@ export class Connection implements AsyncDisposable {
    * @throws {NetlinkError} `ENOENT` when this kernel does not have it
    * @throws {TypeError} for a name that is not specified, or not of this protocol
    */
-  async family<N extends keyof Families>(name: N): Promise<Family<Families[N]>> {
+  async family<N extends FamilyOf<P>>(name: N): Promise<Family<Families[N]>> {
     let found = this.#families.get(name);
     if (found === undefined) {
       found = this.#load(name);

@@ -20,17 +20,24 @@ import {
   Protocol,
 } from "./protocol.ts";
 
-/** Names of the operations that have a plain request, or a dump. */
+/** Names of the operations that have a plain request, or a dump; what brackets a transaction is none. */
 export type With<O, Mode extends "do" | "dump"> = {
-  [K in keyof O]: O[K] extends { [M in Mode]: unknown } ? K : never;
+  [K in keyof O]: K extends `batch-${string}` ? never
+    : O[K] extends { [M in Mode]: unknown } ? K
+    : never;
 }[keyof O];
 
 /** What an operation's request carries. */
 export type RequestOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
   { [M in Mode]: { request: infer R } } ? R : never;
-/** What an operation's reply carries. */
+/**
+ * What an operation's reply carries. A plain request that changes something may have none: the kernel
+ * acknowledges it alone, as ethtool's `features-set` under the flag `omit-reply`.
+ */
 export type ReplyOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
-  { [M in Mode]: { reply: infer R } } ? R : never;
+  { [M in Mode]: { reply: infer R } }
+  ? Mode extends "do" ? K extends `${string}get${string}` ? R : R | undefined : R
+  : never;
 
 /** Names of the operations that change something and answer nothing. */
 export type Changes<O> = {
@@ -127,7 +134,9 @@ export class Family<O> {
     options: DoOptions = {},
   ): Promise<ReplyOf<O, K, "do">> {
     const spec = this.#codec.operation(operation);
-    if (spec.do === undefined) throw lacks(this.name, operation, "plain request");
+    if (spec.do === undefined || operation.startsWith("batch-")) {
+      throw lacks(this.name, operation, "plain request");
+    }
     const [request, reply] = spec.do;
     const flags = NLM_F_ACK | bitsOf(options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
@@ -169,7 +178,8 @@ export class Family<O> {
    * ```
    */
   async transaction(
-    build: (add: AddChange<O>) => void | Promise<void>,
+    build: O extends { "batch-begin": unknown } ? (add: AddChange<O>) => void | Promise<void>
+      : never,
     options: RequestOptions = {},
   ): Promise<void> {
     if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
@@ -197,7 +207,8 @@ export class Family<O> {
    *
    * @param groups one or more of {@linkcode groups}
    * @throws {TypeError} for a group that the family does not have
-   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now
+   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now, `EBADF`
+   * when the connection is closed
    *
    * @example
    * ```ts
@@ -219,9 +230,15 @@ export class Family<O> {
     // Here, because watches are made of connections and connections of families.
     const { watchFamily } = await import("./watch_family.ts");
     const { channel, netns } = this.#connection;
+    channel.check(`watch family ${this.name}`);
     const names = typeof groups === "string" ? [groups] : groups;
+    if (!Array.isArray(names)) {
+      throw new TypeError(
+        `Cannot watch family ${this.name}: groups must be a name or names, current value is ${groups}`,
+      );
+    }
     return await watchFamily(this.name as keyof Families, names, {
-      ...options as FamilyWatchOptions<never, S>,
+      ...options as unknown as FamilyWatchOptions<Families[keyof Families], S>,
       adapter: channel.adapter,
       netns,
       namespace: channel.namespace,

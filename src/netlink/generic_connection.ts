@@ -17,7 +17,7 @@ import { Protocol } from "./protocol.ts";
  * console.log(state.link);
  * ```
  */
-export class GenericConnection extends Connection {
+export class GenericConnection extends Connection<16> {
   private constructor(adapter: KernelAccess, options: ConnectionOptions) {
     super(adapter, Protocol.generic, options);
   }

@@ -310,7 +310,23 @@ describe("generic families", { skip }, () => {
     const { value } = await events.next();
     assert.ok(value?.kind === "event" && value.operation === "features-ntf");
     assert.equal(value.message.header?.devName, "p0");
-    await assert.rejects(ethtool.watch("nope"), /its groups are monitor, current value is "nope"/);
+    for (const groups of [undefined, 3, null]) {
+      await assert.rejects(ethtool.watch(groups as never), {
+        name: "TypeError",
+        message:
+          `Cannot watch family ethtool: groups must be a name or names, current value is ${groups}`,
+      });
+    }
+    nl.close();
+    await assert.rejects(
+      ethtool.watch("monitor"),
+      /Cannot watch family ethtool: the connection is closed \(EBADF\)/,
+    );
+    await using again = await GenericConnection.open({ netns: ns.name });
+    await assert.rejects(
+      (await again.family("ethtool")).watch("nope"),
+      /its groups are monitor, current value is "nope"/,
+    );
   });
 
   it("are not watched in another namespace that has got the name meanwhile", async () => {
