@@ -64,6 +64,17 @@ class GetExchange<T> extends Exchange {
   }
 }
 
+class CollectExchange<T> extends Exchange {
+  readonly value: T[] = [];
+  constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
+    super(ask, single);
+  }
+  data(w: Words, at: number): number {
+    this.value.push(this.make(w, at));
+    return at + ((w[at] + 3) >>> 2);
+  }
+}
+
 /**
  * What the connections of all protocols have in common: one netlink socket each, which many requests
  * may use at a time. Made by their `open`.
@@ -216,6 +227,16 @@ export class Connection<P extends number = number> implements AsyncDisposable {
       if (!exchange.cut) throw error;
       return this.#run(new GetExchange(ask, make, single), options); // it fits by now
     });
+  }
+
+  /** @internal Sends a request that the kernel answers with any number of messages. */
+  protected collect<T>(
+    ask: Ask,
+    make: Make<T>,
+    single: boolean,
+    options?: RequestOptions,
+  ): Promise<T[]> {
+    return this.#run(new CollectExchange(ask, make, single), options);
   }
 
   /** @internal A list. */

@@ -111,6 +111,7 @@ export type { Range, Rule, RuleAction } from "./route/rule.ts";
 export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
 export * from "./plan/mod.ts";
+export type { RawMessage, RawRequest, RawRequestOptions } from "./raw.ts";
 export { RouteConnection } from "./route_connection.ts";
 export { runInNamespace } from "./run_in_namespace.ts";
 export type { Families, FamilyProtocols } from "./spec/mod.ts";
@@ -130,5 +131,6 @@ export {
 } from "./watch_family.ts";
 export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
+export type { RawEvent, RawWatchOptions } from "./watch_raw.ts";
 export type { WatchState } from "./watch_snapshot.ts";
 export type { TableChange } from "./watch_table.ts";
