@@ -109,6 +109,10 @@ export function emit(model: Model): string {
       case "bitfield32":
         return "Bitfield32";
       case "sub-message":
+        // Which of them it is, the attribute does not tell: each may be there.
+        if (family.messages[a.message!][""]) {
+          return Object.values(family.messages[a.message!]).map(format).join(" & ");
+        }
         return `${messages.get(a.message!)}[keyof ${messages.get(a.message!)}]`;
       case "indexed-array":
         if (a.sub === "nest") return `readonly Element<${sets.get(a.nest!)}>[]`;

@@ -638,6 +638,7 @@ export const names: Readonly<Record<string, Names>> = {
       "macvlan-macaddr-mode:": "RT_LINK_MACVLAN_MACADDR_MODE_",
       "ipvlan-mode:": "RT_LINK_IPVLAN_MODE_",
       "ipvlan-flags:": "RT_LINK_IPVLAN_FLAGS_",
+      "bridge-vlan-info-flags:": "BRIDGE_VLAN_INFO_",
       "link-attrs.": "IFLA_",
       "prop-list-link-attrs.": "IFLA_",
       "af-spec-attrs.": "AF_",
@@ -681,6 +682,7 @@ export const names: Readonly<Record<string, Names>> = {
       "linkinfo-macaddr-attrs.": "IFLA_MACVLAN_",
       "linkinfo-ipvlan-attrs.": "IFLA_IPVLAN_",
       "linkinfo-xfrm-attrs.": "IFLA_XFRM_",
+      "bridge-af-spec-attrs.": "IFLA_BRIDGE_",
       "": "RTM_",
     },
     others: {

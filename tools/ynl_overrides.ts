@@ -178,6 +178,43 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       ["if-id", "u32"],
       ["collect-metadata", "flag"],
     ]);
+    // linux/if_bridge.h: what a bridge tells of a port stands where others have one nest a family.
+    spec.definitions.push({
+      name: "bridge-vlan-info-flags",
+      type: "flags",
+      "name-prefix": "bridge-vlan-info-",
+      entries: ["master", "pvid", "untagged", "range-begin", "range-end", "brentry", "only-opts"],
+    }, {
+      name: "bridge-vlan-info",
+      type: "struct",
+      members: [
+        { name: "flags", type: "u16", enum: "bridge-vlan-info-flags", "enum-as-flags": true },
+        { name: "vid", type: "u16" },
+      ],
+    });
+    const vlans = { struct: "bridge-vlan-info", "multi-attr": true };
+    spec["attribute-sets"].push({
+      name: "bridge-af-spec-attrs",
+      "name-prefix": "ifla-bridge-",
+      attributes: [
+        { name: "flags", type: "u16", value: 0 },
+        ...[["mode", "u16"], ["vlan-info", "binary", vlans], ["vlan-tunnel-info", "binary"]]
+          .concat([["mrp", "binary"], ["cfm", "binary"], ["mst", "binary"]])
+          .map((a) => attribute(a as [string, string, Yaml?])),
+      ],
+    });
+    multi(spec, "bridge-af-spec-attrs", "vlan-tunnel-info");
+    const afSpec = named(named(spec["attribute-sets"], "link-attrs").attributes, "af-spec");
+    delete afSpec["nested-attributes"];
+    const bySelector = { "sub-message": "af-spec-msg", selector: "ifi-family" };
+    Object.assign(afSpec, { type: "sub-message", ...bySelector });
+    spec["sub-messages"].push({
+      name: "af-spec-msg",
+      formats: [
+        { value: "", "attribute-set": "af-spec-attrs" },
+        { value: 7, "attribute-set": "bridge-af-spec-attrs" }, // AF_BRIDGE
+      ],
+    });
     const formats = named(spec["sub-messages"], "linkinfo-data-msg").formats;
     for (const [value, like] of [["ip6gretap", "ip6gre"], ["ip6erspan", "ip6gre"]]) {
       const set = formats.find((f: Yaml) => f.value === like)["attribute-set"];
@@ -241,6 +278,10 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     numbers(spec, "chain-attrs", { flags: 10 });
     numbers(spec, "rule-attrs", { id: 9 });
     numbers(spec, "setelem-attrs", { objref: 9 });
+    named(spec["sub-messages"], "expr-ops").formats.push({
+      value: "masq",
+      "attribute-set": "expr-masq-attrs",
+    });
     // All numbers are in network order; all fields of a concatenation stand in one nest.
     for (
       const [set, ...attributes] of [

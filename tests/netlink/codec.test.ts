@@ -15,6 +15,7 @@ import type { FamilySpec } from "../../src/netlink/codec/spec.ts";
 import { Writer } from "../../src/netlink/codec/writer.ts";
 import { families } from "../../src/netlink/spec/mod.ts";
 import { spec as link } from "../../src/netlink/spec/rt-link.ts";
+import { spec as nftables } from "../../src/netlink/spec/nftables.ts";
 import { spec as tc } from "../../src/netlink/spec/tc.ts";
 import { seed } from "../seed.ts";
 import { Random } from "./random_message.ts";
@@ -361,6 +362,50 @@ describe("the codec", () => {
       assert.deepEqual([view.v6, view.address, view.list6], ["fe80::1", "fe80::1", ["fe80::1"]]);
       assert.deepEqual(view.ips.toJSON(), { v4: "0.0.0.0", v6: "fe80::1" });
     }
+  });
+
+  it("chooses a sub-message by a member of the header, as bridges tell of VLANs", () => {
+    const links = new Codec(link), encoder = new Encoder(links);
+    const make = (values: Values) => {
+      const writer = new Writer();
+      for (let i = 0; i < 4; i++) writer.word(0);
+      encoder.request(writer, "newlink", values);
+      writer.words[0] = writer.length;
+      return writer;
+    };
+    const AF_BRIDGE = 7, AF_SPEC = 0x801a;
+    const header = { ifiFamily: AF_BRIDGE };
+    // struct bridge_vlan_info, twice: as an attribute, the first would claim 6 of 4 bytes.
+    const raw = Uint8Array.from([8, 0, 2, 0, 6, 0, 1, 0, 8, 0, 2, 0, 0, 0, 20, 0]);
+    const { words } = make({ header, [AF_SPEC]: raw });
+    const plain = new (links.message("getlink"))(words, 0).toJSON();
+    const vlanInfo = [{ flags: ["pvid", "untagged"], vid: 1 }, { flags: [], vid: 20 }];
+    assert.deepEqual(plain.afSpec, { vlanInfo });
+    assert.deepEqual(make({ header, afSpec: { vlanInfo } }).words, words);
+    for (const header of [{ ifiFamily: 10 }, undefined]) {
+      const afSpec = { inet6: { flags: 5 } };
+      const written = make(header ? { header, afSpec } : { afSpec });
+      assert.deepEqual(new (links.message("getlink"))(written.words, 0).toJSON().afSpec, afSpec);
+    }
+    assert.throws(() => make({ header, afSpec: { inet6: {} } }), /afSpec.inet6 of newlink/);
+  });
+
+  it("takes the number of what selects a sub-message as well as its name", () => {
+    const codec = new Codec(nftables), writer = new Writer();
+    const message = (type: unknown) => {
+      writer.length = 16;
+      new Encoder(codec).request(writer, "newobj", { type, data: { bytes: 7n, packets: 2 } });
+      writer.words[0] = writer.length;
+      return new (codec.message("getobj"))(writer.words.slice(), 0).toJSON();
+    };
+    assert.deepEqual(message(1), message("counter"));
+    assert.deepEqual(message(1).data, { bytes: 7, packets: 2 });
+    assert.throws(
+      () => message(99),
+      /Cannot encode data of newobj of nftables: type must be one of/,
+    );
+    const elem = [{ name: "masq", data: { flags: ["proto-random"] } }];
+    new Encoder(codec).request(writer, "newrule", { expressions: { elem } });
   });
 
   it("chooses a sub-message by its selector, beside it or in an enclosing nest", () => {

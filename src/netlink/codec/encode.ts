@@ -25,6 +25,8 @@ type Write = (w: Writer, value: unknown, scope: Scope) => void;
 
 interface Scope {
   readonly values: Values;
+  readonly set?: string;
+  readonly header?: string;
   readonly up?: Scope;
 }
 
@@ -77,7 +79,7 @@ export class Encoder {
       }
     }
     const writes = this.#writes(set ?? "");
-    const scope: Scope = { values, up };
+    const scope: Scope = { values, set, header, up };
     let others: string[] | undefined;
     for (const name in values) {
       const value = values[name];
@@ -221,13 +223,27 @@ export class Encoder {
     };
   }
 
+  /** The value that selects a sub-message's format, by name where it has one. */
+  #selected(name: string, scope: Scope | undefined): unknown {
+    for (; scope !== undefined; scope = scope.up) {
+      const { values, set, header } = scope;
+      let value = values[name];
+      if (value === undefined && header && this.codec.struct(header).members.has(name)) {
+        value = (values.header as Values | undefined)?.[name] ?? 0;
+      }
+      if (value === undefined) continue;
+      const spec = this.codec.spec.sets[set ?? ""]?.[name];
+      const names = spec && this.codec.names(spec);
+      return typeof value === "number" && names ? names.name(value) : value;
+    }
+    return undefined;
+  }
+
   #subMessage(a: AttributeSpec): Write {
     const formats = this.codec.spec.messages[a.message!];
     return (w, value, scope) => {
-      let from: Scope | undefined = scope;
-      while (from !== undefined && from.values[a.selector!] === undefined) from = from.up;
-      const selected = String(from?.values[a.selector!]);
-      const format = Object.hasOwn(formats, selected) ? formats[selected] : undefined;
+      const selected = String(this.#selected(a.selector!, scope));
+      const format = Object.hasOwn(formats, selected) ? formats[selected] : formats[""];
       if (value instanceof Uint8Array || typeof value === "string") {
         return w.blob(a.id, binary({ ...a, type: "binary" }, value));
       }

@@ -324,6 +324,8 @@ export interface ExprOps {
   "target": ExprTargetAttrs;
   /** Of `tproxy`. */
   "tproxy": ExprTproxyAttrs;
+  /** Of `masq`. */
+  "masq": ExprMasqAttrs;
 }
 
 /** What `obj-data` holds, by the value of its selector. */
@@ -1989,6 +1991,7 @@ export const spec = {
       reject: { set: "expr-reject-attrs" },
       target: { set: "expr-target-attrs" },
       tproxy: { set: "expr-tproxy-attrs" },
+      masq: { set: "expr-masq-attrs" },
     },
     "obj-data": {
       counter: { set: "counter-attrs" },
