@@ -224,7 +224,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     const answer = this.#run(exchange, options);
     if (exchange.done && !exchange.cut) return answer;
     return answer.catch((error) => {
-      if (!exchange.cut) throw error;
+      if (!exchange.cut || ask.changes) throw error;
       return this.#run(new GetExchange(ask, make, single), options); // it fits by now
     });
   }

@@ -112,10 +112,11 @@ export class Family<O> {
   }
 
   /**
-   * One request. The reply, the first one if there are several, or undefined where the operation has
-   * none.
+   * One request. The reply, the first one if there are several, or undefined where there is none.
+   * {@linkcode NetlinkConnection.request} gives all of them, as bytes.
    *
-   * @throws {NetlinkError} when the kernel refuses
+   * @throws {NetlinkError} when the kernel refuses; `EMSGSIZE` when the reply of a request that changes
+   * something was cut, for that is not sent again
    * @throws {TypeError} for an operation or attribute that the family does not have
    *
    * @example
@@ -147,6 +148,7 @@ export class Family<O> {
     }
     const View = this.#codec.message(operation);
     const make = (w: Int32Array<ArrayBufferLike>, at: number) => new View(w, at);
+    ask.changes = !operation.includes("get");
     return await this.#connection.get(ask, make, false, options) as ReplyOf<O, K, "do">;
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkError } from "../../src/netlink/error.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
+import { GenericConnection } from "../../src/netlink/generic_connection.ts";
 import { RouteConnection } from "../../src/netlink/route_connection.ts";
 import { datagram, FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
 
@@ -205,6 +206,32 @@ describe("a request", () => {
     [words, growth] = [100_000, 4];
     await rejects(t.nl.links.get(1), "EMSGSIZE", /message of 16000\d\d bytes was cut to \d+/);
     assert.ok(t.nl.usable);
+  });
+
+  it("is not asked again when it changes something", async () => {
+    let size = 80_000;
+    const kernel = new FakeKernel(), GETFAMILY = 3, FEATURES_SET = 12;
+    kernel.answer = (request) => {
+      const command = request.bytes[16];
+      if (request.type === 16 && command === GETFAMILY) {
+        const id = [6, 0, 1, 0, 30, 0, 0, 0]; // CTRL_ATTR_FAMILY_ID
+        return kernel.queue(datagram(message(16, request, [1, 2, 0, 0, ...id]), ack(request)));
+      }
+      size *= 4; // more than there is room for, each time
+      const long = Array(size / 40_000).fill([0x40, 0x9c, 200, 0, ...Array(39_996).fill(0)]).flat();
+      kernel.queue(message(request.type, request, [command, 1, 0, 0, ...long]));
+    };
+    await using nl = await GenericConnection.open({ adapter: kernel, timeout: 30_000 });
+    const ethtool = await nl.family("ethtool"), before = kernel.sent.length;
+    await rejects(
+      ethtool.do("features-set"),
+      "EMSGSIZE",
+      /request features-set of ethtool: .* was cut/,
+    );
+    assert.deepEqual(kernel.sent.slice(before).map(({ bytes }) => bytes[16]), [FEATURES_SET]);
+    await rejects(ethtool.do("features-get"), "EMSGSIZE");
+    assert.equal(kernel.sent.length, before + 3);
+    assert.ok(nl.usable);
   });
 
   it("breaks for good when messages no longer follow each other", async () => {
