@@ -337,9 +337,9 @@ describe("the codec", () => {
     }
     assert.throws(
       () => bytes({ v6: new Uint8Array(4) }),
-      /Cannot encode v6 of get of sample: must be an IPv6 address of 16 bytes, current value is 4 bytes/,
+      /Cannot encode v6 of get of sample: must be an IPv6 address, current value is 4 bytes/,
     );
-    assert.throws(() => bytes({ address: new Uint8Array(5) }), /of 4 or 16 bytes, .* 5 bytes/);
+    assert.throws(() => bytes({ address: new Uint8Array(5) }), /must be an IP address, .* 5 bytes/);
     assert.throws(
       () => bytes({ list6: ["1.2.3.4"] }),
       /Cannot encode list6.0 of get of sample: must be an IPv6/,

@@ -135,9 +135,6 @@ export class Encoder {
           if (typeof value !== "string" || value.includes("\0")) {
             throw new Unfit("must be a string without NUL", value);
           }
-          if (!value.isWellFormed()) {
-            throw new Unfit("must be text without lone surrogates", value);
-          }
           w.string(id, value);
         };
       case "bitfield32":
@@ -232,9 +229,9 @@ export class Encoder {
         value = (values.header as Values | undefined)?.[name] ?? 0;
       }
       if (value === undefined) continue;
+      if (typeof value !== "number") return value;
       const spec = this.codec.spec.sets[set ?? ""]?.[name];
-      const names = spec && this.codec.names(spec);
-      return typeof value === "number" && names ? names.name(value) : value;
+      return (spec && this.codec.names(spec))?.name(value) ?? value;
     }
     return undefined;
   }

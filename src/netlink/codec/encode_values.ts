@@ -141,29 +141,23 @@ export function binary(
   return parsed;
 }
 
-/** What an IP address is called, by its hint, and how many words it may have. */
-const ADDRESSES: Record<string, { name: string; words: readonly number[] }> = {
-  "ipv4": { name: "an IPv4 address", words: [1] },
-  "ipv6": { name: "an IPv6 address", words: [4] },
-  "ipv4-or-v6": { name: "an IP address", words: [1, 4] },
+/** What an IP address is called, by its hint. */
+const ADDRESSES: Record<string, string> = {
+  "ipv4": "an IPv4 address",
+  "ipv6": "an IPv6 address",
+  "ipv4-or-v6": "an IP address",
 };
 
 /** The words of an IP address of the version that `hint` asks for, whatever form it is given in. */
 export function address(hint: string, value: unknown): IpWords {
-  const { name, words } = ADDRESSES[hint];
-  let found: IpWords | undefined;
-  if (typeof value === "string") found = parseIp(value) ?? hexWords(value);
-  else if (value instanceof Uint8Array) {
-    const lengths = words.map((n) => 4 * n);
-    if (!lengths.includes(value.length)) {
-      throw new Unfit(`must be ${name} of ${lengths.join(" or ")} bytes`, value);
-    }
-    found = [...new Int32Array(Uint8Array.from(value).buffer)];
-  }
-  if (found === undefined || !words.includes(found.length)) {
-    throw new Unfit(`must be ${name}`, value);
-  }
-  return found;
+  const found = typeof value === "string"
+    ? parseIp(value) ?? hexWords(value)
+    : value instanceof Uint8Array && (value.length === 4 || value.length === 16)
+    ? [...new Int32Array(Uint8Array.from(value).buffer)]
+    : undefined;
+  const count = found?.length;
+  if (count === 1 ? hint !== "ipv6" : count === 4 && hint !== "ipv4") return found!;
+  throw new Unfit(`must be ${ADDRESSES[hint]}`, value);
 }
 
 function hexWords(text: string): IpWords | undefined {

@@ -73,6 +73,9 @@ export class Writer {
       if (c > 127) break;
       this.bytes[this.length + i] = c;
     }
+    if (i < value.length && !value.isWellFormed()) {
+      throw new Unfit("must be text without lone surrogates", value);
+    }
     if (i < value.length) i = utf8.encodeInto(value, this.bytes.subarray(this.length)).written;
     this.bytes[this.length + i] = 0;
     this.#advance(i + 1);
