@@ -101,7 +101,7 @@ export class Family<O> {
   ) {
     this.#connection = connection;
     this.#codec = new Codec(spec);
-    this.#encoder = new Encoder(this.#codec);
+    this.#encoder = new Encoder(this.#codec, true);
     this.id = id;
     this.groups = groups;
   }

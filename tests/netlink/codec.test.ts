@@ -72,7 +72,7 @@ const sample: FamilySpec = {
   operations: { get: { set: "main", header: "head", do: [16, 16] } },
   groups: {},
 };
-const codec = new Codec(sample), encoder = new Encoder(codec);
+const codec = new Codec(sample), encoder = new Encoder(codec, true);
 
 function bytes(values: Values): Uint8Array {
   const writer = new Writer(16);
@@ -365,7 +365,7 @@ describe("the codec", () => {
   });
 
   it("chooses a sub-message by a member of the header, as bridges tell of VLANs", () => {
-    const links = new Codec(link), encoder = new Encoder(links);
+    const links = new Codec(link), encoder = new Encoder(links, true);
     const make = (values: Values) => {
       const writer = new Writer();
       for (let i = 0; i < 4; i++) writer.word(0);
@@ -394,7 +394,7 @@ describe("the codec", () => {
     const codec = new Codec(nftables), writer = new Writer();
     const message = (type: unknown) => {
       writer.length = 16;
-      new Encoder(codec).request(writer, "newobj", { type, data: { bytes: 7n, packets: 2 } });
+      new Encoder(codec, true).request(writer, "newobj", { type, data: { bytes: 7n, packets: 2 } });
       writer.words[0] = writer.length;
       return new (codec.message("getobj"))(writer.words.slice(), 0).toJSON();
     };
@@ -411,14 +411,15 @@ describe("the codec", () => {
   it("chooses a sub-message by its selector, beside it or in an enclosing nest", () => {
     const links = new Codec(link), writer = new Writer();
     for (let i = 0; i < 4; i++) writer.word(0);
-    new Encoder(links).request(writer, "newlink", {
+    new Encoder(links, true).request(writer, "newlink", {
       linkinfo: { kind: "vlan", data: { id: 5, protocol: "8021ad" } },
     });
     writer.words[0] = writer.length;
     const view = new (links.message("getlink"))(writer.words, 0).toJSON();
     assert.deepEqual(view.linkinfo, { kind: "vlan", data: { id: 5, protocol: "8021ad" } });
     assert.throws(
-      () => new Encoder(links).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
+      () =>
+        new Encoder(links, true).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
       /Cannot encode linkinfo.data of newlink of rt-link: kind must be one of bond, bridge/,
     );
 

@@ -34,8 +34,11 @@ interface Scope {
 export class Encoder {
   readonly #sets = new Map<string, Map<string, Write>>();
 
-  /** @param codec whose definition describes the values */
-  constructor(readonly codec: Codec) {}
+  /**
+   * @param codec whose definition describes the values
+   * @param named whether errors name the operation and the family, which callers of objects do not know
+   */
+  constructor(readonly codec: Codec, readonly named = false) {}
 
   /**
    * Appends the fixed header and the attributes of an operation's request.
@@ -48,7 +51,7 @@ export class Encoder {
     try {
       this.#body(w, set, header, values, undefined);
     } catch (error) {
-      explain(error, `${operation} of ${this.codec.spec.name}`);
+      explain(error, this.named ? ` of ${operation} of ${this.codec.spec.name}` : "");
     }
   }
 

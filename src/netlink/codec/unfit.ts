@@ -8,15 +8,15 @@ export class Unfit extends Error {
   }
 }
 
-/** Turns an {@linkcode Unfit} into the error that callers see; `message` is what was to be encoded. */
-export function explain(error: unknown, message: string): never {
+/** Turns an {@linkcode Unfit} into the error that callers see; `where` tells the message that it is of. */
+export function explain(error: unknown, where: string): never {
   if (!(error instanceof Unfit)) throw error;
   const { path, expected, value, range } = error, parameter = path.join(".");
   const Kind = range ? RangeError : TypeError;
-  const text = `Cannot encode ${parameter || "the values"} of ${message}: ${expected}, ` +
+  const text = `Cannot encode ${parameter || "the values"}${where}: ${expected}, ` +
     `current value is ${show(value)}`;
   // Whoever knows the path to it looks at the parameter.
-  throw Object.defineProperty(new Kind(text), "parameter", { value: parameter });
+  throw Object.defineProperty(new Kind(text), "parameter", { value: parameter || undefined });
 }
 
 /** Characters of a value. */
