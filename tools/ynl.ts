@@ -18,13 +18,14 @@ const module = (file: string) => `${file.replaceAll("_", "-")}.ts`;
 /** All generated files by name. */
 export function generate(folder: string): Map<string, string> {
   const out = new Map<string, string>();
-  let types = "", loaders = "", exports = "";
+  let types = "", loaders = "", exports = "", protocols = "";
   for (const model of models(folder)) {
     const { file } = model;
     const name = JSON.stringify(model.family.name);
     out.set(module(file), emit(model));
     types += `  /** ${module(file)} */\n`;
     types += `  ${name}: import("./${module(file)}").Operations;\n`;
+    protocols += `  readonly ${name}: ${model.family.protocol};\n`;
     exports += `export type * as ${camel(model.family.name)} from "./${module(file)}";\n`;
     loaders += `  ${name}: async () => (await import("./${module(file)}")).spec,\n`;
   }
@@ -42,6 +43,14 @@ ${exports}
  */
 export interface Families {
 ${types}}
+
+/**
+ * The netlink protocol number of each family.
+ *
+ * @internal
+ */
+export interface FamilyProtocols {
+${protocols}}
 
 /** Loads a family's definition. */
 export const families: { readonly [N in keyof Families]: () => Promise<FamilySpec> } = {

@@ -63,6 +63,7 @@ export function emit(model: Model): string {
     const named = `${enums.get(v.enum)} | number`;
     return v.flags ? `readonly (${named})[]` : named;
   };
+  const wrap = (t: string) => t.includes("|") ? `(${t})` : t;
   for (const [n, type] of structs) {
     out += comment("", docs.get(n) || `\`struct ${n.replaceAll("-", "_")}\`.`);
     out += `export interface ${type} {\n`;
@@ -73,8 +74,9 @@ export function emit(model: Model): string {
         : v.type === "binary"
         ? v.hint && v.hint !== "hex" ? "string" : "Uint8Array"
         : scalar(v, v.type);
-      out += comment("  ", docs.get(`${n}.${m}`) || `${v.type}${v.big ? ", big-endian" : ""}.`);
-      out += `  readonly ${key(m)}: ${t};\n`;
+      const kind = `${v.type}${v.array ? "[]" : ""}`;
+      out += comment("  ", docs.get(`${n}.${m}`) || `${kind}${v.big ? ", big-endian" : ""}.`);
+      out += `  readonly ${key(m)}: ${v.array ? `readonly ${wrap(t!)}[]` : t};\n`;
     }
     out += "}\n\n";
   }
@@ -107,6 +109,10 @@ export function emit(model: Model): string {
       case "bitfield32":
         return "Bitfield32";
       case "sub-message":
+        // Which of them it is, the attribute does not tell: each may be there.
+        if (family.messages[a.message!][""]) {
+          return Object.values(family.messages[a.message!]).map(format).join(" & ");
+        }
         return `${messages.get(a.message!)}[keyof ${messages.get(a.message!)}]`;
       case "indexed-array":
         if (a.sub === "nest") return `readonly Element<${sets.get(a.nest!)}>[]`;
@@ -121,7 +127,6 @@ export function emit(model: Model): string {
         return scalar(a, a.type);
     }
   };
-  const wrap = (t: string) => t.includes("|") ? `(${t})` : t;
   for (const [n, type] of sets) {
     out += comment("", docs.get(n) || `Attributes of \`${n}\`.`);
     out += `export interface ${type} extends View {\n`;

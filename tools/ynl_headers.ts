@@ -75,8 +75,6 @@ const MORE: Record<string, string[]> = {
 
 /** Statements that rightly do not hold. */
 const EXPLAINED: Record<string, string> = {
-  "tc: sizeof(struct tc_u32_sel) == 32": "ends in a flexible array, of which one key is defined",
-  "tc: sizeof(struct tc_pedit_sel) == 48": "ends in a flexible array, of which one key is defined",
   "tc: sizeof(struct tc_fq_qd_stats) == 152": "grew by the counters of its bands in Linux 6.7",
 };
 

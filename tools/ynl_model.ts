@@ -148,7 +148,8 @@ function members(d: Yaml, model: Model, enums: Record<string, EnumSpec>) {
   const out: Record<string, MemberSpec> = {};
   for (const m of d.members) {
     const name = camel(m.name);
-    put(out, name, drop({ type: m.type, len: m.len, ...common(m, enums) }), `struct ${d.name}`);
+    const { type, len, array } = m;
+    put(out, name, drop({ type, len, array, ...common(m, enums) }), `struct ${d.name}`);
     model.docs.set(`${d.name}.${name}`, clean(m.doc));
   }
   return out;

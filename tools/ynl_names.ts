@@ -638,6 +638,7 @@ export const names: Readonly<Record<string, Names>> = {
       "macvlan-macaddr-mode:": "RT_LINK_MACVLAN_MACADDR_MODE_",
       "ipvlan-mode:": "RT_LINK_IPVLAN_MODE_",
       "ipvlan-flags:": "RT_LINK_IPVLAN_FLAGS_",
+      "bridge-vlan-info-flags:": "BRIDGE_VLAN_INFO_",
       "link-attrs.": "IFLA_",
       "prop-list-link-attrs.": "IFLA_",
       "af-spec-attrs.": "AF_",
@@ -681,6 +682,7 @@ export const names: Readonly<Record<string, Names>> = {
       "linkinfo-macaddr-attrs.": "IFLA_MACVLAN_",
       "linkinfo-ipvlan-attrs.": "IFLA_IPVLAN_",
       "linkinfo-xfrm-attrs.": "IFLA_XFRM_",
+      "bridge-af-spec-attrs.": "IFLA_BRIDGE_",
       "": "RTM_",
     },
     others: {
@@ -821,6 +823,8 @@ export const names: Readonly<Record<string, Names>> = {
       "tca-stab-attrs.": "TCA_STAB_",
       "tca-stats-attrs.": "TCA_STATS_",
       "u32-attrs.": "TCA_U32_",
+      "act-pedit-keys-attrs.": "TCA_PEDIT_",
+      "act-pedit-key-attrs.": "TCA_PEDIT_KEY_EX_",
       "": "RTM_",
     },
     others: {

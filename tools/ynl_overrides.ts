@@ -39,6 +39,12 @@ function numbers(spec: Yaml, set: string, values: Record<string, number>): void 
   for (const [name, value] of Object.entries(values)) named(attributes, name).value = value;
 }
 
+/** Attributes that stand once for each of what they tell of. */
+function multi(spec: Yaml, set: string, ...names: string[]): void {
+  const { attributes } = named(spec["attribute-sets"], set);
+  for (const name of names) named(attributes, name)["multi-attr"] = true;
+}
+
 /** The C prefixes that a specification leaves out, of attribute sets and of enums. */
 function prefixes(spec: Yaml, sets: Record<string, string>, enums: Record<string, string>): void {
   for (const [name, prefix] of Object.entries(sets)) {
@@ -172,6 +178,43 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       ["if-id", "u32"],
       ["collect-metadata", "flag"],
     ]);
+    // linux/if_bridge.h: what a bridge tells of a port stands where others have one nest a family.
+    spec.definitions.push({
+      name: "bridge-vlan-info-flags",
+      type: "flags",
+      "name-prefix": "bridge-vlan-info-",
+      entries: ["master", "pvid", "untagged", "range-begin", "range-end", "brentry", "only-opts"],
+    }, {
+      name: "bridge-vlan-info",
+      type: "struct",
+      members: [
+        { name: "flags", type: "u16", enum: "bridge-vlan-info-flags", "enum-as-flags": true },
+        { name: "vid", type: "u16" },
+      ],
+    });
+    const vlans = { struct: "bridge-vlan-info", "multi-attr": true };
+    spec["attribute-sets"].push({
+      name: "bridge-af-spec-attrs",
+      "name-prefix": "ifla-bridge-",
+      attributes: [
+        { name: "flags", type: "u16", value: 0 },
+        ...[["mode", "u16"], ["vlan-info", "binary", vlans], ["vlan-tunnel-info", "binary"]]
+          .concat([["mrp", "binary"], ["cfm", "binary"], ["mst", "binary"]])
+          .map((a) => attribute(a as [string, string, Yaml?])),
+      ],
+    });
+    multi(spec, "bridge-af-spec-attrs", "vlan-tunnel-info");
+    const afSpec = named(named(spec["attribute-sets"], "link-attrs").attributes, "af-spec");
+    delete afSpec["nested-attributes"];
+    const bySelector = { "sub-message": "af-spec-msg", selector: "ifi-family" };
+    Object.assign(afSpec, { type: "sub-message", ...bySelector });
+    spec["sub-messages"].push({
+      name: "af-spec-msg",
+      formats: [
+        { value: "", "attribute-set": "af-spec-attrs" },
+        { value: 7, "attribute-set": "bridge-af-spec-attrs" }, // AF_BRIDGE
+      ],
+    });
     const formats = named(spec["sub-messages"], "linkinfo-data-msg").formats;
     for (const [value, like] of [["ip6gretap", "ip6gre"], ["ip6erspan", "ip6gre"]]) {
       const set = formats.find((f: Yaml) => f.value === like)["attribute-set"];
@@ -182,8 +225,9 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
   "rt-rule"(spec) {
     struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
   },
-  // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members, tc_u32_pcnt ends in a
-  // flexible array that is no part of its size.
+  // net/sched/sch_taprio.c: a nest for each traffic class.
+  // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members; three structs end in
+  // an array of as many elements as the attribute holds.
   tc(spec) {
     struct(spec, "tc-ratespec", [
       { name: "cell-log", type: "u8" },
@@ -193,15 +237,40 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       { name: "mpu", type: "u16" },
       { name: "rate", type: "u32" },
     ]);
-    struct(spec, "tc-u32-pcnt", [
-      { name: "rcnt", type: "u64" },
-      { name: "rhit", type: "u64" },
-    ]);
+    for (
+      const [name, last] of [["u32-sel", "keys"], ["u32-pcnt", "kcnts"], ["pedit-sel", "keys"]]
+    ) {
+      named(named(spec.definitions, `tc-${name}`).members, last).array = true;
+    }
+    multi(spec, "taprio-attrs", "tc-entry");
+    const pedit = named(spec["attribute-sets"], "act-pedit-attrs").attributes;
+    named(pedit, "parms-ex").struct = "tc-pedit-sel";
+    Object.assign(named(pedit, "keys-ex"), {
+      type: "nest",
+      "nested-attributes": "act-pedit-keys-attrs",
+    });
+    spec["attribute-sets"].push({
+      name: "act-pedit-keys-attrs",
+      "name-prefix": "tca-pedit-",
+      attributes: [{
+        ...{ name: "key-ex", type: "nest", value: 6, "multi-attr": true },
+        "nested-attributes": "act-pedit-key-attrs",
+      }],
+    }, {
+      name: "act-pedit-key-attrs",
+      "name-prefix": "tca-pedit-key-ex-",
+      attributes: [["htype", "u16"], ["cmd", "u16"]].map(([a, b]) => attribute([a, b])),
+    });
   },
   // linux/ethtool_netlink.h: a statistic is a nest of one u64 whose attribute number is the counter.
+  // net/ethtool: a nest for each group, bucket, pair of a cable and table.
   ethtool(spec) {
     const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
+    multi(spec, "stats", "grp");
+    multi(spec, "stats-grp", "hist-rx", "hist-tx");
+    multi(spec, "cable-nest", "result", "fault-length");
+    multi(spec, "tunnel-udp", "table");
   },
   // linux/netfilter/nf_tables.h: padding shifts what follows it, a look-up's registers come before
   // its set's id, results count from 1. linux/netfilter/nfnetlink.h: the groups' numbers.
@@ -209,6 +278,10 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     numbers(spec, "chain-attrs", { flags: 10 });
     numbers(spec, "rule-attrs", { id: 9 });
     numbers(spec, "setelem-attrs", { objref: 9 });
+    named(spec["sub-messages"], "expr-ops").formats.push({
+      value: "masq",
+      "attribute-set": "expr-masq-attrs",
+    });
     // All numbers are in network order; all fields of a concatenation stand in one nest.
     for (
       const [set, ...attributes] of [
@@ -223,6 +296,8 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     }
     const fields = named(spec["attribute-sets"], "set-desc-concat-attrs").attributes;
     named(fields, "elem")["multi-attr"] = true;
+    // Answered with one message to whatever asks: a list would not end.
+    delete named(spec.operations.list, "getgen").dump;
     numbers(spec, "expr-lookup-attrs", { sreg: 2, dreg: 3, "set-id": 4, flags: 5 });
     named(spec.definitions, "fib-result")["value-start"] = 1;
     spec.operations["name-prefix"] = "nft-msg-";
@@ -311,12 +386,20 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       }
     }
   },
-  // linux/openvswitch.h: struct ovs_action_add_mpls packs the type and the flags into one word.
+  // linux/if_team.h draws it: a nest for each option and port.
+  team(spec) {
+    multi(spec, "item-option", "option");
+    multi(spec, "item-port", "port");
+  },
+  // linux/openvswitch.h: an action may be taken several times; struct ovs_action_add_mpls packs the type and the flags into one word.
   ovs_flow(spec) {
     struct(spec, "ovs-action-add-mpls", [
       { name: "mpls-lse", type: "u32", ...BE },
       { name: "mpls-ethertype", type: "u16", ...BE },
       { name: "tun-flags", type: "u16" },
     ]);
+    for (const a of named(spec["attribute-sets"], "action-attrs").attributes) {
+      if (a.type !== "flag") a["multi-attr"] = true;
+    }
   },
 };

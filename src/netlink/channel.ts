@@ -4,6 +4,7 @@ import { Writer } from "./codec/writer.ts";
 import { NetlinkError } from "./error.ts";
 import {
   appendMessage,
+  type Ask,
   type Exchange,
   type ExchangeRange,
   type RequestOptions,
@@ -44,7 +45,8 @@ export class Channel {
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0];
   #reading = false;
   #stop?: AbortController;
-  #broken?: unknown;
+  /** Why nothing more can be asked: the error for what is attempted. */
+  #broken?: (operation: string) => unknown;
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
@@ -76,6 +78,11 @@ export class Channel {
     return this.#socket.fd >= 0 && this.#broken === undefined;
   }
 
+  /** Throws unless requests can be sent. */
+  check(operation: string): void {
+    if (this.#broken !== undefined) throw this.#broken(operation);
+  }
+
   #readForATurn(): void {
     const turn = new Turn(this.adapter);
     while (this.read(undefined, true) && !turn.over);
@@ -88,7 +95,7 @@ export class Channel {
 
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
-    if (this.#broken !== undefined) throw this.#broken;
+    this.check(exchange.ask.operation);
     this.#ledger.keepCurrent();
     this.#writer.length = 0;
     this.#append(exchange);
@@ -114,7 +121,7 @@ export class Channel {
 
   /** Sends messages that stand in a buffer of their own, in one call. */
   sendRange(range: ExchangeRange, offload?: boolean): void {
-    if (this.#broken !== undefined) throw this.#broken;
+    this.check(range.ask.operation);
     const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
     for (let i = 0; i < range.count; i++) {
       const at = range.start(i);
@@ -138,7 +145,7 @@ export class Channel {
 
   #writeAside(exchange: Exchange): Promise<void> {
     const writer = new Writer(512);
-    if (this.#broken !== undefined) throw this.#broken;
+    this.check(exchange.ask.operation);
     this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
@@ -195,18 +202,18 @@ export class Channel {
   #enter(datagram: Datagram | number | undefined): boolean {
     if (datagram === undefined) return false;
     if (typeof datagram === "number") {
-      this.#break(NetlinkError.fromCall("receive from the kernel", "recvmsg", datagram));
+      this.#break((operation) => NetlinkError.fromCall(operation, "recvmsg", datagram));
     } else if (datagram.length === 0) {
-      this.#break(endless());
+      this.#break(endless);
     } else if (!datagram.multicast) {
       const wrong = this.#ledger.enter(datagram);
-      if (wrong !== undefined) this.#break(wrong);
+      if (wrong !== undefined) this.#break(() => wrong);
     }
     return true;
   }
 
   /** Nothing that comes from this socket can be trusted any more. */
-  #break(error: unknown): void {
+  #break(error: (operation: string) => unknown): void {
     this.#broken ??= error;
     this.#ledger.fail(error);
   }
@@ -252,7 +259,7 @@ export class Channel {
         if (this.#socket.fd >= 0) await this.#readInTurns();
       }
     } catch (error) {
-      this.#break(error);
+      this.#break(() => error);
     } finally {
       this.#reading = false;
       this.#stop = undefined;
@@ -274,11 +281,21 @@ export class Channel {
    * is read into memory first, so that loops over dumps may nest.
    */
   async beginDump(dump: Exchange, options: RequestOptions): Promise<void> {
-    while (this.#dump?.done === false) await this.readTo(this.#dump, options);
+    while (this.#dump?.done === false) await this.#readRest(this.#dump, dump.ask, options);
     options.signal?.throwIfAborted();
     if (!options.offload) return this.sendDump(dump);
     dump.aside = this.#writeAside(dump);
     this.#dump = dump;
+  }
+
+  async #readRest(earlier: Exchange, { operation }: Ask, options: RequestOptions): Promise<void> {
+    try {
+      await this.readTo(earlier, options);
+    } catch (cause) {
+      if (!(cause instanceof NetlinkError)) throw cause;
+      const what = `an earlier list on this connection (${earlier.ask.operation}) does not end`;
+      throw new NetlinkError(what, { errno: cause.errno, operation, cause });
+    }
   }
 
   /** Whether a list is under way. */
@@ -340,7 +357,7 @@ export class Channel {
     try {
       return this.#enter(await this.#receiver.receive(this.#socket));
     } catch (error) {
-      this.#break(error);
+      this.#break(() => error);
       return true;
     } finally {
       this.#receiving = undefined;
@@ -361,19 +378,14 @@ export class Channel {
     if (this.#socket.fd < 0) return;
     this.#stop?.abort();
     this.#socket.close();
-    this.#break(
-      new NetlinkError("the connection was closed meanwhile", {
-        errno: EBADF,
-        operation: "use a netlink connection",
-      }),
+    this.#break((operation) =>
+      new NetlinkError("the connection is closed", { errno: EBADF, operation })
     );
   }
 }
 
 /** IPv6 routes: the kernel answers with nothing for ever, once one does not fit into a part. */
-function endless(): NetlinkError {
-  return new NetlinkError("an object of more than 32 KiB does not fit into the kernel's list", {
-    errno: EMSGSIZE,
-    operation: "list what the kernel has",
-  });
+function endless(operation: string): NetlinkError {
+  const what = "an object of more than 32 KiB does not fit into the kernel's list";
+  return new NetlinkError(what, { errno: EMSGSIZE, operation });
 }

@@ -5,12 +5,17 @@ import { Channel } from "./channel.ts";
 import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { Dump, type DumpOptions, type Make } from "./dump.ts";
+import { NetlinkError } from "./error.ts";
 import { Family } from "./family.ts";
 import { checkTimeout } from "./in_time.ts";
 import type { FamilySpec } from "./codec/spec.ts";
-import { type Families, families } from "./spec/mod.ts";
+import { type Families, families, type FamilyProtocols } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
+import { Protocol } from "./protocol.ts";
+
+/** The number of nlctrl itself (GENL_ID_CTRL of linux/genetlink.h). */
+const CONTROL = 16;
 
 /** Where and how a connection is opened. */
 export interface ConnectionOptions {
@@ -36,6 +41,11 @@ export interface ConnectionOptions {
   adapter?: KernelAccess;
 }
 
+/** Names of the families that connections of a protocol have. */
+export type FamilyOf<P extends number> = {
+  [N in keyof Families]: P extends FamilyProtocols[N] ? N : number extends P ? N : never;
+}[keyof Families];
+
 class AckExchange extends Exchange {
   declare readonly value: undefined;
   data(w: Words, at: number): number {
@@ -50,6 +60,17 @@ class GetExchange<T> extends Exchange {
   }
   data(w: Words, at: number): number {
     this.value ??= this.make(w, at);
+    return at + ((w[at] + 3) >>> 2);
+  }
+}
+
+class CollectExchange<T> extends Exchange {
+  readonly value: T[] = [];
+  constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
+    super(ask, single);
+  }
+  data(w: Words, at: number): number {
+    this.value.push(this.make(w, at));
     return at + ((w[at] + 3) >>> 2);
   }
 }
@@ -70,7 +91,7 @@ class GetExchange<T> extends Exchange {
  * console.log(nl.closed, nl.usable); // true false
  * ```
  */
-export class Connection implements AsyncDisposable {
+export class Connection<P extends number = number> implements AsyncDisposable {
   /** @internal */
   readonly channel: Channel;
   /** @internal Where it was opened. */
@@ -78,11 +99,12 @@ export class Connection implements AsyncDisposable {
   /** @internal Which namespace that was, where a pool wants to know. */
   instance?: string;
   /** The netlink protocol number (NETLINK_* of linux/netlink.h). */
-  readonly protocol: number;
+  readonly protocol: P;
   readonly #families = new Map<string, Promise<Family<unknown>>>();
+  #control?: Promise<Family<Families["nlctrl"]>>;
 
   /** @internal Use `open`. */
-  protected constructor(adapter: KernelAccess, protocol: number, options: ConnectionOptions) {
+  protected constructor(adapter: KernelAccess, protocol: P, options: ConnectionOptions) {
     this.protocol = protocol;
     this.channel = new Channel(adapter, protocol, options.netns);
     this.netns = options.netns;
@@ -138,7 +160,7 @@ export class Connection implements AsyncDisposable {
    * @throws {NetlinkError} `ENOENT` when this kernel does not have it
    * @throws {TypeError} for a name that is not specified, or not of this protocol
    */
-  async family<N extends keyof Families>(name: N): Promise<Family<Families[N]>> {
+  async family<N extends FamilyOf<P>>(name: N): Promise<Family<Families[N]>> {
     let found = this.#families.get(name);
     if (found === undefined) {
       found = this.#load(name);
@@ -162,12 +184,23 @@ export class Connection implements AsyncDisposable {
           `this one's is ${this.protocol}`,
       );
     }
-    return this.resolve(spec);
+    return this.#resolve(spec);
   }
 
-  /** @internal A family whose definition is there. */
-  protected resolve(spec: FamilySpec): Promise<Family<unknown>> {
-    return Promise.resolve(new Family(this, spec, 0, new Map(Object.entries(spec.groups))));
+  /** A family whose definition is there; nlctrl tells the numbers of generic netlink's. */
+  async #resolve(spec: FamilySpec): Promise<Family<unknown>> {
+    if (spec.protocol !== Protocol.generic) {
+      return new Family(this, spec, 0, new Map(Object.entries(spec.groups)));
+    }
+    this.#control ??= families.nlctrl().then((s) => new Family(this, s, CONTROL, new Map()));
+    const control = await this.#control;
+    const answer = await control.do("getfamily", { familyName: spec.name }).catch((cause) => {
+      if (!(cause instanceof NetlinkError && cause.isNotFound)) throw cause;
+      const { errno } = cause, operation = `use family ${spec.name}`;
+      throw new NetlinkError("this kernel does not have it", { errno, operation, cause });
+    });
+    const groups = new Map(answer.mcastGroups?.map((g) => [g.name ?? "", g.id ?? 0]));
+    return new Family(this, spec, answer.familyId ?? 0, groups);
   }
 
   /** @internal Sends a request that the kernel acknowledges. */
@@ -191,9 +224,19 @@ export class Connection implements AsyncDisposable {
     const answer = this.#run(exchange, options);
     if (exchange.done && !exchange.cut) return answer;
     return answer.catch((error) => {
-      if (!exchange.cut) throw error;
+      if (!exchange.cut || ask.changes) throw error;
       return this.#run(new GetExchange(ask, make, single), options); // it fits by now
     });
+  }
+
+  /** @internal Sends a request that the kernel answers with any number of messages. */
+  protected collect<T>(
+    ask: Ask,
+    make: Make<T>,
+    single: boolean,
+    options?: RequestOptions,
+  ): Promise<T[]> {
+    return this.#run(new CollectExchange(ask, make, single), options);
   }
 
   /** @internal A list. */

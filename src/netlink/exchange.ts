@@ -37,6 +37,8 @@ export interface Ask {
   write(writer: Writer): void;
   /** Of a list, the error number that means that there is nothing to list. */
   empty?: number;
+  /** Whether it changes something: it is never sent twice. */
+  changes?: boolean;
   /** How to read the request back, to name attributes in errors. */
   layout?: MessageClass;
   /** Called once the kernel has it, or will never have it: what it refers to may go. */

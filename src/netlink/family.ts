@@ -20,17 +20,24 @@ import {
   Protocol,
 } from "./protocol.ts";
 
-/** Names of the operations that have a plain request, or a dump. */
+/** Names of the operations that have a plain request, or a dump; what brackets a transaction is none. */
 export type With<O, Mode extends "do" | "dump"> = {
-  [K in keyof O]: O[K] extends { [M in Mode]: unknown } ? K : never;
+  [K in keyof O]: K extends `batch-${string}` ? never
+    : O[K] extends { [M in Mode]: unknown } ? K
+    : never;
 }[keyof O];
 
 /** What an operation's request carries. */
 export type RequestOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
   { [M in Mode]: { request: infer R } } ? R : never;
-/** What an operation's reply carries. */
+/**
+ * What an operation's reply carries. A plain request that changes something may have none: the kernel
+ * acknowledges it alone, as ethtool's `features-set` under the flag `omit-reply`.
+ */
 export type ReplyOf<O, K extends keyof O, Mode extends "do" | "dump"> = O[K] extends
-  { [M in Mode]: { reply: infer R } } ? R : never;
+  { [M in Mode]: { reply: infer R } }
+  ? Mode extends "do" ? K extends `${string}get${string}` ? R : R | undefined : R
+  : never;
 
 /** Names of the operations that change something and answer nothing. */
 export type Changes<O> = {
@@ -94,7 +101,7 @@ export class Family<O> {
   ) {
     this.#connection = connection;
     this.#codec = new Codec(spec);
-    this.#encoder = new Encoder(this.#codec);
+    this.#encoder = new Encoder(this.#codec, true);
     this.id = id;
     this.groups = groups;
   }
@@ -105,10 +112,11 @@ export class Family<O> {
   }
 
   /**
-   * One request. The reply, the first one if there are several, or undefined where the operation has
-   * none.
+   * One request. The reply, the first one if there are several, or undefined where there is none.
+   * {@linkcode NetlinkConnection.request} gives all of them, as bytes.
    *
-   * @throws {NetlinkError} when the kernel refuses
+   * @throws {NetlinkError} when the kernel refuses; `EMSGSIZE` when the reply of a request that changes
+   * something was cut, for that is not sent again
    * @throws {TypeError} for an operation or attribute that the family does not have
    *
    * @example
@@ -127,7 +135,9 @@ export class Family<O> {
     options: DoOptions = {},
   ): Promise<ReplyOf<O, K, "do">> {
     const spec = this.#codec.operation(operation);
-    if (spec.do === undefined) throw lacks(this.name, operation, "plain request");
+    if (spec.do === undefined || operation.startsWith("batch-")) {
+      throw lacks(this.name, operation, "plain request");
+    }
     const [request, reply] = spec.do;
     const flags = NLM_F_ACK | bitsOf(options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
@@ -138,6 +148,7 @@ export class Family<O> {
     }
     const View = this.#codec.message(operation);
     const make = (w: Int32Array<ArrayBufferLike>, at: number) => new View(w, at);
+    ask.changes = !operation.includes("get");
     return await this.#connection.get(ask, make, false, options) as ReplyOf<O, K, "do">;
   }
 
@@ -149,8 +160,9 @@ export class Family<O> {
   /**
    * Changes that are made all together or not at all, for families that have transactions: nftables.
    *
-   * @param build adds the changes, in their order
-   * @throws {NetlinkError} the first refusal; nothing was changed then
+   * @param build adds the changes, in their order; what is added after it has ended is refused
+   * @throws {NetlinkError} the first refusal, with the number of the change where there are several;
+   * nothing was changed then
    * @throws {TypeError} for a family without transactions, an operation or a value that it has not
    *
    * @example
@@ -168,18 +180,27 @@ export class Family<O> {
    * ```
    */
   async transaction(
-    build: (add: AddChange<O>) => void,
+    build: O extends { "batch-begin": unknown } ? (add: AddChange<O>) => void | Promise<void>
+      : never,
     options: RequestOptions = {},
   ): Promise<void> {
     if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
     const asks: Ask[] = [];
-    build((operation, values, how = {}) => {
+    let ended = false;
+    const add: AddChange<O> = (operation, values, how = {}) => {
+      if (ended) {
+        throw new TypeError(
+          `Cannot add ${operation} to a transaction of ${this.name}: it has ended`,
+        );
+      }
       const { do: plain } = this.#codec.operation(operation);
       if (plain?.length !== 1 || operation.startsWith("batch-")) {
         throw lacks(this.name, operation, "plain change");
       }
       asks.push(this.#ask(plain[0], bitsOf(how), operation, "request", values as Values));
-    });
+    };
+    await Promise.resolve(build(add)).finally(() => ended = true);
+    if (asks.length > 1) asks.forEach((ask, i) => ask.operation += `, change ${i + 1}`);
     await commit(this.#connection, asks, options);
   }
 
@@ -188,7 +209,8 @@ export class Family<O> {
    *
    * @param groups one or more of {@linkcode groups}
    * @throws {TypeError} for a group that the family does not have
-   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now
+   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now, `EBADF`
+   * when the connection is closed
    *
    * @example
    * ```ts
@@ -210,9 +232,15 @@ export class Family<O> {
     // Here, because watches are made of connections and connections of families.
     const { watchFamily } = await import("./watch_family.ts");
     const { channel, netns } = this.#connection;
+    channel.check(`watch family ${this.name}`);
     const names = typeof groups === "string" ? [groups] : groups;
+    if (!Array.isArray(names)) {
+      throw new TypeError(
+        `Cannot watch family ${this.name}: groups must be a name or names, current value is ${groups}`,
+      );
+    }
     return await watchFamily(this.name as keyof Families, names, {
-      ...options as FamilyWatchOptions<never, S>,
+      ...options as unknown as FamilyWatchOptions<Families[keyof Families], S>,
       adapter: channel.adapter,
       netns,
       namespace: channel.namespace,

@@ -161,12 +161,12 @@ export class Ledger {
   }
 
   /** No request will be answered any more. */
-  fail(error: unknown): void {
+  fail(error: (operation: string) => unknown): void {
     const all = [...this.#waiting.values(), ...this.#ranges];
     if (this.current) all.push(this.current);
     this.#waiting.clear();
     this.#ranges = [];
-    for (const exchange of all) exchange.finish(error);
+    for (const exchange of all) if (!exchange.done) exchange.finish(error(exchange.ask.operation));
   }
 }
 

@@ -15,7 +15,7 @@ export type { RequestOptions } from "./exchange.ts";
 export { MalformedError } from "./codec/malformed.ts";
 export type { Values } from "./codec/encode.ts";
 export type { Bitfield32, Element, Input, View } from "./codec/types.ts";
-export { Connection, type ConnectionOptions } from "./connection.ts";
+export { Connection, type ConnectionOptions, type FamilyOf } from "./connection.ts";
 export type { Dump, DumpOptions } from "./dump.ts";
 export { NetlinkError, type NetlinkErrorOptions } from "./error.ts";
 export type { KernelAccess } from "./kernel_access.ts";
@@ -111,9 +111,10 @@ export type { Range, Rule, RuleAction } from "./route/rule.ts";
 export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
 export * from "./plan/mod.ts";
+export type { RawMessage, RawRequest, RawRequestOptions } from "./raw.ts";
 export { RouteConnection } from "./route_connection.ts";
 export { runInNamespace } from "./run_in_namespace.ts";
-export type { Families } from "./spec/mod.ts";
+export type { Families, FamilyProtocols } from "./spec/mod.ts";
 export {
   type Watch,
   watch,
@@ -130,5 +131,6 @@ export {
 } from "./watch_family.ts";
 export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
+export type { RawEvent, RawWatchOptions } from "./watch_raw.ts";
 export type { WatchState } from "./watch_snapshot.ts";
 export type { TableChange } from "./watch_table.ts";

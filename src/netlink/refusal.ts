@@ -1,6 +1,7 @@
 /** Turns an NLMSG_ERROR, or the end of a dump that failed, into a {@linkcode NetlinkError}. */
 
-import type { BaseView, NestView } from "./codec/view.ts";
+import { MalformedError } from "./codec/malformed.ts";
+import type { BaseView, Field, NestView } from "./codec/view.ts";
 import { bytes, find, next, payloadLength, text, typeOf, type Words } from "./codec/words.ts";
 import { NetlinkError, type NetlinkErrorOptions } from "./error.ts";
 import { errnoName } from "./errno.ts";
@@ -83,10 +84,20 @@ function detailsOf(
   const nest = word(NLMSGERR_ATTR_MISS_NEST), policy = find(w, start, end, NLMSGERR_ATTR_POLICY);
   return {
     kernelMessage: message < 0 ? undefined : text(w, (message + 1) << 2, payloadLength(w, message)),
-    attribute: view && offset !== undefined ? pathAt(view, offset) : undefined,
-    missing: view && type !== undefined ? missingAt(view, nest, type) : undefined,
+    attribute: offset === undefined ? undefined : place(view, (v) => pathAt(v, offset)),
+    missing: type === undefined ? undefined : place(view, (v) => missingAt(v, nest, type)),
     policy: policy < 0 ? undefined : policyAt(w, policy),
   };
+}
+
+/** Bytes that the caller gave as they are may be no attributes: the refusal stands without a path then. */
+function place(view: BaseView | undefined, find: (view: BaseView) => string | undefined) {
+  try {
+    return view && find(view);
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
 }
 
 /** The names from the message down to the attribute whose header stands at byte `offset`. */
@@ -117,7 +128,7 @@ function descend(
     const index = met.get(id) ?? 0;
     if (target < after << 2) {
       const path = [field?.name ?? `#${id}`, ...field?.multi ? [String(index)] : []];
-      const value = field?.read(w, i, view), nests = nestsIn(value);
+      const nests = nestsIn(field, w, i, view);
       if (target === i << 2) return { path, view: nests[0]?.nest };
       for (const { nest, number } of nests) {
         if (target < nest._at << 2 || target >= nest._end) continue;
@@ -132,8 +143,19 @@ function descend(
   return undefined;
 }
 
-/** The nests of an attribute, each with its number where there may be several. */
-function nestsIn(value: unknown): { nest: NestView; number: string[] }[] {
+/** The nests of an attribute, each with its number where there may be several; none in what is cut. */
+function nestsIn(
+  field: Field | undefined,
+  w: Words,
+  i: number,
+  view: BaseView,
+): { nest: NestView; number: string[] }[] {
+  let value: unknown;
+  try {
+    value = field?.read(w, i, view);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+  }
   const isNest = (v: unknown): v is NestView => typeof v === "object" && v !== null && "_up" in v;
   if (!Array.isArray(value)) return isNest(value) ? [{ nest: value, number: [] }] : [];
   return value.flatMap((nest, k) => isNest(nest) ? [{ nest, number: [String(k)] }] : []);
@@ -172,7 +194,9 @@ function policyAt(w: Words, policy: number): Record<string, unknown> {
       let value = 0n;
       raw.forEach((b, k) => value |= BigInt(b) << BigInt(8 * k));
       if (name.endsWith("Signed")) value = BigInt.asIntN(8 * raw.length, value);
-      out[name] = name === "type" ? TYPES[Number(value)] ?? Number(value) : Number(value);
+      const number = Number(value);
+      if (name === "type") out[name] = TYPES[number] ?? number;
+      else out[name] = Number.isSafeInteger(number) ? number : value;
     }
     i = after;
   }

@@ -31,7 +31,7 @@ import type { Qdiscs } from "./route/tc/qdiscs.ts";
  * }
  * ```
  */
-export class RouteConnection extends Connection {
+export class RouteConnection extends Connection<0> {
   /** Network links. */
   readonly links!: Links;
   /** Addresses of links. */

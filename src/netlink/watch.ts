@@ -70,8 +70,8 @@ export interface WatchOptions {
 
 /** @internal Makes the next event; undefined where there is none to be made. */
 export interface Source<E> {
-  /** Takes one message of the feed. */
-  take(w: Int32Array<ArrayBufferLike>, at: number): E | undefined;
+  /** Takes one message of the feed, of `size` bytes. */
+  take(w: Int32Array<ArrayBufferLike>, at: number, size: number): E | undefined;
   /** Tells of the state after an overrun, or at the start. */
   resync(reason: "start" | "overrun", signal: AbortSignal): Promise<E>;
   /** Ends. */
@@ -125,8 +125,8 @@ export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDispo
   async *#run(initial: boolean): AsyncGenerator<E, undefined> {
     const { signal } = this.#stop;
     let ready: E[] = [];
-    const take = (w: Int32Array<ArrayBufferLike>, at: number) => {
-      const event = this.#source.take(w, at);
+    const take = (w: Int32Array<ArrayBufferLike>, at: number, size: number) => {
+      const event = this.#source.take(w, at, size);
       if (event !== undefined) ready.push(event);
     };
     try {

@@ -6,7 +6,6 @@ import type { FamilySpec } from "./codec/spec.ts";
 import { bytes, type Words } from "./codec/words.ts";
 import { NetlinkError } from "./error.ts";
 import type { Family } from "./family.ts";
-import { GenericConnection } from "./generic_connection.ts";
 import { pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
@@ -99,9 +98,7 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
   return await pinned(adapter.libc, options.netns, async (netns) => {
     const spec = Object.hasOwn(families, name) ? await families[name]() : undefined;
     const protocol = spec?.protocol ?? Protocol.generic;
-    const connection = protocol === Protocol.generic
-      ? await GenericConnection.open({ adapter, netns })
-      : await NetlinkConnection.open(protocol, { adapter, netns });
+    const connection = await NetlinkConnection.open(protocol, { adapter, netns });
     try {
       const family = await connection.family(name);
       signal?.throwIfAborted();

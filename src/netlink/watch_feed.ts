@@ -5,11 +5,11 @@ import { MalformedError } from "./codec/malformed.ts";
 import { NetlinkError } from "./error.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
-import { NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
+import { NLMSG_HEADER, NLMSG_MIN_TYPE, Protocol } from "./protocol.ts";
 import { NetlinkSocket } from "./socket.ts";
 
-/** Takes the complete message at word `at`. */
-export type Take = (w: Words, at: number) => void;
+/** Takes the complete message of `size` bytes at word `at`. */
+export type Take = (w: Words, at: number, size: number) => void;
 
 const ENOBUFS = 105;
 /** Bytes that hold some 10,000 route events. */
@@ -42,11 +42,13 @@ export type Found = "messages" | "nothing" | "overrun";
 export class Feed {
   readonly #adapter: KernelAccess;
   readonly #socket: NetlinkSocket;
+  readonly #text: boolean;
   #size: number;
 
   /** @throws {NetlinkError} when the kernel refuses the socket, the namespace or a group */
   constructor(adapter: KernelAccess, options: FeedOptions) {
     this.#adapter = adapter;
+    this.#text = options.protocol === Protocol.uevent;
     const size = this.#size = receiveBuffer(options.receiveBuffer);
     this.#socket = new NetlinkSocket(adapter.libc, options.protocol, options.netns);
     try {
@@ -80,6 +82,10 @@ export class Feed {
       if (!datagram.multicast) continue;
       const { words: w, offset, received, length } = datagram;
       if (length > received) return "overrun";
+      if (this.#text) {
+        take(w, offset, received);
+        return "messages";
+      }
       const end = (offset << 2) + received;
       for (let at = offset; end - (at << 2) >= NLMSG_HEADER; at += (w[at] + 3) >>> 2) {
         if (w[at] < NLMSG_HEADER || (at << 2) + w[at] > end) {
@@ -88,7 +94,7 @@ export class Feed {
             at << 2,
           );
         }
-        if ((w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE) take(w, at);
+        if ((w[at + 1] & 0xffff) >= NLMSG_MIN_TYPE) take(w, at, w[at]);
       }
       return "messages";
     }

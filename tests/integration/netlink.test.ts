@@ -565,7 +565,7 @@ describe("other families", { skip }, () => {
     const netdev = await nl.family("netdev");
     const devices = await netdev.dump("dev-get").toArray();
     assert.ok(devices.every((d) => d.ifindex! > 0 && Array.isArray(d.xdpFeatures)));
-    await assert.rejects(nl.family("rt-link"), /needs a connection of protocol 0/);
+    await assert.rejects(nl.family("rt-link" as never), /needs a connection of protocol 0/);
   });
 
   it("of rtnetlink are used over a route connection, with flags", async () => {

@@ -118,6 +118,16 @@ describe("nftables", { skip }, () => {
     assert.deepEqual(seen, ["newtable", "newchain", "newrule"]);
   });
 
+  it("tells its generation, which is no list", async () => {
+    await using t = await netfilter();
+    const { id } = await t.nftables.do("getgen") ?? {};
+    await t.nftables.do("newtable", { header, name: "t" }, { flags: ["create"] });
+    assert.equal((await t.nftables.do("getgen"))?.id, id! + 1);
+    // @ts-expect-error it has none
+    assert.throws(() => t.nftables.dump("getgen"), /getgen of nftables: it has no dump/);
+    assert.ok(t.nl.usable);
+  });
+
   it("takes a transaction that another thread sends, and refuses one", async () => {
     await using t = await netfilter();
     const make = (names: string[]) =>
@@ -152,7 +162,7 @@ describe("nftables", { skip }, () => {
       (error: NetlinkError) => {
         assert.deepEqual(
           [error.code, error.attribute, error.operation],
-          ["ENOENT", "name", "request delchain of nftables"],
+          ["ENOENT", "name", "request delchain of nftables, change 2"],
         );
         return true;
       },
@@ -168,7 +178,7 @@ describe("nftables", { skip }, () => {
         add("newtable", { header, name: "three" }, { flags: ["create"] });
         add("newtable", { header, name: 3 as unknown as string });
       }),
-      /Cannot encode name: must be a string/,
+      /Cannot encode name of newtable of nftables: must be a string/,
     );
     await assert.rejects(
       nftables.transaction((add) => add("batch-end" as "newtable")),
@@ -176,6 +186,20 @@ describe("nftables", { skip }, () => {
     );
     assert.deepEqual(await names(), ["one"]);
     assert.ok(nl.usable);
+    let late: (() => void) | undefined;
+    await nftables.transaction(async (add) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      add("newtable", { header, name: "late" }, { flags: ["create"] });
+      late = () => add("newtable", { header, name: "too late" }, { flags: ["create"] });
+    });
+    assert.deepEqual(await names(), ["one", "late"]);
+    assert.throws(
+      late!,
+      /TypeError: Cannot add newtable to a transaction of nftables: it has ended/,
+    );
+    const reason = new Error("enough");
+    await assert.rejects(nftables.transaction(() => Promise.reject(reason)), reason);
+    await nftables.do("deltable", { header, name: "late" });
     await nftables.do("deltable", { header, name: "one" });
     assert.deepEqual(t.shown(), []);
   });
@@ -286,7 +310,23 @@ describe("generic families", { skip }, () => {
     const { value } = await events.next();
     assert.ok(value?.kind === "event" && value.operation === "features-ntf");
     assert.equal(value.message.header?.devName, "p0");
-    await assert.rejects(ethtool.watch("nope"), /its groups are monitor, current value is "nope"/);
+    for (const groups of [undefined, 3, null]) {
+      await assert.rejects(ethtool.watch(groups as never), {
+        name: "TypeError",
+        message:
+          `Cannot watch family ethtool: groups must be a name or names, current value is ${groups}`,
+      });
+    }
+    nl.close();
+    await assert.rejects(
+      ethtool.watch("monitor"),
+      /Cannot watch family ethtool: the connection is closed \(EBADF\)/,
+    );
+    await using again = await GenericConnection.open({ netns: ns.name });
+    await assert.rejects(
+      (await again.family("ethtool")).watch("nope"),
+      /its groups are monitor, current value is "nope"/,
+    );
   });
 
   it("are not watched in another namespace that has got the name meanwhile", async () => {

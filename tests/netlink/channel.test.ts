@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkError } from "../../src/netlink/error.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
+import { GenericConnection } from "../../src/netlink/generic_connection.ts";
 import { RouteConnection } from "../../src/netlink/route_connection.ts";
 import { datagram, FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
 
@@ -103,6 +104,24 @@ describe("a request", () => {
     assert.ok(t.nl.usable);
   });
 
+  it("of another list says that it waits for the one that does not end, under its own name", async () => {
+    await using t = await open(() => {});
+    const late = { timeout: 20 };
+    await rejects(t.nl.links.list(late).toArray(), "ETIMEDOUT", /list links: no answer/);
+    const second = t.nl.routes.list({ timeout: 20 }).toArray();
+    await rejects(
+      second,
+      "ETIMEDOUT",
+      /Cannot list routes: an earlier list on this connection \(list links\) does not end/,
+    );
+    assert.equal(t.kernel.sent.length, 1);
+    const reason = new Error("enough"), signal = AbortSignal.abort(reason);
+    await assert.rejects(t.nl.routes.list({ signal }).toArray(), (error) => error === reason);
+    t.kernel.queue(done(t.kernel.sent[0]));
+    t.kernel.answer = (request) => t.kernel.queue(done(request));
+    assert.deepEqual(await t.nl.routes.list().toArray(), []);
+  });
+
   it("waits as long as the connection does unless it says otherwise, and for ever if it says so", async () => {
     await using t = await open(() => {});
     t.nl.timeout = 20;
@@ -146,6 +165,22 @@ describe("a request", () => {
     assert.ok(!t.nl.usable);
   });
 
+  it("fails with an error of its own when the connection is closed, and afterwards", async () => {
+    await using t = await open(() => {});
+    const failures = [1, 2].map((index) => t.nl.links.get(index).catch((error) => error));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    t.nl.close();
+    failures.push(t.nl.links.get(3).catch((error) => error));
+    failures.push(t.nl.routes.list().toArray().catch((error) => error));
+    const all = await Promise.all(failures);
+    assert.deepEqual(all.map((error: NetlinkError) => error.message), [
+      "Cannot get link 1: the connection is closed (EBADF)",
+      "Cannot get link 2: the connection is closed (EBADF)",
+      "Cannot get link 3: the connection is closed (EBADF)",
+      "Cannot list routes: the connection is closed (EBADF)",
+    ]);
+  });
+
   it("fails when the connection is closed meanwhile, and afterwards", async () => {
     await using t = await open(() => {});
     const waiting = t.nl.links.get(1);
@@ -171,6 +206,32 @@ describe("a request", () => {
     [words, growth] = [100_000, 4];
     await rejects(t.nl.links.get(1), "EMSGSIZE", /message of 16000\d\d bytes was cut to \d+/);
     assert.ok(t.nl.usable);
+  });
+
+  it("is not asked again when it changes something", async () => {
+    let size = 80_000;
+    const kernel = new FakeKernel(), GETFAMILY = 3, FEATURES_SET = 12;
+    kernel.answer = (request) => {
+      const command = request.bytes[16];
+      if (request.type === 16 && command === GETFAMILY) {
+        const id = [6, 0, 1, 0, 30, 0, 0, 0]; // CTRL_ATTR_FAMILY_ID
+        return kernel.queue(datagram(message(16, request, [1, 2, 0, 0, ...id]), ack(request)));
+      }
+      size *= 4; // more than there is room for, each time
+      const long = Array(size / 40_000).fill([0x40, 0x9c, 200, 0, ...Array(39_996).fill(0)]).flat();
+      kernel.queue(message(request.type, request, [command, 1, 0, 0, ...long]));
+    };
+    await using nl = await GenericConnection.open({ adapter: kernel, timeout: 30_000 });
+    const ethtool = await nl.family("ethtool"), before = kernel.sent.length;
+    await rejects(
+      ethtool.do("features-set"),
+      "EMSGSIZE",
+      /request features-set of ethtool: .* was cut/,
+    );
+    assert.deepEqual(kernel.sent.slice(before).map(({ bytes }) => bytes[16]), [FEATURES_SET]);
+    await rejects(ethtool.do("features-get"), "EMSGSIZE");
+    assert.equal(kernel.sent.length, before + 3);
+    assert.ok(nl.usable);
   });
 
   it("breaks for good when messages no longer follow each other", async () => {
@@ -408,6 +469,45 @@ describe("a refusal", () => {
       ...attribute(4, [...int32(68), 0, 0, 0, 0]),
     ]);
     assert.deepEqual((await failure()).policy, { type: "u32", min: 68 });
+  });
+
+  it("names an attribute that is shorter than its type, and is not replaced by what is malformed", async () => {
+    let details: number[] = [];
+    await using t = await open((request, kernel) => kernel.queue(refuse(request, 22, details)));
+    const links = await t.nl.family("rt-link");
+    const failure = (values: Record<number, Uint8Array>) =>
+      links.do("setlink", values as never).then(() => assert.fail(), (e: NetlinkError) => e);
+    const MTU = 4, LINKINFO = 18, at = 32;
+    details = attribute(2, int32(at));
+    const short = await failure({ [MTU]: new Uint8Array(2) });
+    assert.deepEqual([short.code, short.attribute], ["EINVAL", "mtu"]);
+    // A nest whose only attribute claims more bytes than there are.
+    const broken = { [LINKINFO]: new Uint8Array([99, 0, 1, 0]) };
+    assert.equal((await failure(broken)).attribute, "linkinfo");
+    details = attribute(2, int32(at + 4));
+    assert.deepEqual([(await failure(broken)).code, (await failure(broken)).attribute], [
+      "EINVAL",
+      undefined,
+    ]);
+    details = [...attribute(5, int32(1)), ...attribute(6, int32(at + 4))];
+    assert.deepEqual([(await failure(broken)).code, (await failure(broken)).missing], [
+      "EINVAL",
+      undefined,
+    ]);
+  });
+
+  it("tells limits of 64 bits exactly", async () => {
+    const bytes = (value: bigint) => [...new Uint8Array(new BigUint64Array([value]).buffer)];
+    const limits = attribute(4, [
+      ...attribute(1, int32(5)),
+      ...attribute(4, bytes(2n ** 53n - 1n)),
+      ...attribute(5, bytes(2n ** 64n - 1n)),
+    ]);
+    await using t = await open((request, kernel) => kernel.queue(refuse(request, 34, limits)));
+    await assert.rejects(t.nl.links.set(1, { mtu: 5 }), (error: NetlinkError) => {
+      assert.deepEqual(error.policy, { type: "u64", min: 2 ** 53 - 1, max: 2n ** 64n - 1n });
+      return true;
+    });
   });
 
   it("with details that make no sense is an error all the same", async () => {

@@ -13,7 +13,9 @@ import { Encoder, type Values } from "../../src/netlink/codec/encode.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
 import type { FamilySpec } from "../../src/netlink/codec/spec.ts";
 import { Writer } from "../../src/netlink/codec/writer.ts";
+import { families } from "../../src/netlink/spec/mod.ts";
 import { spec as link } from "../../src/netlink/spec/rt-link.ts";
+import { spec as nftables } from "../../src/netlink/spec/nftables.ts";
 import { spec as tc } from "../../src/netlink/spec/tc.ts";
 import { seed } from "../seed.ts";
 import { Random } from "./random_message.ts";
@@ -30,6 +32,12 @@ const sample: FamilySpec = {
   },
   structs: {
     head: { kind: { type: "u8" }, big: { type: "u16", big: true } },
+    pair: { a: { type: "u16" }, b: { type: "u16" } },
+    tail: { n: { type: "u32" }, pairs: { type: "binary", array: true, struct: "pair" } },
+    ips: {
+      v4: { type: "u32", big: true, hint: "ipv4" },
+      v6: { type: "binary", len: 16, hint: "ipv6" },
+    },
     wide: { a: { type: "u8" }, b: { type: "u64" }, mac: { type: "binary", len: 6, hint: "mac" } },
   },
   sets: {
@@ -49,6 +57,11 @@ const sample: FamilySpec = {
       flag: { id: 13, type: "flag" },
       size: { id: 14, type: "uint" },
       numbers: { id: 15, type: "binary", sub: "u16" },
+      v4: { id: 16, type: "u32", big: true, hint: "ipv4" },
+      v6: { id: 17, type: "binary", hint: "ipv6" },
+      list6: { id: 18, type: "indexed-array", sub: "binary", hint: "ipv6" },
+      ips: { id: 19, type: "binary", struct: "ips" },
+      tail: { id: 20, type: "binary", struct: "tail" },
     },
     inner: {
       value: { id: 1, type: "u32", big: true },
@@ -59,7 +72,7 @@ const sample: FamilySpec = {
   operations: { get: { set: "main", header: "head", do: [16, 16] } },
   groups: {},
 };
-const codec = new Codec(sample), encoder = new Encoder(codec);
+const codec = new Codec(sample), encoder = new Encoder(codec, true);
 
 function bytes(values: Values): Uint8Array {
   const writer = new Writer(16);
@@ -160,6 +173,67 @@ describe("the codec", () => {
     assert.equal(view.toJSON()["32999"], "0102");
   });
 
+  it("reads all of what stands several times, and loses none where one belongs", () => {
+    const levels = [{ x: 1, y: 2, value: { value: 3 } }, { x: 1, y: 4, value: {} }];
+    const [first, second] = levels.map((level) => bytes({ levels: [level] }).subarray(20));
+    const view = read(Uint8Array.from([...bytes({}), ...first, ...second], (b, i) => {
+      return i === 0 ? 20 + first.length + second.length : b;
+    }));
+    assert.deepEqual(view.levels.map(({ x, y }: { x: number; y: number }) => [x, y]), [[1, 2], [
+      1,
+      4,
+    ]]);
+    assert.deepEqual(view.toJSON().levels, levels);
+    assert.deepEqual(read(bytes({ levels })).toJSON(), view.toJSON());
+
+    const twice = read(Uint8Array.from(
+      [...bytes({ u8: 1 }), ...bytes({ u8: 2 }).subarray(20), ...bytes({ u8: 3 }).subarray(20)],
+      (b, i) => i === 0 ? 44 : b,
+    ));
+    assert.equal(twice.u8, 1);
+    assert.deepEqual(twice.toJSON(), { ...read(bytes({ u8: 1 })).toJSON(), "1": ["02", "03"] });
+    assert.deepEqual(read(bytes(twice.toJSON())).toJSON(), twice.toJSON());
+  });
+
+  it("knows which attributes the kernel repeats", async () => {
+    const all = {
+      ethtool: ["stats.grp", "stats-grp.histRx", "stats-grp.histTx", "cable-nest.result"]
+        .concat("cable-nest.faultLength", "tunnel-udp.table"),
+      team: ["item-option.option", "item-port.port"],
+      tc: ["taprio-attrs.tcEntry"],
+      ovs_flow: ["action-attrs.output", "action-attrs.clone"],
+    };
+    for (const [family, names] of Object.entries(all)) {
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      for (const name of names) {
+        const [set, attribute] = name.split(".");
+        assert.ok(sets[set][attribute].multi, name);
+      }
+    }
+  });
+
+  it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
+    const tail = { n: 2, pairs: [{ a: 1, b: 2 }, { a: 3, b: 4 }] };
+    const message = bytes({ tail });
+    assert.equal(hex(message.subarray(20)), "10001400" + "02000000" + "01000200" + "03000400");
+    assert.deepEqual(read(message).toJSON().tail, tail);
+    assert.equal(read(message).tail.pairs[1].b, 4);
+    message[20] -= 2;
+    assert.deepEqual(read(message).tail.toJSON(), { n: 2, pairs: tail.pairs.slice(0, 1) });
+    assert.equal(hex(bytes({ tail: { n: 1 } }).subarray(20)), "08001400" + "01000000");
+    assert.deepEqual(read(bytes({ tail: { pairs: [] } })).tail.toJSON(), { n: 0, pairs: [] });
+    const fails = (tail: unknown, error: RegExp) => assert.throws(() => bytes({ tail }), error);
+    fails({ pairs: {} }, /Cannot encode tail.pairs of get of sample: must be an array/);
+    fails(
+      { pairs: [{}, { a: -1 }] },
+      /Cannot encode tail.pairs.1.a of get of sample: must be 0 to 65535/,
+    );
+    fails(
+      { pairs: [{ c: 1 }] },
+      /Cannot encode tail.pairs.0.c of get of sample: the struct has no such member/,
+    );
+  });
+
   it("reads members that an older kernel does not have as zero", () => {
     const message = bytes({ wide: { a: 3, b: 4 } });
     message[0] -= 16;
@@ -190,35 +264,163 @@ describe("the codec", () => {
 
   it("names the parameter and the value that it cannot encode", () => {
     const fails = (values: Values, error: RegExp) => assert.throws(() => bytes(values), error);
-    fails({ u8: 256 }, /RangeError: Cannot encode u8: must be 0 to 255, current value is 256/);
-    fails({ u8: 1.5 }, /Cannot encode u8: must be an integer, current value is 1.5/);
-    fails({ u8: "1" }, /Cannot encode u8: must be an integer, current value is "1"/);
-    fails({ u64: -1n }, /Cannot encode u64: must be 0 to 18446744073709551615/);
-    fails({ u64: 2 ** 60 }, /Cannot encode u64: must be an integer, exact as a number or a bigint/);
-    fails({ inner: { inner: { value: -1 } } }, /Cannot encode inner.inner.value: must be 0 to/);
+    fails(
+      { u8: 256 },
+      /RangeError: Cannot encode u8 of get of sample: must be 0 to 255, current value is 256/,
+    );
+    fails(
+      { u8: 1.5 },
+      /Cannot encode u8 of get of sample: must be an integer, current value is 1.5/,
+    );
+    fails(
+      { u8: "1" },
+      /Cannot encode u8 of get of sample: must be an integer, current value is "1"/,
+    );
+    fails({ u64: -1n }, /Cannot encode u64 of get of sample: must be 0 to 18446744073709551615/);
+    fails(
+      { u64: 2 ** 60 },
+      /Cannot encode u64 of get of sample: must be an integer, exact as a number or a bigint/,
+    );
+    fails(
+      { inner: { inner: { value: -1 } } },
+      /Cannot encode inner.inner.value of get of sample: must be 0 to/,
+    );
     fails({ list: [{}, { value: -1 }] }, /Cannot encode list.1.value/);
     fails({ levels: [{ x: 1, y: -1, value: {} }] }, /Cannot encode levels.0/);
-    fails({ colour: "pink" }, /Cannot encode colour: must be one of red, green, blue/);
-    fails({ address: "10.0.0.256" }, /Cannot encode address: must be an IP address/);
-    fails({ name: "a\0b" }, /Cannot encode name: must be a string without NUL/);
-    fails({ nmae: "a" }, /Cannot encode nmae: main has no such attribute/);
-    fails({ wide: { c: 1 } }, /Cannot encode wide.c: the struct has no such member/);
-    fails({ header: { big: 70000 } }, /Cannot encode header.big: must be 0 to 65535/);
-    fails({ inner: { "5": new Uint8Array(70000) } }, /holds at most 65531 bytes/);
+    fails(
+      { colour: "pink" },
+      /Cannot encode colour of get of sample: must be one of red, green, blue/,
+    );
+    fails(
+      { address: "10.0.0.256" },
+      /Cannot encode address of get of sample: must be an IP address/,
+    );
+    fails({ name: "a\0b" }, /Cannot encode name of get of sample: must be a string without NUL/);
+    fails({ nmae: "a" }, /Cannot encode nmae of get of sample: main has no such attribute/);
+    fails(
+      { wide: { c: 1 } },
+      /Cannot encode wide.c of get of sample: the struct has no such member/,
+    );
+    fails(
+      { header: { big: 70000 } },
+      /Cannot encode header.big of get of sample: must be 0 to 65535/,
+    );
+    fails(
+      { inner: { "5": new Uint8Array(70000) } },
+      /RangeError: Cannot encode inner.5 of get of sample: must be at most 65531 bytes, .* is 70000$/,
+    );
+    const large = Array.from({ length: 10_000 }, () => ({ value: 1 }));
+    fails({ list: large }, /Cannot encode list of get of sample: must be at most 65531 bytes/);
+    fails(null as never, /Cannot encode the values of get of sample: must be an object, .* null$/);
+    fails([] as never, /the values of get of sample: must be an object, .* an array$/);
+    fails({ name: "\ud800" }, /name of get of sample: must be text without lone surrogates/);
+    fails({ name: "\udc00x" }, /must be text without lone surrogates, .* "\\udc00x"$/);
+  });
+
+  it("takes an address of its own version alone, as text, as bytes or as their digits", () => {
+    const wrong = {
+      v4: ["fe80::1", "", "abcd", "1.2.3", "0a00000g", "0a000001aa", "0a:00:00:01", 1, [1]],
+      v6: ["1.2.3.4", "", "1:2:3:4:5:6:7:8:9", "fe80::1%lo", "0a000001"],
+      address: ["", "abcd", "1.2.3.4.5", "1:2:3:4:5:6:7:8:9", "010203040506"],
+    };
+    const names = { v4: "IPv4", v6: "IPv6", address: "IP" };
+    for (const [name, values] of Object.entries(wrong)) {
+      const article = `must be an ${names[name as "v4"]} address`;
+      for (const value of values) {
+        assert.throws(() => bytes({ [name]: value }), (error: TypeError) => {
+          const shown = Array.isArray(value) ? "an array" : JSON.stringify(value);
+          return error instanceof TypeError &&
+            error.message ===
+              `Cannot encode ${name} of get of sample: ${article}, current value is ${shown}`;
+        }, `${name} ${value}`);
+      }
+    }
+    assert.throws(
+      () => bytes({ v6: new Uint8Array(4) }),
+      /Cannot encode v6 of get of sample: must be an IPv6 address, current value is 4 bytes/,
+    );
+    assert.throws(() => bytes({ address: new Uint8Array(5) }), /must be an IP address, .* 5 bytes/);
+    assert.throws(
+      () => bytes({ list6: ["1.2.3.4"] }),
+      /Cannot encode list6.0 of get of sample: must be an IPv6/,
+    );
+    assert.throws(
+      () => bytes({ ips: { v6: "1.2.3.4" } }),
+      /Cannot encode ips.v6 of get of sample: must be an IPv6/,
+    );
+    assert.throws(
+      () => bytes({ ips: { v4: "::1" } }),
+      /Cannot encode ips.v4 of get of sample: must be an IPv4/,
+    );
+    const octets = new Uint8Array([0, 10, 0, 0, 1]).subarray(1); // no word's boundary
+    for (const value of ["10.0.0.1", "0a000001", octets]) {
+      assert.equal(hex(bytes({ v4: value }).subarray(20)), "080010000a000001");
+      assert.equal(read(bytes({ address: value, ips: { v4: value } })).address, "10.0.0.1");
+    }
+    for (const value of ["fe80::1", "fe80" + "1".padStart(28, "0")]) {
+      const view = read(bytes({ v6: value, address: value, list6: [value], ips: { v6: value } }));
+      assert.deepEqual([view.v6, view.address, view.list6], ["fe80::1", "fe80::1", ["fe80::1"]]);
+      assert.deepEqual(view.ips.toJSON(), { v4: "0.0.0.0", v6: "fe80::1" });
+    }
+  });
+
+  it("chooses a sub-message by a member of the header, as bridges tell of VLANs", () => {
+    const links = new Codec(link), encoder = new Encoder(links, true);
+    const make = (values: Values) => {
+      const writer = new Writer();
+      for (let i = 0; i < 4; i++) writer.word(0);
+      encoder.request(writer, "newlink", values);
+      writer.words[0] = writer.length;
+      return writer;
+    };
+    const AF_BRIDGE = 7, AF_SPEC = 0x801a;
+    const header = { ifiFamily: AF_BRIDGE };
+    // struct bridge_vlan_info, twice: as an attribute, the first would claim 6 of 4 bytes.
+    const raw = Uint8Array.from([8, 0, 2, 0, 6, 0, 1, 0, 8, 0, 2, 0, 0, 0, 20, 0]);
+    const { words } = make({ header, [AF_SPEC]: raw });
+    const plain = new (links.message("getlink"))(words, 0).toJSON();
+    const vlanInfo = [{ flags: ["pvid", "untagged"], vid: 1 }, { flags: [], vid: 20 }];
+    assert.deepEqual(plain.afSpec, { vlanInfo });
+    assert.deepEqual(make({ header, afSpec: { vlanInfo } }).words, words);
+    for (const header of [{ ifiFamily: 10 }, undefined]) {
+      const afSpec = { inet6: { flags: 5 } };
+      const written = make(header ? { header, afSpec } : { afSpec });
+      assert.deepEqual(new (links.message("getlink"))(written.words, 0).toJSON().afSpec, afSpec);
+    }
+    assert.throws(() => make({ header, afSpec: { inet6: {} } }), /afSpec.inet6 of newlink/);
+  });
+
+  it("takes the number of what selects a sub-message as well as its name", () => {
+    const codec = new Codec(nftables), writer = new Writer();
+    const message = (type: unknown) => {
+      writer.length = 16;
+      new Encoder(codec, true).request(writer, "newobj", { type, data: { bytes: 7n, packets: 2 } });
+      writer.words[0] = writer.length;
+      return new (codec.message("getobj"))(writer.words.slice(), 0).toJSON();
+    };
+    assert.deepEqual(message(1), message("counter"));
+    assert.deepEqual(message(1).data, { bytes: 7, packets: 2 });
+    assert.throws(
+      () => message(99),
+      /Cannot encode data of newobj of nftables: type must be one of/,
+    );
+    const elem = [{ name: "masq", data: { flags: ["proto-random"] } }];
+    new Encoder(codec).request(writer, "newrule", { expressions: { elem } });
   });
 
   it("chooses a sub-message by its selector, beside it or in an enclosing nest", () => {
     const links = new Codec(link), writer = new Writer();
     for (let i = 0; i < 4; i++) writer.word(0);
-    new Encoder(links).request(writer, "newlink", {
+    new Encoder(links, true).request(writer, "newlink", {
       linkinfo: { kind: "vlan", data: { id: 5, protocol: "8021ad" } },
     });
     writer.words[0] = writer.length;
     const view = new (links.message("getlink"))(writer.words, 0).toJSON();
     assert.deepEqual(view.linkinfo, { kind: "vlan", data: { id: 5, protocol: "8021ad" } });
     assert.throws(
-      () => new Encoder(links).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
-      /Cannot encode linkinfo.data: kind must be one of bond, bridge/,
+      () =>
+        new Encoder(links, true).request(writer, "newlink", { linkinfo: { kind: "x", data: {} } }),
+      /Cannot encode linkinfo.data of newlink of rt-link: kind must be one of bond, bridge/,
     );
 
     const qdiscs = new Codec(tc);

@@ -39,8 +39,24 @@ export class MessageMaker {
   constructor(readonly family: FamilySpec, readonly random: Random) {}
 
   message(set: string | undefined, header: string | undefined): Values {
-    const out: Values = set === undefined ? {} : this.#set(set, [], 0);
-    if (header !== undefined && this.random.below(4) > 0) out.header = this.#struct(header);
+    const given = header !== undefined && this.random.below(4) > 0;
+    const head = given ? this.#header(header) : undefined;
+    const scopes = header === undefined ? [] : [this.#selectors(header, head)];
+    const out: Values = set === undefined ? {} : this.#set(set, scopes, 0);
+    if (head !== undefined) out.header = head;
+    return out;
+  }
+
+  /** What of a header may select a sub-message: its members, 0 where they are left out. */
+  #selectors(header: string, values: Values = {}): Values {
+    const zero = Object.keys(this.family.structs[header]).map((name) => [name, 0]);
+    return { ...Object.fromEntries(zero), ...values };
+  }
+
+  /** A header, now and then with what selects a format. */
+  #header(header: string): Values {
+    const out = this.#struct(header);
+    if ("ifiFamily" in out && this.random.below(2)) out.ifiFamily = 7;
     return out;
   }
 
@@ -71,7 +87,8 @@ export class MessageMaker {
     const value = scopes.find((s) => s[selector] !== undefined)?.[selector];
     // An enclosing set may still get its selector.
     if (value === undefined) return;
-    const format = Object.hasOwn(formats, String(value)) ? formats[String(value)] : undefined;
+    const known = Object.hasOwn(formats, String(value));
+    const format = known ? formats[String(value)] : formats[""];
     if (format === undefined) scopes[0][name] = this.random.bytes(this.random.below(20));
     else {
       const out: Values = format.set === undefined ? {} : this.#set(format.set, scopes, depth + 1);
@@ -97,9 +114,10 @@ export class MessageMaker {
       case "bitfield32":
         return { value: r.word(), selector: r.word() };
       case "nest": {
-        const out = nest();
-        if (a.header) out.header = this.#struct(a.header);
-        return out;
+        if (!a.header) return nest();
+        const header = this.#header(a.header);
+        const enclosing = [this.#selectors(a.header, header), ...scopes];
+        return { ...this.#set(a.nest!, enclosing, depth + 1), header };
       }
       case "indexed-array":
         return Array.from(
@@ -108,16 +126,21 @@ export class MessageMaker {
             a.sub === "nest"
               ? { ...nest(), ...(r.below(2) ? { $index: r.below(50) } : {}) }
               : a.sub === "binary"
-              ? r.bytes(r.below(20))
+              ? a.hint ? this.#address(a.hint) : r.bytes(r.below(20))
               : this.#integer(a, a.sub!),
         );
       case "binary":
         if (a.struct) return this.#struct(a.struct);
         if (a.sub) return Array.from({ length: r.below(5) }, () => this.#integer({}, a.sub!));
+        if (a.hint?.startsWith("ip")) return this.#address(a.hint);
         return r.bytes(r.pick([0, 1, 3, 4, 6, 16, 40]));
       default:
         return this.#integer(a, a.type);
     }
+  }
+
+  #address(hint: string): Uint8Array {
+    return this.random.bytes(this.random.pick({ ipv4: [4], ipv6: [16] }[hint] ?? [4, 16]));
   }
 
   #integer(spec: ValueSpec, type: string): unknown {
@@ -144,7 +167,10 @@ export class MessageMaker {
   #struct(name: string): Values {
     const out: Values = {};
     for (const [member, m] of Object.entries(this.family.structs[name])) {
-      if (m.type !== "pad" && this.random.below(4) > 0) out[member] = this.#member(m);
+      if (m.type === "pad" || this.random.below(4) === 0) continue;
+      out[member] = m.array
+        ? Array.from({ length: this.random.below(4) }, () => this.#member(m))
+        : this.#member(m);
     }
     return out;
   }

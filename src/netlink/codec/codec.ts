@@ -113,7 +113,8 @@ export class Codec {
         pads.add(a.id);
         continue;
       }
-      const field: Field = { name, id: a.id, multi: a.multi === true, read: this.#read(set, a) };
+      const part = a.levels !== undefined, multi = part || a.multi === true;
+      const field: Field = { name, id: a.id, multi, part, read: this.#read(set, a) };
       if (!fields.has(a.id)) fields.set(a.id, field);
       Object.defineProperty(View.prototype, name, { get: getter(field, a, start, mask) });
     }
@@ -171,15 +172,22 @@ export class Codec {
         return [value, this.#nest(f.set ?? "", f.header)];
       }),
     );
-    const name = a.selector as keyof BaseView;
+    const name = a.selector as keyof BaseView, others = reads.get("");
     return (w, i, view) => {
-      // The selector stands beside the sub-message or in an enclosing nest.
-      let scope: BaseView | undefined = view;
-      while (scope !== undefined && !(name in scope)) {
+      // The selector stands beside the sub-message, in an enclosing nest, or in a header.
+      let scope: BaseView | undefined = view, found: object | undefined;
+      while (scope !== undefined && found === undefined) {
+        if (name in scope) found = scope;
+        else if (scope._layout.header) found = headerWith(a.selector!, scope);
         scope = scope instanceof NestView ? scope._up : undefined;
       }
-      const read = reads.get(String(scope?.[name]));
+      const read = reads.get(String((found as BaseView | undefined)?.[name])) ?? others;
       return read === undefined ? bytes(w, (i + 1) << 2, payloadLength(w, i)) : read(w, i, view);
     };
   }
+}
+
+function headerWith(name: string, view: BaseView): object | undefined {
+  const { header } = view as unknown as { header: object };
+  return name in header ? header : undefined;
 }

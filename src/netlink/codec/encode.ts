@@ -1,20 +1,20 @@
 /** Writes attributes from plain objects, from views, or from what `toJSON` made of them. */
 
-import { parseIp } from "./address.ts";
 import type { Codec } from "./codec.ts";
 import {
+  address,
+  appendStruct,
   binary,
-  explain,
   integer,
   list,
   object,
   scalarWrite,
-  Unfit,
   type Values,
   within,
   writeStruct,
 } from "./encode_values.ts";
 import type { AttributeSpec, ScalarType } from "./spec.ts";
+import { explain, Unfit } from "./unfit.ts";
 import { BaseView } from "./view.ts";
 import type { Writer } from "./writer.ts";
 
@@ -25,6 +25,8 @@ type Write = (w: Writer, value: unknown, scope: Scope) => void;
 
 interface Scope {
   readonly values: Values;
+  readonly set?: string;
+  readonly header?: string;
   readonly up?: Scope;
 }
 
@@ -32,8 +34,11 @@ interface Scope {
 export class Encoder {
   readonly #sets = new Map<string, Map<string, Write>>();
 
-  /** @param codec whose definition describes the values */
-  constructor(readonly codec: Codec) {}
+  /**
+   * @param codec whose definition describes the values
+   * @param named whether errors name the operation and the family, which callers of objects do not know
+   */
+  constructor(readonly codec: Codec, readonly named = false) {}
 
   /**
    * Appends the fixed header and the attributes of an operation's request.
@@ -46,7 +51,7 @@ export class Encoder {
     try {
       this.#body(w, set, header, values, undefined);
     } catch (error) {
-      explain(error);
+      explain(error, this.named ? ` of ${operation} of ${this.codec.spec.name}` : "");
     }
   }
 
@@ -77,14 +82,15 @@ export class Encoder {
       }
     }
     const writes = this.#writes(set ?? "");
-    const scope: Scope = { values, up };
+    const scope: Scope = { values, set, header, up };
+    let others: string[] | undefined;
     for (const name in values) {
       const value = values[name];
       if (value === undefined) continue;
       const write = writes.get(name);
       if (write === undefined) {
         if ((name === "header" && header !== undefined) || name === "$index") continue;
-        writeUnknown(w, name, value, set);
+        (others ??= []).push(name);
         continue;
       }
       try {
@@ -94,6 +100,8 @@ export class Encoder {
         throw error;
       }
     }
+    // Last: numbers come first in an object, and one may repeat an attribute that has a name.
+    for (const name of others ?? []) writeUnknown(w, name, values[name], set);
   }
 
   #writes(set: string): Map<string, Write> {
@@ -165,16 +173,12 @@ export class Encoder {
           const layout = this.codec.struct(a.struct);
           return (w, value) => {
             const at = w.open(id);
-            writeStruct(w, w.zeros((layout.size + 3) & ~3), layout, value);
-            w.close(at, layout.size);
+            w.close(at, appendStruct(w, layout, value));
           };
         }
         if (a.hint?.startsWith("ip")) {
-          return (w, value) => {
-            const ip = typeof value === "string" ? parseIp(value) : undefined;
-            if (ip === undefined) w.blob(id, binary(a, value));
-            else w.ip(id, ip);
-          };
+          const { hint } = a;
+          return (w, value) => w.ip(id, address(hint, value));
         }
         return (w, value) => w.blob(id, binary(a, value));
       }
@@ -219,13 +223,27 @@ export class Encoder {
     };
   }
 
+  /** The value that selects a sub-message's format, by name where it has one. */
+  #selected(name: string, scope: Scope | undefined): unknown {
+    for (; scope !== undefined; scope = scope.up) {
+      const { values, set, header } = scope;
+      let value = values[name];
+      if (value === undefined && header && this.codec.struct(header).members.has(name)) {
+        value = (values.header as Values | undefined)?.[name] ?? 0;
+      }
+      if (value === undefined) continue;
+      if (typeof value !== "number") return value;
+      const spec = this.codec.spec.sets[set ?? ""]?.[name];
+      return (spec && this.codec.names(spec))?.name(value) ?? value;
+    }
+    return undefined;
+  }
+
   #subMessage(a: AttributeSpec): Write {
     const formats = this.codec.spec.messages[a.message!];
     return (w, value, scope) => {
-      let from: Scope | undefined = scope;
-      while (from !== undefined && from.values[a.selector!] === undefined) from = from.up;
-      const selected = String(from?.values[a.selector!]);
-      const format = Object.hasOwn(formats, selected) ? formats[selected] : undefined;
+      const selected = String(this.#selected(a.selector!, scope));
+      const format = Object.hasOwn(formats, selected) ? formats[selected] : formats[""];
       if (value instanceof Uint8Array || typeof value === "string") {
         return w.blob(a.id, binary({ ...a, type: "binary" }, value));
       }

@@ -1,41 +1,15 @@
 /** Writes single values: integers, names, bytes, structs. */
 
-import { ipBytes, parseHex, parseIp } from "./address.ts";
+import { ipBytes, type IpWords, parseHex, parseIp } from "./address.ts";
 import type { EnumTable } from "./enums.ts";
 import type { AttributeSpec, ScalarType, ValueSpec } from "./spec.ts";
 import { type Member, sizeOf, type StructLayout } from "./struct.ts";
+import { Unfit } from "./unfit.ts";
 import { swap16, swap32 } from "./words.ts";
 import type { Writer } from "./writer.ts";
 
 /** Objects by name. */
 export type Values = { readonly [name: string]: unknown };
-
-/** A value that the wire cannot carry; gathers the path to it on its way out. */
-export class Unfit extends Error {
-  readonly path: string[] = [];
-  constructor(readonly expected: string, readonly value: unknown, readonly range = false) {
-    super(expected);
-  }
-}
-
-/** Turns an {@linkcode Unfit} into the error that callers see. */
-export function explain(error: unknown): never {
-  if (!(error instanceof Unfit)) throw error;
-  const parameter = error.path.join(".");
-  const message = `Cannot encode ${parameter}: ${error.expected}, ` +
-    `current value is ${show(error.value)}`;
-  const Kind = error.range ? RangeError : TypeError;
-  // Whoever knows the path to it looks at the parameter.
-  throw Object.defineProperty(new Kind(message), "parameter", { value: parameter });
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value)
-    ? "an array"
-    : `an object of ${value.constructor?.name ?? "no"} class`;
-}
 
 /** Adds a step to the path of what fails inside. */
 export function within(name: string, fn: () => void): void {
@@ -116,7 +90,7 @@ export function scalarWrite(
 ): (w: Writer, value: unknown) => void {
   const number = (value: unknown) => names === undefined ? value : named(value, spec, names);
   if (spec.hint === "ipv4" && type === "u32") {
-    return (w, value) => w.blob(id, binary({ id, type: "binary", hint: "ipv4" }, value));
+    return (w, value) => w.ip(id, address("ipv4", value));
   }
   if (type === "u32" && !spec.big && names === undefined) {
     return (w, value) => w.small(id, integer(value, "u32"), 4);
@@ -151,6 +125,7 @@ export function binary(
   spec: AttributeSpec | ({ type: "binary" } & ValueSpec),
   value: unknown,
 ): Uint8Array {
+  if (spec.hint !== undefined && spec.hint in ADDRESSES) return ipBytes(address(spec.hint, value));
   if (value instanceof Uint8Array) return value;
   if ("sub" in spec && spec.sub !== undefined && Array.isArray(value)) {
     const size = sizeOf(spec.sub);
@@ -161,13 +136,33 @@ export function binary(
     return out.subarray(0, value.length * size);
   }
   if (typeof value !== "string") throw new Unfit("must be a Uint8Array or text", value);
-  const ip = spec.hint?.startsWith("ip") ? parseIp(value) : undefined;
-  const parsed = ip === undefined ? parseHex(value) : ipBytes(ip);
-  if (parsed === undefined) {
-    const form = spec.hint?.startsWith("ip") ? "an IP address" : "hexadecimal digits";
-    throw new Unfit(`must be ${form}`, value);
-  }
+  const parsed = parseHex(value);
+  if (parsed === undefined) throw new Unfit("must be hexadecimal digits", value);
   return parsed;
+}
+
+/** What an IP address is called, by its hint. */
+const ADDRESSES: Record<string, string> = {
+  "ipv4": "an IPv4 address",
+  "ipv6": "an IPv6 address",
+  "ipv4-or-v6": "an IP address",
+};
+
+/** The words of an IP address of the version that `hint` asks for, whatever form it is given in. */
+export function address(hint: string, value: unknown): IpWords {
+  const found = typeof value === "string"
+    ? parseIp(value) ?? hexWords(value)
+    : value instanceof Uint8Array && (value.length === 4 || value.length === 16)
+    ? [...new Int32Array(Uint8Array.from(value).buffer)]
+    : undefined;
+  const count = found?.length;
+  if (count === 1 ? hint !== "ipv6" : count === 4 && hint !== "ipv4") return found!;
+  throw new Unfit(`must be ${ADDRESSES[hint]}`, value);
+}
+
+function hexWords(text: string): IpWords | undefined {
+  if (!/^([0-9a-f]{8}|[0-9a-f]{32})$/i.test(text)) return undefined;
+  return [...new Int32Array(parseHex(text)!.buffer)];
 }
 
 /** Stores an integer at a byte offset. */
@@ -182,6 +177,18 @@ function put(out: Uint8Array, at: number, type: string, value: unknown, big?: bo
   for (let i = 0; i < size; i++) out[at + (big ? size - 1 - i : i)] = n >>> (8 * i);
 }
 
+/** Appends a struct and the array that it may end with. Returns how many bytes that are. */
+export function appendStruct(w: Writer, layout: StructLayout, value: unknown): number {
+  let { size } = layout;
+  for (const [name, { spec, offset, size: each }] of layout.members) {
+    const values = spec.array && object(value)[name];
+    if (values === undefined) continue;
+    within(name, () => size = Math.max(size, offset + each * list(values).length));
+  }
+  writeStruct(w, w.zeros((size + 3) & ~3), layout, value);
+  return size;
+}
+
 export function writeStruct(w: Writer, at: number, layout: StructLayout, value: unknown): void {
   const values = object(value);
   for (const name in values) {
@@ -190,7 +197,13 @@ export function writeStruct(w: Writer, at: number, layout: StructLayout, value: 
     try {
       const member = layout.members.get(name);
       if (member === undefined) throw new Unfit("the struct has no such member", values[name]);
-      writeMember(w, at + member.offset, member, values[name]);
+      const { offset, size, spec } = member;
+      if (!spec.array) writeMember(w, at + offset, member, values[name]);
+      else {
+        list(values[name]).forEach((value, i) =>
+          within(String(i), () => writeMember(w, at + offset + i * size, member, value))
+        );
+      }
     } catch (error) {
       if (error instanceof Unfit) error.path.unshift(name);
       throw error;

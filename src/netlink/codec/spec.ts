@@ -63,7 +63,10 @@ export interface AttributeSpec extends ValueSpec {
   readonly levels?: readonly string[];
   /** The sub-message that describes the payload. */
   readonly message?: string;
-  /** The attribute, of this set or an enclosing one, whose value selects the sub-message's format. */
+  /**
+   * The attribute, of this set or an enclosing one, or the member of a header in front of one, whose value
+   * selects the sub-message's format.
+   */
   readonly selector?: string;
 }
 
@@ -73,6 +76,8 @@ export interface MemberSpec extends ValueSpec {
   readonly type: Exclude<ScalarType, "uint" | "sint"> | "binary" | "pad";
   /** Byte length of a binary or padding member. */
   readonly len?: number;
+  /** The last member takes the rest of the attribute: as many of its type as fit, none by itself. */
+  readonly array?: true;
 }
 
 /** Names and values of an enumeration; of a set of flags, the values are bit masks. */
@@ -124,7 +129,7 @@ export interface FamilySpec {
   readonly structs: { readonly [name: string]: { readonly [member: string]: MemberSpec } };
   /** Attribute sets. */
   readonly sets: { readonly [name: string]: { readonly [attribute: string]: AttributeSpec } };
-  /** Sub-messages: formats by selector value. */
+  /** Sub-messages: formats by selector value; that of the value "" is for all others. */
   readonly messages: { readonly [name: string]: { readonly [selector: string]: FormatSpec } };
   /** Operations. */
   readonly operations: { readonly [name: string]: OperationSpec };

@@ -9,6 +9,7 @@ import { byte, bytes, half, signed64, swap16, swap32, unsigned64, type Words } f
 export interface Member {
   readonly name: string;
   readonly offset: number;
+  /** Bytes, of an array those of one element. */
   readonly size: number;
   readonly spec: MemberSpec;
   readonly names?: EnumTable;
@@ -27,7 +28,7 @@ const SIZES: Record<string, number> = { u8: 1, s8: 1, u16: 2, s16: 2, u32: 4, s3
 export class StructLayout {
   /** Members by name, in order, padding left out. */
   readonly members: ReadonlyMap<string, Member>;
-  /** Size with trailing padding. */
+  /** Size with trailing padding, without what is an array's. */
   readonly size: number;
   /** Alignment in bytes. */
   readonly align: number;
@@ -49,7 +50,7 @@ export class StructLayout {
         const names = m.enum ? new EnumTable(family.enums[m.enum], m.flags === true) : undefined;
         members.set(member, { name: member, offset: at, size, spec: m, names, layout });
       }
-      at += size;
+      if (!m.array) at += size;
     }
     this.members = members;
     this.align = align;
@@ -153,7 +154,14 @@ function viewClass(members: ReadonlyMap<string, Member>): StructLayout["View"] {
   return View;
 }
 
-function reading({ offset, size, spec, names, layout }: Member): Reading["read"] {
+function reading(member: Member): Reading["read"] {
+  const { offset, size, spec, names, layout } = member;
+  if (spec.array) {
+    return (view) => {
+      const count = Math.max(0, Math.floor((view._length - offset) / size));
+      return Array.from({ length: count }, (_, i) => element(member, offset + i * size)(view));
+    };
+  }
   if (layout !== undefined) {
     return (view) => {
       const left = Math.max(0, Math.min(layout.size, view._length - offset));
@@ -161,9 +169,9 @@ function reading({ offset, size, spec, names, layout }: Member): Reading["read"]
     };
   }
   if (spec.type === "binary") {
-    const show = textOf(spec, size);
+    const show = textOf(spec, size), none = spec.hint === "ipv6" ? "::" : "";
     return (view) => {
-      if (offset + size > view._length) return show ? "" : new Uint8Array(size);
+      if (offset + size > view._length) return show ? none : new Uint8Array(size);
       return (show ?? bytes)(view._w, view._at + offset, size);
     };
   }
@@ -176,6 +184,10 @@ function reading({ offset, size, spec, names, layout }: Member): Reading["read"]
     offset + size > view._length ? 0 : load(view._w, view._at + offset);
   if (names === undefined) return number;
   return spec.flags ? (view) => names.list(number(view)) : (view) => names.name(number(view));
+}
+
+function element({ spec: { array: _, ...spec }, ...member }: Member, offset: number) {
+  return reading({ ...member, spec, offset });
 }
 
 /** How bytes with a display hint are shown; undefined if as bytes. */

@@ -22,8 +22,8 @@ export interface View {
   raw(id: number): Uint8Array | undefined;
   /**
    * A plain copy that holds no datagram in memory. Bytes become hexadecimal text and integers beyond
-   * 2^53 decimal text, so that it is JSON; unknown attributes stand under their number. The encoder
-   * takes it back.
+   * 2^53 decimal text, so that it is JSON; unknown attributes stand under their number, as do those that
+   * stand several times where one belongs, from the second on. The encoder takes it back.
    */
   toJSON(): Record<string, unknown>;
 }

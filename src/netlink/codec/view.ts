@@ -12,6 +12,8 @@ export interface Field {
   readonly name: string;
   readonly id: number;
   readonly multi: boolean;
+  /** Whether its value is a part of a list: all that there are form one. */
+  readonly part: boolean;
   /** The value of the attribute at word `i`, met in `view`. */
   read(w: Words, i: number, view: BaseView): unknown;
 }
@@ -67,17 +69,20 @@ export class BaseView implements View {
     if (header) out.header = (this as unknown as { header: StructView }).header.toJSON();
     for (let i = this._at + start; i << 2 < end;) {
       const after = next(w, i, end), id = typeOf(w[i]), field = fields.get(id);
-      if (field === undefined) {
-        // Under the full type, so that encoding restores its flags.
-        if (!pads.has(id)) {
-          const raw = plain(bytes(w, (i + 1) << 2, payloadLength(w, i)));
-          const key = String(w[i] >>> 16), old = out[key];
-          out[key] = old === undefined ? raw : Array.isArray(old) ? [...old, raw] : [old, raw];
-        }
-      } else if (field.multi) {
+      if (field?.part) {
+        const list = (out[field.name] ??= []) as unknown[];
+        list.push(...plain(field.read(w, i, this)) as unknown[]);
+      } else if (field?.multi) {
         const list = (out[field.name] ??= []) as unknown[];
         list.push(plain(field.read(w, i, this)));
-      } else if (out[field.name] === undefined) out[field.name] = plain(field.read(w, i, this));
+      } else if (field !== undefined && out[field.name] === undefined) {
+        out[field.name] = plain(field.read(w, i, this));
+      } else if (!pads.has(id)) {
+        // What is unknown, or there once more: under the full type, so that encoding restores its flags.
+        const raw = plain(bytes(w, (i + 1) << 2, payloadLength(w, i)));
+        const key = String(w[i] >>> 16), old = out[key];
+        out[key] = old === undefined ? raw : Array.isArray(old) ? [...old, raw] : [old, raw];
+      }
       i = after;
     }
     return out;
@@ -123,5 +128,5 @@ export function readAll(view: BaseView, field: Field): unknown[] | undefined {
     if (typeOf(w[i]) === field.id) (out ??= []).push(field.read(w, i, view));
     i = after;
   }
-  return out;
+  return field.part ? out?.flat() : out;
 }

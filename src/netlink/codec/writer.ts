@@ -1,5 +1,7 @@
 /** Builds messages in one buffer that is reused. */
 
+import { Unfit } from "./unfit.ts";
+
 const utf8 = new TextEncoder();
 /** NLA_F_NESTED of linux/netlink.h. */
 export const NESTED = 0x8000;
@@ -71,6 +73,9 @@ export class Writer {
       if (c > 127) break;
       this.bytes[this.length + i] = c;
     }
+    if (i < value.length && !value.isWellFormed()) {
+      throw new Unfit("must be text without lone surrogates", value);
+    }
     if (i < value.length) i = utf8.encodeInto(value, this.bytes.subarray(this.length)).written;
     this.bytes[this.length + i] = 0;
     this.#advance(i + 1);
@@ -114,11 +119,7 @@ export class Writer {
   /** Ends an attribute that has `payload` bytes, by default all that were written since. */
   close(at: number, payload = this.length - at - 4): void {
     const length = payload + 4;
-    if (length > 0xffff) {
-      throw new RangeError(
-        `Cannot encode: an attribute holds at most 65531 bytes, current value is ${payload}`,
-      );
-    }
+    if (length > 0xffff) throw new Unfit("must be at most 65531 bytes", payload, true);
     this.words[at >> 2] |= length;
   }
 }

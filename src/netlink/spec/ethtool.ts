@@ -595,9 +595,9 @@ export interface CableFaultLength extends View {
 /** Attributes of `cable-nest`. */
 export interface CableNest extends View {
   /** `ETHTOOL_A_CABLE_NEST_RESULT`, nest. */
-  readonly result?: CableResult;
+  readonly result?: readonly CableResult[];
   /** `ETHTOOL_A_CABLE_NEST_FAULT_LENGTH`, nest. */
-  readonly faultLength?: CableFaultLength;
+  readonly faultLength?: readonly CableFaultLength[];
 }
 
 /** Attributes of `cable-test`. */
@@ -670,7 +670,7 @@ export interface TunnelUdpTable extends View {
 /** Attributes of `tunnel-udp`. */
 export interface TunnelUdp extends View {
   /** `ETHTOOL_A_TUNNEL_UDP_TABLE`, nest. */
-  readonly table?: TunnelUdpTable;
+  readonly table?: readonly TunnelUdpTable[];
 }
 
 /** Attributes of `tunnel-info`. */
@@ -758,9 +758,9 @@ export interface StatsGrp extends View {
   /** `ETHTOOL_A_STATS_GRP_STAT`, nest-type-value. */
   readonly stat?: readonly { readonly id: number; readonly value: number | bigint }[];
   /** `ETHTOOL_A_STATS_GRP_HIST_RX`, nest. */
-  readonly histRx?: StatsGrpHist;
+  readonly histRx?: readonly StatsGrpHist[];
   /** `ETHTOOL_A_STATS_GRP_HIST_TX`, nest. */
-  readonly histTx?: StatsGrpHist;
+  readonly histTx?: readonly StatsGrpHist[];
   /** `ETHTOOL_A_STATS_GRP_HIST_BKT_LOW`, u32. */
   readonly histBktLow?: number;
   /** `ETHTOOL_A_STATS_GRP_HIST_BKT_HI`, u32. */
@@ -786,7 +786,7 @@ export interface Stats extends View {
   /** `ETHTOOL_A_STATS_GROUPS`, nest. */
   readonly groups?: Bitset;
   /** `ETHTOOL_A_STATS_GRP`, nest. */
-  readonly grp?: StatsGrp;
+  readonly grp?: readonly StatsGrp[];
   /** `ETHTOOL_A_STATS_SRC`, u32. */
   readonly src?: number;
 }
@@ -2140,8 +2140,8 @@ export const spec = {
       src: { id: 3, type: "u32" },
     },
     "cable-nest": {
-      result: { id: 1, type: "nest", nest: "cable-result" },
-      faultLength: { id: 2, type: "nest", nest: "cable-fault-length" },
+      result: { id: 1, type: "nest", multi: true, nest: "cable-result" },
+      faultLength: { id: 2, type: "nest", multi: true, nest: "cable-fault-length" },
     },
     "cable-test": {
       header: { id: 1, type: "nest", nest: "header" },
@@ -2176,7 +2176,7 @@ export const spec = {
       entry: { id: 3, type: "nest", multi: true, nest: "tunnel-udp-entry" },
     },
     "tunnel-udp": {
-      table: { id: 1, type: "nest", nest: "tunnel-udp-table" },
+      table: { id: 1, type: "nest", multi: true, nest: "tunnel-udp-table" },
     },
     "tunnel-info": {
       header: { id: 1, type: "nest", nest: "header" },
@@ -2217,8 +2217,8 @@ export const spec = {
       id: { id: 2, type: "u32" },
       ssId: { id: 3, type: "u32" },
       stat: { id: 4, type: "nest-type-value", sub: "u64", levels: ["id"] },
-      histRx: { id: 5, type: "nest", nest: "stats-grp-hist" },
-      histTx: { id: 6, type: "nest", nest: "stats-grp-hist" },
+      histRx: { id: 5, type: "nest", multi: true, nest: "stats-grp-hist" },
+      histTx: { id: 6, type: "nest", multi: true, nest: "stats-grp-hist" },
       histBktLow: { id: 7, type: "u32" },
       histBktHi: { id: 8, type: "u32" },
       histVal: { id: 9, type: "u64" },
@@ -2232,7 +2232,7 @@ export const spec = {
       pad: { id: 1, type: "pad" },
       header: { id: 2, type: "nest", nest: "header" },
       groups: { id: 3, type: "nest", nest: "bitset" },
-      grp: { id: 4, type: "nest", nest: "stats-grp" },
+      grp: { id: 4, type: "nest", multi: true, nest: "stats-grp" },
       src: { id: 5, type: "u32" },
     },
     "phc-vclocks": {

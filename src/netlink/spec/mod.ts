@@ -111,6 +111,45 @@ export interface Families {
   "wireguard": import("./wireguard.ts").Operations;
 }
 
+/**
+ * The netlink protocol number of each family.
+ *
+ * @internal
+ */
+export interface FamilyProtocols {
+  readonly "conntrack": 12;
+  readonly "dev-energymodel": 16;
+  readonly "devlink": 16;
+  readonly "dpll": 16;
+  readonly "ethtool": 16;
+  readonly "fou": 16;
+  readonly "handshake": 16;
+  readonly "lockd": 16;
+  readonly "mptcp_pm": 16;
+  readonly "net-shaper": 16;
+  readonly "netdev": 16;
+  readonly "nfsd": 16;
+  readonly "nftables": 12;
+  readonly "nl80211": 16;
+  readonly "nlctrl": 16;
+  readonly "ovpn": 16;
+  readonly "ovs_datapath": 16;
+  readonly "ovs_flow": 16;
+  readonly "ovs_packet": 16;
+  readonly "ovs_vport": 16;
+  readonly "psp": 16;
+  readonly "rt-addr": 0;
+  readonly "rt-link": 0;
+  readonly "rt-neigh": 0;
+  readonly "rt-route": 0;
+  readonly "rt-rule": 0;
+  readonly "sunrpc": 16;
+  readonly "tc": 0;
+  readonly "tcp_metrics": 16;
+  readonly "team": 16;
+  readonly "wireguard": 16;
+}
+
 /** Loads a family's definition. */
 export const families: { readonly [N in keyof Families]: () => Promise<FamilySpec> } = {
   "conntrack": async () => (await import("./conntrack.ts")).spec,

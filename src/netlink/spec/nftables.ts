@@ -324,6 +324,8 @@ export interface ExprOps {
   "target": ExprTargetAttrs;
   /** Of `tproxy`. */
   "tproxy": ExprTproxyAttrs;
+  /** Of `masq`. */
+  "masq": ExprMasqAttrs;
 }
 
 /** What `obj-data` holds, by the value of its selector. */
@@ -1426,15 +1428,6 @@ export interface GetgenReply extends GenAttrs {
   readonly header: Nfgenmsg;
 }
 
-/** Request of `getgen`: Get / dump rule-set generation. */
-export interface GetgenDumpRequest extends Input<GenAttrs & { readonly header: Nfgenmsg }> {}
-
-/** Reply of `getgen`: Get / dump rule-set generation. */
-export interface GetgenDumpReply extends GenAttrs {
-  /** The fixed header. */
-  readonly header: Nfgenmsg;
-}
-
 /** Request of `newobj`: Create a new stateful object. */
 export interface NewobjRequest extends Input<ObjAttrs & { readonly header: Nfgenmsg }> {}
 
@@ -1603,7 +1596,6 @@ export interface Operations {
   /** Get / dump rule-set generation. */
   "getgen": {
     do: { request: GetgenRequest; reply: GetgenReply };
-    dump: { request: GetgenDumpRequest; reply: GetgenDumpReply };
   };
   /** Create a new stateful object. */
   "newobj": {
@@ -1999,6 +1991,7 @@ export const spec = {
       reject: { set: "expr-reject-attrs" },
       target: { set: "expr-target-attrs" },
       tproxy: { set: "expr-tproxy-attrs" },
+      masq: { set: "expr-masq-attrs" },
     },
     "obj-data": {
       counter: { set: "counter-attrs" },
@@ -2030,7 +2023,7 @@ export const spec = {
     "getsetelem-reset": { set: "setelem-list-attrs", header: "nfgenmsg", do: [2593, 2572], dump: [2593, 2572] },
     delsetelem: { set: "setelem-list-attrs", header: "nfgenmsg", do: [2574] },
     destroysetelem: { set: "setelem-list-attrs", header: "nfgenmsg", do: [2590] },
-    getgen: { set: "gen-attrs", header: "nfgenmsg", do: [2576, 2575], dump: [2576, 2575] },
+    getgen: { set: "gen-attrs", header: "nfgenmsg", do: [2576, 2575] },
     newobj: { set: "obj-attrs", header: "nfgenmsg", do: [2578] },
     getobj: { set: "obj-attrs", header: "nfgenmsg", do: [2579, 2578], dump: [2579, 2578] },
     delobj: { set: "obj-attrs", header: "nfgenmsg", do: [2580] },

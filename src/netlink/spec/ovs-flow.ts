@@ -415,20 +415,20 @@ export interface ActionAttrs extends View {
    * `OVS_ACTION_ATTR_OUTPUT`, u32.
    * ovs port number in datapath
    */
-  readonly output?: number;
+  readonly output?: readonly number[];
   /** `OVS_ACTION_ATTR_USERSPACE`, nest. */
-  readonly userspace?: UserspaceAttrs;
+  readonly userspace?: readonly UserspaceAttrs[];
   /**
    * `OVS_ACTION_ATTR_SET`, nest.
    * Replaces the contents of an existing header. The single nested
    * attribute specifies a header to modify and its value.
    */
-  readonly set?: KeyAttrs;
+  readonly set?: readonly KeyAttrs[];
   /**
    * `OVS_ACTION_ATTR_PUSH_VLAN`, binary.
    * Push a new outermost 802.1Q or 802.1ad header onto the packet.
    */
-  readonly pushVlan?: OvsActionPushVlan;
+  readonly pushVlan?: readonly OvsActionPushVlan[];
   /**
    * `OVS_ACTION_ATTR_POP_VLAN`, flag.
    * Pop the outermost 802.1Q or 802.1ad header from the packet.
@@ -439,26 +439,26 @@ export interface ActionAttrs extends View {
    * Probabilistically executes actions, as specified in the nested
    * attributes.
    */
-  readonly sample?: SampleAttrs;
+  readonly sample?: readonly SampleAttrs[];
   /**
    * `OVS_ACTION_ATTR_RECIRC`, u32.
    * recirc id
    */
-  readonly recirc?: number;
+  readonly recirc?: readonly number[];
   /** `OVS_ACTION_ATTR_HASH`, binary. */
-  readonly hash?: OvsActionHash;
+  readonly hash?: readonly OvsActionHash[];
   /**
    * `OVS_ACTION_ATTR_PUSH_MPLS`, binary.
    * Push a new MPLS label stack entry onto the top of the packets MPLS
    * label stack. Set the ethertype of the encapsulating frame to either
    * ETH_P_MPLS_UC or ETH_P_MPLS_MC to indicate the new packet contents.
    */
-  readonly pushMpls?: OvsActionPushMpls;
+  readonly pushMpls?: readonly OvsActionPushMpls[];
   /**
    * `OVS_ACTION_ATTR_POP_MPLS`, u16, big-endian.
    * ethertype
    */
-  readonly popMpls?: number;
+  readonly popMpls?: readonly number[];
   /**
    * `OVS_ACTION_ATTR_SET_MASKED`, nest.
    * Replaces the contents of an existing header. A nested attribute
@@ -468,23 +468,23 @@ export interface ActionAttrs extends View {
    * non-masked value bits must be passed in as zeroes. Masking is not
    * supported for the OVS_KEY_ATTR_TUNNEL attribute.
    */
-  readonly setMasked?: KeyAttrs;
+  readonly setMasked?: readonly KeyAttrs[];
   /**
    * `OVS_ACTION_ATTR_CT`, nest.
    * Track the connection. Populate the conntrack-related entries
    * in the flow key.
    */
-  readonly ct?: CtAttrs;
+  readonly ct?: readonly CtAttrs[];
   /**
    * `OVS_ACTION_ATTR_TRUNC`, u32.
    * struct ovs_action_trunc is a u32 max length
    */
-  readonly trunc?: number;
+  readonly trunc?: readonly number[];
   /**
    * `OVS_ACTION_ATTR_PUSH_ETH`, binary.
    * struct ovs_action_push_eth
    */
-  readonly pushEth?: Uint8Array;
+  readonly pushEth?: readonly Uint8Array[];
   /** `OVS_ACTION_ATTR_POP_ETH`, flag. */
   readonly popEth?: boolean;
   /** `OVS_ACTION_ATTR_CT_CLEAR`, flag. */
@@ -493,7 +493,7 @@ export interface ActionAttrs extends View {
    * `OVS_ACTION_ATTR_PUSH_NSH`, nest.
    * Push NSH header to the packet.
    */
-  readonly pushNsh?: OvsNshKeyAttrs;
+  readonly pushNsh?: readonly OvsNshKeyAttrs[];
   /**
    * `OVS_ACTION_ATTR_POP_NSH`, flag.
    * Pop the outermost NSH header off the packet.
@@ -504,33 +504,33 @@ export interface ActionAttrs extends View {
    * Run packet through a meter, which may drop the packet, or modify the
    * packet (e.g., change the DSCP field)
    */
-  readonly meter?: number;
+  readonly meter?: readonly number[];
   /**
    * `OVS_ACTION_ATTR_CLONE`, nest.
    * Make a copy of the packet and execute a list of actions without
    * affecting the original packet and key.
    */
-  readonly clone?: ActionAttrs;
+  readonly clone?: readonly ActionAttrs[];
   /**
    * `OVS_ACTION_ATTR_CHECK_PKT_LEN`, nest.
    * Check the packet length and execute a set of actions if greater than
    * the specified packet length, else execute another set of actions.
    */
-  readonly checkPktLen?: CheckPktLenAttrs;
+  readonly checkPktLen?: readonly CheckPktLenAttrs[];
   /**
    * `OVS_ACTION_ATTR_ADD_MPLS`, binary.
    * Push a new MPLS label stack entry at the start of the packet or at the
    * start of the l3 header depending on the value of l3 tunnel flag in the
    * tun_flags field of this OVS_ACTION_ATTR_ADD_MPLS argument.
    */
-  readonly addMpls?: OvsActionAddMpls;
+  readonly addMpls?: readonly OvsActionAddMpls[];
   /** `OVS_ACTION_ATTR_DEC_TTL`, nest. */
-  readonly decTtl?: DecTtlAttrs;
+  readonly decTtl?: readonly DecTtlAttrs[];
   /**
    * `OVS_ACTION_ATTR_PSAMPLE`, nest.
    * Sends a packet sample to psample for external observation.
    */
-  readonly psample?: PsampleAttrs;
+  readonly psample?: readonly PsampleAttrs[];
 }
 
 /** Attributes of `tunnel-key-attrs`. */
@@ -867,30 +867,30 @@ export const spec = {
       ipv6Exthdrs: { id: 32, type: "binary", struct: "ovs-key-ipv6-exthdrs" },
     },
     "action-attrs": {
-      output: { id: 1, type: "u32" },
-      userspace: { id: 2, type: "nest", nest: "userspace-attrs" },
-      set: { id: 3, type: "nest", nest: "key-attrs" },
-      pushVlan: { id: 4, type: "binary", struct: "ovs-action-push-vlan" },
+      output: { id: 1, type: "u32", multi: true },
+      userspace: { id: 2, type: "nest", multi: true, nest: "userspace-attrs" },
+      set: { id: 3, type: "nest", multi: true, nest: "key-attrs" },
+      pushVlan: { id: 4, type: "binary", multi: true, struct: "ovs-action-push-vlan" },
       popVlan: { id: 5, type: "flag" },
-      sample: { id: 6, type: "nest", nest: "sample-attrs" },
-      recirc: { id: 7, type: "u32" },
-      hash: { id: 8, type: "binary", struct: "ovs-action-hash" },
-      pushMpls: { id: 9, type: "binary", struct: "ovs-action-push-mpls" },
-      popMpls: { id: 10, type: "u16", big: true },
-      setMasked: { id: 11, type: "nest", nest: "key-attrs" },
-      ct: { id: 12, type: "nest", nest: "ct-attrs" },
-      trunc: { id: 13, type: "u32" },
-      pushEth: { id: 14, type: "binary" },
+      sample: { id: 6, type: "nest", multi: true, nest: "sample-attrs" },
+      recirc: { id: 7, type: "u32", multi: true },
+      hash: { id: 8, type: "binary", multi: true, struct: "ovs-action-hash" },
+      pushMpls: { id: 9, type: "binary", multi: true, struct: "ovs-action-push-mpls" },
+      popMpls: { id: 10, type: "u16", multi: true, big: true },
+      setMasked: { id: 11, type: "nest", multi: true, nest: "key-attrs" },
+      ct: { id: 12, type: "nest", multi: true, nest: "ct-attrs" },
+      trunc: { id: 13, type: "u32", multi: true },
+      pushEth: { id: 14, type: "binary", multi: true },
       popEth: { id: 15, type: "flag" },
       ctClear: { id: 16, type: "flag" },
-      pushNsh: { id: 17, type: "nest", nest: "ovs-nsh-key-attrs" },
+      pushNsh: { id: 17, type: "nest", multi: true, nest: "ovs-nsh-key-attrs" },
       popNsh: { id: 18, type: "flag" },
-      meter: { id: 19, type: "u32" },
-      clone: { id: 20, type: "nest", nest: "action-attrs" },
-      checkPktLen: { id: 21, type: "nest", nest: "check-pkt-len-attrs" },
-      addMpls: { id: 22, type: "binary", struct: "ovs-action-add-mpls" },
-      decTtl: { id: 23, type: "nest", nest: "dec-ttl-attrs" },
-      psample: { id: 24, type: "nest", nest: "psample-attrs" },
+      meter: { id: 19, type: "u32", multi: true },
+      clone: { id: 20, type: "nest", multi: true, nest: "action-attrs" },
+      checkPktLen: { id: 21, type: "nest", multi: true, nest: "check-pkt-len-attrs" },
+      addMpls: { id: 22, type: "binary", multi: true, struct: "ovs-action-add-mpls" },
+      decTtl: { id: 23, type: "nest", multi: true, nest: "dec-ttl-attrs" },
+      psample: { id: 24, type: "nest", multi: true, nest: "psample-attrs" },
     },
     "tunnel-key-attrs": {
       id: { id: 0, type: "u64", big: true },

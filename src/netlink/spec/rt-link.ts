@@ -272,6 +272,16 @@ export type IpvlanFlags =
   | "private"
   | "vepa";
 
+/** Bits of `bridge-vlan-info-flags`. */
+export type BridgeVlanInfoFlags =
+  | "master"
+  | "pvid"
+  | "untagged"
+  | "range-begin"
+  | "range-end"
+  | "brentry"
+  | "only-opts";
+
 /** `struct rtgenmsg`. */
 export interface Rtgenmsg {
   /** u8. */
@@ -572,6 +582,14 @@ export interface IflaVxlanPortRange {
   readonly high: number;
 }
 
+/** `struct bridge_vlan_info`. */
+export interface BridgeVlanInfo {
+  /** u16. */
+  readonly flags: readonly (BridgeVlanInfoFlags | number)[];
+  /** u16. */
+  readonly vid: number;
+}
+
 /** What `linkinfo-data-msg` holds, by the value of its selector. */
 export interface LinkinfoDataMsg {
   /** Of `bond`. */
@@ -638,6 +656,14 @@ export interface LinkinfoMemberDataMsg {
   "bond": BondSlaveAttrs;
 }
 
+/** What `af-spec-msg` holds, by the value of its selector. */
+export interface AfSpecMsg {
+  /** Of `7`. */
+  "7": BridgeAfSpecAttrs;
+  /** Of ``. */
+  "": AfSpecAttrs;
+}
+
 /** Attributes of `link-attrs`. */
 export interface LinkAttrs extends View {
   /** `IFLA_ADDRESS`, binary. */
@@ -692,8 +718,8 @@ export interface LinkAttrs extends View {
   readonly vfPorts?: VfPortsAttrs;
   /** `IFLA_PORT_SELF`, nest. */
   readonly portSelf?: PortSelfAttrs;
-  /** `IFLA_AF_SPEC`, nest. */
-  readonly afSpec?: AfSpecAttrs;
+  /** `IFLA_AF_SPEC`, sub-message. */
+  readonly afSpec?: BridgeAfSpecAttrs & AfSpecAttrs;
   /** `IFLA_GROUP`, u32. */
   readonly group?: number;
   /** `IFLA_NET_NS_FD`, u32. */
@@ -1756,6 +1782,24 @@ export interface LinkinfoXfrmAttrs extends View {
   readonly collectMetadata?: boolean;
 }
 
+/** Attributes of `bridge-af-spec-attrs`. */
+export interface BridgeAfSpecAttrs extends View {
+  /** `IFLA_BRIDGE_FLAGS`, u16. */
+  readonly flags?: number;
+  /** `IFLA_BRIDGE_MODE`, u16. */
+  readonly mode?: number;
+  /** `IFLA_BRIDGE_VLAN_INFO`, binary. */
+  readonly vlanInfo?: readonly BridgeVlanInfo[];
+  /** `IFLA_BRIDGE_VLAN_TUNNEL_INFO`, binary. */
+  readonly vlanTunnelInfo?: readonly Uint8Array[];
+  /** `IFLA_BRIDGE_MRP`, binary. */
+  readonly mrp?: Uint8Array;
+  /** `IFLA_BRIDGE_CFM`, binary. */
+  readonly cfm?: Uint8Array;
+  /** `IFLA_BRIDGE_MST`, binary. */
+  readonly mst?: Uint8Array;
+}
+
 /** Request of `newlink`: Create a new link. */
 export interface NewlinkRequest extends Input<LinkAttrs & { readonly header: Ifinfomsg }> {}
 
@@ -1864,6 +1908,7 @@ export const spec = {
     "macvlan-macaddr-mode": { entries: { add: 0, del: 1, flush: 2, set: 3 } },
     "ipvlan-mode": { entries: { l2: 0, l3: 1, l3s: 2 } },
     "ipvlan-flags": { flags: true, entries: { private: 1, vepa: 2 } },
+    "bridge-vlan-info-flags": { flags: true, entries: { master: 1, pvid: 2, untagged: 4, "range-begin": 8, "range-end": 16, brentry: 32, "only-opts": 64 } },
   },
   structs: {
     rtgenmsg: {
@@ -2018,6 +2063,10 @@ export const spec = {
       low: { type: "u16", big: true },
       high: { type: "u16", big: true },
     },
+    "bridge-vlan-info": {
+      flags: { type: "u16", enum: "bridge-vlan-info-flags", flags: true },
+      vid: { type: "u16" },
+    },
   },
   sets: {
     "link-attrs": {
@@ -2044,7 +2093,7 @@ export const spec = {
       stats64: { id: 23, type: "binary", struct: "rtnl-link-stats64" },
       vfPorts: { id: 24, type: "nest", nest: "vf-ports-attrs" },
       portSelf: { id: 25, type: "nest", nest: "port-self-attrs" },
-      afSpec: { id: 26, type: "nest", nest: "af-spec-attrs" },
+      afSpec: { id: 26, type: "sub-message", message: "af-spec-msg", selector: "ifiFamily" },
       group: { id: 27, type: "u32" },
       netNsFd: { id: 28, type: "u32" },
       extMask: { id: 29, type: "u32", enum: "rtext-filter", flags: true },
@@ -2572,6 +2621,15 @@ export const spec = {
       ifId: { id: 2, type: "u32" },
       collectMetadata: { id: 3, type: "flag" },
     },
+    "bridge-af-spec-attrs": {
+      flags: { id: 0, type: "u16" },
+      mode: { id: 1, type: "u16" },
+      vlanInfo: { id: 2, type: "binary", multi: true, struct: "bridge-vlan-info" },
+      vlanTunnelInfo: { id: 3, type: "binary", multi: true },
+      mrp: { id: 4, type: "binary" },
+      cfm: { id: 5, type: "binary" },
+      mst: { id: 6, type: "binary" },
+    },
   },
   messages: {
     "linkinfo-data-msg": {
@@ -2606,6 +2664,10 @@ export const spec = {
     "linkinfo-member-data-msg": {
       bridge: { set: "linkinfo-brport-attrs" },
       bond: { set: "bond-slave-attrs" },
+    },
+    "af-spec-msg": {
+      "7": { set: "bridge-af-spec-attrs" },
+      "": { set: "af-spec-attrs" },
     },
   },
   operations: {

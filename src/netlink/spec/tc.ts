@@ -796,8 +796,8 @@ export interface TcU32Sel {
   readonly hoff: number;
   /** u32, big-endian. */
   readonly hmask: number;
-  /** binary. */
-  readonly keys: TcU32Key;
+  /** binary[]. */
+  readonly keys: readonly TcU32Key[];
 }
 
 /** `struct tc_u32_pcnt`. */
@@ -806,6 +806,8 @@ export interface TcU32Pcnt {
   readonly rcnt: number | bigint;
   /** u64. */
   readonly rhit: number | bigint;
+  /** u64[]. */
+  readonly kcnts: readonly (number | bigint)[];
 }
 
 /** `struct tcf_t`. */
@@ -922,8 +924,8 @@ export interface TcPeditSel {
   readonly nkeys: number;
   /** u8. */
   readonly flags: number;
-  /** binary. */
-  readonly keys: TcPeditKey;
+  /** binary[]. */
+  readonly keys: readonly TcPeditKey[];
 }
 
 /** `struct tc_pedit_key`. */
@@ -1351,9 +1353,9 @@ export interface ActPeditAttrs extends View {
   /** `TCA_PEDIT_PARMS`, binary. */
   readonly parms?: TcPeditSel;
   /** `TCA_PEDIT_PARMS_EX`, binary. */
-  readonly parmsEx?: Uint8Array;
-  /** `TCA_PEDIT_KEYS_EX`, binary. */
-  readonly keysEx?: Uint8Array;
+  readonly parmsEx?: TcPeditSel;
+  /** `TCA_PEDIT_KEYS_EX`, nest. */
+  readonly keysEx?: ActPeditKeysAttrs;
   /** `TCA_PEDIT_KEY_EX`, binary. */
   readonly keyEx?: Uint8Array;
 }
@@ -2509,7 +2511,7 @@ export interface TaprioAttrs extends View {
   /** `TCA_TAPRIO_ATTR_TXTIME_DELAY`, u32. */
   readonly txtimeDelay?: number;
   /** `TCA_TAPRIO_ATTR_TC_ENTRY`, nest. */
-  readonly tcEntry?: TaprioTcEntryAttrs;
+  readonly tcEntry?: readonly TaprioTcEntryAttrs[];
 }
 
 /** Attributes of `taprio-sched-entry-list`. */
@@ -2632,6 +2634,20 @@ export interface U32Attrs extends View {
   readonly mark?: TcU32Mark;
   /** `TCA_U32_FLAGS`, u32. */
   readonly flags?: number;
+}
+
+/** Attributes of `act-pedit-keys-attrs`. */
+export interface ActPeditKeysAttrs extends View {
+  /** `TCA_PEDIT_KEY_EX`, nest. */
+  readonly keyEx?: readonly ActPeditKeyAttrs[];
+}
+
+/** Attributes of `act-pedit-key-attrs`. */
+export interface ActPeditKeyAttrs extends View {
+  /** `TCA_PEDIT_KEY_EX_HTYPE`, u16. */
+  readonly htype?: number;
+  /** `TCA_PEDIT_KEY_EX_CMD`, u16. */
+  readonly cmd?: number;
 }
 
 /** Request of `newqdisc`: Create new tc qdisc. */
@@ -3156,11 +3172,12 @@ export const spec = {
       offoff: { type: "s16" },
       hoff: { type: "s16" },
       hmask: { type: "u32", big: true },
-      keys: { type: "binary", struct: "tc-u32-key" },
+      keys: { type: "binary", array: true, struct: "tc-u32-key" },
     },
     "tc-u32-pcnt": {
       rcnt: { type: "u64" },
       rhit: { type: "u64" },
+      kcnts: { type: "u64", array: true },
     },
     "tcf-t": {
       install: { type: "u64" },
@@ -3219,7 +3236,7 @@ export const spec = {
       bindcnt: { type: "s32" },
       nkeys: { type: "u8" },
       flags: { type: "u8" },
-      keys: { type: "binary", struct: "tc-pedit-key" },
+      keys: { type: "binary", array: true, struct: "tc-pedit-key" },
     },
     "tc-pedit-key": {
       mask: { type: "u32" },
@@ -3368,8 +3385,8 @@ export const spec = {
       tm: { id: 1, type: "binary", struct: "tcf-t" },
       parms: { id: 2, type: "binary", struct: "tc-pedit-sel" },
       pad: { id: 3, type: "pad" },
-      parmsEx: { id: 4, type: "binary" },
-      keysEx: { id: 5, type: "binary" },
+      parmsEx: { id: 4, type: "binary", struct: "tc-pedit-sel" },
+      keysEx: { id: 5, type: "nest", nest: "act-pedit-keys-attrs" },
       keyEx: { id: 6, type: "binary" },
     },
     "act-simple-attrs": {
@@ -3913,7 +3930,7 @@ export const spec = {
       schedCycleTimeExtension: { id: 9, type: "s64" },
       flags: { id: 10, type: "u32" },
       txtimeDelay: { id: 11, type: "u32" },
-      tcEntry: { id: 12, type: "nest", nest: "taprio-tc-entry-attrs" },
+      tcEntry: { id: 12, type: "nest", multi: true, nest: "taprio-tc-entry-attrs" },
     },
     "taprio-sched-entry-list": {
       entry: { id: 1, type: "nest", multi: true, nest: "taprio-sched-entry" },
@@ -3980,6 +3997,13 @@ export const spec = {
       mark: { id: 10, type: "binary", struct: "tc-u32-mark" },
       flags: { id: 11, type: "u32" },
       pad: { id: 12, type: "pad" },
+    },
+    "act-pedit-keys-attrs": {
+      keyEx: { id: 6, type: "nest", multi: true, nest: "act-pedit-key-attrs" },
+    },
+    "act-pedit-key-attrs": {
+      htype: { id: 1, type: "u16" },
+      cmd: { id: 2, type: "u16" },
     },
   },
   messages: {

@@ -23,7 +23,7 @@ export interface Team extends View {
 /** Attributes of `item-option`. */
 export interface ItemOption extends View {
   /** `TEAM_ATTR_ITEM_OPTION`, nest. */
-  readonly option?: AttrOption;
+  readonly option?: readonly AttrOption[];
 }
 
 /** Attributes of `attr-option`. */
@@ -53,7 +53,7 @@ export interface AttrOption extends View {
 /** Attributes of `item-port`. */
 export interface ItemPort extends View {
   /** `TEAM_ATTR_ITEM_PORT`, nest. */
-  readonly port?: AttrPort;
+  readonly port?: readonly AttrPort[];
 }
 
 /** Attributes of `attr-port`. */
@@ -134,7 +134,7 @@ export const spec = {
       listPort: { id: 3, type: "nest", nest: "item-port" },
     },
     "item-option": {
-      option: { id: 1, type: "nest", nest: "attr-option" },
+      option: { id: 1, type: "nest", multi: true, nest: "attr-option" },
     },
     "attr-option": {
       name: { id: 1, type: "string" },
@@ -146,7 +146,7 @@ export const spec = {
       arrayIndex: { id: 7, type: "u32" },
     },
     "item-port": {
-      port: { id: 1, type: "nest", nest: "attr-port" },
+      port: { id: 1, type: "nest", multi: true, nest: "attr-port" },
     },
     "attr-port": {
       ifindex: { id: 1, type: "u32" },
