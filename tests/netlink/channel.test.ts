@@ -4,7 +4,7 @@ import { NetlinkError } from "../../src/netlink/error.ts";
 import { MalformedError } from "../../src/netlink/codec/malformed.ts";
 import { GenericConnection } from "../../src/netlink/generic_connection.ts";
 import { RouteConnection } from "../../src/netlink/route_connection.ts";
-import { until } from "../support.ts";
+import { until } from "../net/peer.ts";
 import { datagram, FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
 
 const NEWLINK = 16, ERROR = 2, DONE = 3, MULTI = 2, INTERRUPTED = 0x10;
