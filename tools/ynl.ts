@@ -3,10 +3,11 @@
  *
  *     YNL_SPECS=/path/to/linux/Documentation/netlink/specs deno run -A tools/ynl.ts
  *
- * Every file whose operations can be expressed is generated; the result depends on nothing but the
- * specifications and tools/ynl_overrides.ts.
+ * Every specification becomes a file; the result depends on nothing but the specifications and
+ * tools/ynl_overrides.ts.
  */
 
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { emit, HEADER } from "./ynl_emit.ts";
@@ -60,6 +61,13 @@ ${loaders}};
   return out;
 }
 
+/** tools/ynl.sha256: by which a test without the specifications knows files that were edited by hand. */
+export function digest(files: ReadonlyMap<string, string>): string {
+  const hash = createHash("sha256");
+  for (const name of [...files.keys()].sort()) hash.update(`${name}\n${files.get(name)}`);
+  return hash.digest("hex") + "\n";
+}
+
 /** tools/ynl_names.ts: the C names that the definitions leave out. */
 export function generateNames(folder: string): string {
   const out = models(folder).map((m) => `  ${JSON.stringify(m.family.name)}: {\n${named(m)}  },\n`);
@@ -101,5 +109,6 @@ if (import.meta.main) {
   }
   for (const [name, text] of files) writeFileSync(new URL(name, target), text);
   writeFileSync(new URL("ynl_names.ts", import.meta.url), generateNames(folder));
-  console.log(`${files.size + 1} files written`);
+  writeFileSync(new URL("ynl.sha256", import.meta.url), digest(files));
+  console.log(`${files.size + 2} files written`);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { it } from "node:test";
-import { generate, generateNames } from "../../tools/ynl.ts";
+import { digest, generate, generateNames } from "../../tools/ynl.ts";
 import { compareAll } from "../../tools/ynl_headers.ts";
 import { need } from "../support.ts";
 
@@ -31,6 +31,14 @@ it(
     assert.ok(agree > 2000, `only ${agree} compared`);
   },
 );
+
+it("no generated file was edited by hand", () => {
+  const files = new Map(
+    readdirSync(target).map((name) => [name, readFileSync(new URL(name, target), "utf8")]),
+  );
+  const known = readFileSync(new URL("../../tools/ynl.sha256", import.meta.url), "utf8");
+  assert.equal(digest(files), known, "run tools/ynl.ts");
+});
 
 it("every generated file says what it is and under which licence", () => {
   const names = readdirSync(target);
