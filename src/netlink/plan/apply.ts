@@ -2,9 +2,10 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
-import { type Change, contextOf, type Plan, plan, SECTIONS } from "./plan.ts";
 import { Bystanders } from "./bystanders.ts";
+import type { Change, Plan } from "./change.ts";
 import { links } from "./links.ts";
+import { contextOf, plan, SECTIONS } from "./plan.ts";
 import { type Context, gone } from "./section.ts";
 
 /** Rounds until everything must be there: a change may take along what a later round makes again. */

@@ -1,8 +1,9 @@
 /** What must outlive a plan that it is no part of. */
 
+import type { Change } from "./change.ts";
 import { classDepths, classes } from "./classes.ts";
 import { filters } from "./filters.ts";
-import { type Change, SECTIONS } from "./plan.ts";
+import { SECTIONS } from "./plan.ts";
 import { qdiscs } from "./qdiscs.ts";
 import type { Context, Item, Section } from "./section.ts";
 

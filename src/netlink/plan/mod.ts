@@ -8,10 +8,10 @@
 import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired } from "./desired.ts";
-import type { Change, Plan } from "./plan.ts";
+import type { Change, Plan } from "./change.ts";
 
 export type * from "./desired.ts";
-export type { Change, Plan } from "./plan.ts";
+export type { Change, Plan } from "./change.ts";
 
 /**
  * Compares what a machine is with what it shall be. Only what is declared is looked at, and what

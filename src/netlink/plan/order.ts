@@ -4,7 +4,7 @@ import { addresses } from "./addressing.ts";
 import { classDepths, classes } from "./classes.ts";
 import { filters } from "./filters.ts";
 import { linkNeeds, links } from "./links.ts";
-import type { Change } from "./plan.ts";
+import type { Change } from "./change.ts";
 import { qdiscs } from "./qdiscs.ts";
 import type { Item, Section } from "./section.ts";
 
