@@ -54,8 +54,8 @@ function sound(link: Loose, all: readonly Loose[]): Loose {
     if (link.kind === "macvlan") out.link = "a0";
     else delete out.link;
   }
-  // A link takes the MTU of the one below, and no more.
-  if (link.kind === "macvlan" || link.kind === "vxlan" && under !== undefined) delete out.mtu;
+  // A link takes the MTU of the one below, and no more; a tunnel may have one that nobody declares.
+  if (link.kind === "macvlan" || link.kind === "vxlan") delete out.mtu;
   if (out.address) out.address = `${out.address}${link.name[1]}`;
   return out;
 }

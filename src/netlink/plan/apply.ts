@@ -5,6 +5,7 @@ import type { RouteConnection } from "../route_connection.ts";
 import { Bystanders } from "./bystanders.ts";
 import type { Change, Plan } from "./change.ts";
 import { links } from "./links.ts";
+import { freeNames, twoParts } from "./names.ts";
 import { contextOf, plan, SECTIONS } from "./plan.ts";
 import { type Context, gone } from "./section.ts";
 
@@ -28,13 +29,13 @@ export async function apply(
   const calm = { ...options, signal: undefined };
   let next = changes;
   for (let round = 0; round < ROUNDS && !next.empty; round++) {
-    const context = await contextOf(nl, desired, options), before = done.length;
+    const context = await contextOf(nl, desired, options);
     let failed: { error: unknown } | undefined;
     try {
       await execute(context, next.changes, done);
     } catch (error) {
       failed = { error };
-      const left = next.changes.slice(done.length - before);
+      const left = next.changes.filter((change) => !done.includes(change));
       await remake(context, await contextOf(nl, desired, calm), left);
     }
     try {
@@ -70,29 +71,59 @@ function unsettles(change: Change): boolean {
 
 /** Makes changes in their order; `done` are those that were made. */
 async function execute(context: Context, changes: readonly Change[], done: Change[]) {
-  const signal = context.options?.signal;
-  // What a link stands in the way of may come before it.
-  for (const change of changes.filter(isNewLink)) {
+  const signal = context.options?.signal, later: [Change, Change][] = [];
+  let free = false;
+  for (const [i, change] of changes.entries()) {
+    const { object, action } = change, ofLink = object === links.object;
     signal?.throwIfAborted();
-    if (change.action === "replace") await gone(links.remove(context, change.before!));
-  }
-  for (const change of changes) {
-    signal?.throwIfAborted();
-    await make(context, change);
-    done.push(change);
+    if (ofLink && action !== "delete" && !free) {
+      await clear(context, changes.slice(i).filter((c) => c.object === links.object));
+      free = true;
+    }
+    const [now, rest] = ofLink && action !== "delete" ? twoParts(change) : [change];
+    await make(context, now);
+    if (rest) later.push([change, rest]);
+    else done.push(change);
+    if (changes[i + 1]?.object === object) continue;
+    for (const [whole, rest] of later.splice(0)) {
+      await make(context, rest);
+      done.push(whole);
+    }
   }
 }
 
-const isNewLink = ({ object, action }: Change) =>
-  object === links.object && (action === "replace" || action === "create");
+/** Makes way for links and their names: what stands in the way of one may come after it. */
+async function clear(context: Context, changes: readonly Change[]): Promise<void> {
+  for (const change of changes) {
+    context.options?.signal?.throwIfAborted();
+    if (change.action === "replace") await gone(links.remove(context, change.before!));
+  }
+  await freeNames(context, changes.filter(({ action }) => action === "set"));
+}
 
 /** Links that were there and went, to be made anew, are made whatever came in between. */
 async function remake(before: Context, now: Context, left: readonly Change[]): Promise<void> {
   const [was, is] = [before, now].map(({ links }) => new Set(links.map(({ name }) => name)));
-  for (const { key, after } of left.filter(isNewLink)) {
+  for (const change of left) {
+    const { key, object, action, after, before: stood } = change;
+    if (object !== links.object || action === "delete" || !was.has(key)) continue;
+    const [part, rest] = twoParts(change), parts = rest ? [part, rest] : [part];
+    // Other ends of pairs, and ports, of what is made anew are set.
+    const [had, has] = [before, now].map((context) => masterOf(context, key));
+    const reset = Object.keys(stood ?? {}).length === 0 || had === after!.master && has !== had;
+    const todo = action === "set" ? (reset ? parts : []) : is.has(key) ? parts.slice(1) : parts;
     // What cannot be made is for the error that brought us here to tell, or for the next plan.
-    if (was.has(key) && !is.has(key)) await links.create(now, after!).catch(() => {});
+    for (const part of todo) {
+      const { action } = part;
+      await make(now, { ...part, action: action === "replace" ? "create" : action }).catch(
+        () => {},
+      );
+    }
   }
+}
+
+function masterOf({ links, nameOf }: Context, key: string): string | undefined {
+  return nameOf(links.find(({ name }) => name === key)?.master);
 }
 
 async function make(context: Context, change: Change): Promise<void> {

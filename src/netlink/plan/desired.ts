@@ -23,7 +23,8 @@ export type Named<T> = Without<T, "link"> & {
 
 /**
  * A link: with a kind one that is created where it is missing, without one a link that is there, or
- * that is the other end of a declared pair.
+ * that is the other end of a declared pair. What `peer` says is compared too, in the same namespace; of
+ * an end in another one, no more than that it is elsewhere is seen, and no more can be declared.
  */
 export type DesiredLink =
   & (

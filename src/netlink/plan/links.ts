@@ -1,5 +1,6 @@
 /** Links of a plan. */
 
+import type { NamespaceTarget } from "../namespace.ts";
 import { bad, linkName, mac } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
@@ -29,7 +30,6 @@ const SETTINGS = [
 ];
 // What is changed by requests of its own.
 const APART = ["altNames", "peer"];
-const AT_CREATION = ["name", "kind", "peer"];
 
 /** What of a kind can be changed while it lives; all of it where nothing is said. */
 const CHANGEABLE: { readonly [kind: string]: readonly string[] } = {
@@ -46,7 +46,8 @@ const CHANGEABLE: { readonly [kind: string]: readonly string[] } = {
   hsr: [],
 };
 
-const PAIRS = ["veth", "netkit"];
+/** Kinds of links that come in twos. */
+export const PAIRS = ["veth", "netkit"];
 
 /** Name of the link that another stands on, or is paired with, if it is in the same namespace. */
 export function below(link: Link, nameOf: Context["nameOf"]): string | undefined {
@@ -59,6 +60,13 @@ export function below(link: Link, nameOf: Context["nameOf"]): string | undefined
 export function peerName({ peer }: Item): string | undefined {
   const { name, netns } = (peer ?? {}) as { name?: string; netns?: unknown };
   return netns === undefined ? name : undefined;
+}
+
+/** Whether the other end is where it shall be; of one in another namespace, no more can be seen. */
+function samePeer(declared: Item, current: Item): boolean {
+  const wanted = peerName(declared), is = peerName(current);
+  const elsewhere = (declared.peer as Item).netns !== undefined;
+  return elsewhere ? is === undefined : wanted === undefined || wanted === is;
 }
 
 /** A link as it would be declared. */
@@ -94,7 +102,8 @@ function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
   });
 }
 
-const LINK_OPTIONS = new Set([
+/** Options that name a link. */
+export const LINK_OPTIONS = new Set([
   "link",
   "primary",
   "activePort",
@@ -123,6 +132,18 @@ function normalOptions(kind: string, item: Item): Item {
 
 const ADDRESSES = new Set(["local", "remote"]);
 
+/** Whether a link becomes a port of a bond, which takes none that is up, and switches it on itself. */
+function joinsBond({ desired, links }: Context, { master }: Item): boolean {
+  const is = ({ name }: { name: string }) => name === master;
+  return (desired.links?.find(is)?.kind ?? links.find(is)?.kind) === "bond";
+}
+
+/** Whether the kernel refuses another mode to a link that is in use. */
+function fixesMode({ kind, mode }: Item, current: Item): boolean {
+  return kind === "bond" || String(kind).startsWith("macv") &&
+      (mode === "passthru") !== (current.mode === "passthru");
+}
+
 /** The section. */
 export const links: Section = {
   name: "links",
@@ -132,7 +153,8 @@ export const links: Section = {
     const { kind, address, altNames } = item;
     if (kind !== undefined && typeof kind !== "string") throw bad("kind", "a name", kind);
     const options = kindOptionNames(kind ?? "");
-    const known = [...SETTINGS, ...AT_CREATION, "altNames", "bridgePort", "bondPort", ...options];
+    const known = [...SETTINGS, "name", "kind", "altNames", "bridgePort", "bondPort", ...options];
+    if (PAIRS.includes(kind ?? "")) known.push("peer");
     for (const name of Object.keys(item)) {
       if (item[name] !== undefined && !known.includes(name)) {
         throw bad(name, `an option of ${kind ?? "a link without kind"}`, item[name]);
@@ -163,9 +185,7 @@ export const links: Section = {
     const kept = out.filter((name) => current[name] === undefined && off(name));
     for (const name of kept) out.splice(out.indexOf(name), 1);
     if (kind !== undefined && kind !== current.kind) out.unshift("kind");
-    else if (peerName(declared) !== undefined && peerName(declared) !== peerName(current)) {
-      out.push("peer");
-    }
+    else if (declared.peer !== undefined && !samePeer(declared, current)) out.push("peer");
     for (const port of ["bridgePort", "bondPort"]) {
       const wanted = declared[port] as Item | undefined, is = (current[port] ?? {}) as Item;
       if (wanted && Object.keys(wanted).some((name) => !alike(wanted[name], is[name]))) {
@@ -178,6 +198,7 @@ export const links: Section = {
     if (differences.includes("kind")) return false;
     // One that went to another namespace cannot be renamed from here.
     if (differences.includes("peer") && peerName(current) === undefined) return false;
+    if (differences.includes("mode") && fixesMode(declared, current)) return false;
     const kind = (declared.kind as string | undefined) ?? "", changeable = CHANGEABLE[kind];
     // This one has its MAC address for life.
     if (kind === "ifb" && differences.includes("address")) return false;
@@ -186,29 +207,42 @@ export const links: Section = {
       !options.includes(name) || changeable === undefined || changeable.includes(name)
     );
   },
-  async create({ nl, options }, item) {
-    const { altNames, ...link } = item;
-    await nl.links.add(link as unknown as NewLink, options);
-    if (altNames) await nl.links.addAltNames(item.name as string, altNames as string[], options);
-  },
-  async set({ nl, options }, item, current, differences) {
-    const name = item.name as string, ofKind = kindOptionNames(String(item.kind));
-    // Some kinds take their own options and the MTU only one after the other.
-    for (const own of [true, false]) {
-      const names = differences.filter((d) => !APART.includes(d) && ofKind.includes(d) === own);
-      if (names.length === 0) continue;
-      const changes: Record<string, unknown> = own ? { kind: item.kind } : {};
-      for (const name of names) changes[name] = item[name];
-      await nl.links.set(name, changes as LinkChanges, options);
+  async create(context, item) {
+    const { nl, options } = context, { altNames, ...link } = item, name = item.name as string;
+    if (joinsBond(context, item)) {
+      const { up, master, bondPort, ...rest } = link;
+      await nl.links.add(rest as unknown as NewLink, options);
+      await nl.links.set(name, { master, bondPort } as LinkChanges, options);
+      if (up !== undefined) await nl.links.set(name, { up } as LinkChanges, options);
+    } else await nl.links.add(link as unknown as NewLink, options);
+    if ((altNames as string[] | undefined)?.length) {
+      await nl.links.addAltNames(name, altNames as string[], options);
     }
-    if (differences.includes("peer")) {
-      await nl.links.set(peerName(current)!, { name: peerName(item) }, options);
+  },
+  async set(context, item, current, differences) {
+    const { nl, options } = context, name = item.name as string;
+    const ofKind = kindOptionNames(String(item.kind)), parts: Record<string, unknown>[] = [];
+    const part = (names: readonly string[], more: object = {}) => {
+      const changes = Object.fromEntries(names.map((name) => [name, item[name]]));
+      if (names.length > 0) parts.push({ ...changes, ...more });
+    };
+    const bond = differences.includes("master") && joinsBond(context, item);
+    // Some kinds take their own options and the MTU only one after the other.
+    part(differences.filter((d) => ofKind.includes(d)), { kind: item.kind });
+    if (bond) parts.push({ up: false }, { master: item.master });
+    part(
+      differences.filter((d) =>
+        !APART.includes(d) && !ofKind.includes(d) && !(bond && d === "master")
+      ),
+    );
+    for (const changes of parts) await nl.links.set(name, changes as LinkChanges, options);
+    const { peer } = item as { peer?: { netns?: NamespaceTarget } };
+    if (differences.includes("peer") && peer?.netns !== undefined) {
+      await nl.links.set(peerName(current)!, peer, options);
     }
     if (!differences.includes("altNames")) return;
-    const wanted = item.altNames as string[], had = (current.altNames ?? []) as string[];
-    const gone = had.filter((n) => !wanted.includes(n)),
-      fresh = wanted.filter((n) => !had.includes(n));
-    if (gone.length > 0) await nl.links.deleteAltNames(name, gone, options);
+    const had = current.altNames as string[] | undefined ?? [];
+    const fresh = (item.altNames as string[]).filter((name) => !had.includes(name));
     if (fresh.length > 0) await nl.links.addAltNames(name, fresh, options);
   },
   async remove({ nl, options }, item) {
@@ -220,11 +254,20 @@ export const links: Section = {
   rank: () => 0,
 };
 
-/** Names of the links that a declared link needs before it can be made. */
+/** The links that a declared link stands on or is a port of, by property. */
+export function standsOn(item: Item): { readonly [property: string]: string } {
+  const names = ["master", "link", "port1", "port2", "interlink"];
+  return Object.fromEntries(
+    names.filter((name) => typeof item[name] === "string").map((name) => [name, item[name]]),
+  ) as { [property: string]: string };
+}
+
+/** Names of the links that a declared link refers to. */
 export function linkNeeds(item: Item): string[] {
-  const out: unknown[] = [item.master];
-  for (const part of [item, item.bridgePort as Item ?? {}]) {
-    for (const name of LINK_OPTIONS) out.push(part[name]);
-  }
-  return out.filter((name): name is string => typeof name === "string");
+  const { primary, activePort, bridgePort } = item;
+  const later = [primary, activePort, (bridgePort as Item | undefined)?.backupPort];
+  return [
+    ...Object.values(standsOn(item)),
+    ...later.filter((name): name is string => typeof name === "string"),
+  ];
 }

@@ -3,7 +3,7 @@
 import { addresses } from "./addressing.ts";
 import { classDepths, classes } from "./classes.ts";
 import { filters } from "./filters.ts";
-import { linkNeeds, links } from "./links.ts";
+import { links, standsOn } from "./links.ts";
 import type { Change } from "./change.ts";
 import { qdiscs } from "./qdiscs.ts";
 import type { Item, Section } from "./section.ts";
@@ -79,7 +79,7 @@ function sortedLinks(changes: readonly Change[]): Change[] {
     seen.add(name);
     const maker = makers.get(name);
     if (maker !== undefined) visit(maker);
-    for (const need of linkNeeds(change.after!)) visit(need);
+    for (const need of Object.values(standsOn(change.after!))) visit(need);
     out.push(change);
   };
   for (const name of byName.keys()) visit(name);

@@ -2,16 +2,17 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import type { LinkRef } from "../route/input.ts";
-import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { addresses, fdb, neighbours } from "./addressing.ts";
+import { mendLinks } from "./anew.ts";
 import { type Change, Plan } from "./change.ts";
 import { declared } from "./check.ts";
 import { classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
 import { checkLinks } from "./link_references.ts";
-import { below, links, peerName } from "./links.ts";
+import { links, peerName } from "./links.ts";
+import { checkNames, paired } from "./pairs.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { checkReferences } from "./references.ts";
 import { inOrder, type Step } from "./order.ts";
@@ -47,13 +48,20 @@ export async function contextOf(
   return { nl, desired, links: all, options, nameOf };
 }
 
+/** What is declared, by section and key. */
+async function wantedOf(desired: Desired): Promise<Map<Section, Map<string, Item>>> {
+  const wanted = await declared(SECTIONS, desired), items = wanted.get(links)!;
+  checkNames(desired.links ?? [], items);
+  return wanted.set(links, paired(desired.links ?? [], items));
+}
+
 /** The changes between the kernel and a declaration. */
 export async function plan(
   nl: RouteConnection,
   desired: Desired,
   options?: RequestOptions,
 ): Promise<Plan> {
-  const wanted = await declared(SECTIONS, desired);
+  const wanted = await wantedOf(desired);
   const { prune = {} } = desired;
   const context = await contextOf(nl, desired, options);
   const changes: Step[] = [];
@@ -91,7 +99,7 @@ export async function plan(
       add({ action, object: section.object, key, before: is, after: item, differences });
     }
     if (section === links) {
-      const mended = mendLinks(context, items, lost, changes.map(({ change }) => change));
+      const mended = mendLinks(context, items, current, lost, changes.map(({ change }) => change));
       changes.splice(0, changes.length, ...mended.map((change) => ({ section, change, order: 0 })));
     }
   }
@@ -105,81 +113,4 @@ export async function plan(
 function isPeer(name: string, item: Item, items: ReadonlyMap<string, Item>): boolean {
   const other = items.get(peerName(item) ?? "");
   return other !== undefined && other.kind === item.kind && peerName(other) === name;
-}
-
-/**
- * Links that a deleted link takes along are made again if they are declared; if they are not, they
- * are none of the plan's business, and the plan is refused.
- */
-function mendLinks(
-  { links: all, desired, nameOf }: Context,
-  items: Map<string, Item>,
-  lost: Set<string>,
-  changes: readonly Change[],
-): Change[] {
-  const causes = new Set(lost);
-  for (let before = -1; before !== lost.size;) {
-    before = lost.size;
-    for (const link of all) {
-      const under = fallsWith(link, nameOf);
-      if (under !== undefined && lost.has(under)) lost.add(link.name);
-    }
-  }
-  const peers = new Map<string, string>();
-  for (const item of items.values()) {
-    const peer = peerName(item);
-    if (peer !== undefined) peers.set(peer, String(item.name));
-  }
-  const out = changes.filter(({ key }) => !lost.has(key) || causes.has(key)).map((change) => {
-    // The other end of a pair comes with it, or is there: it is only set.
-    const { key, action, after } = change;
-    if (action !== "create" || after!.kind !== undefined) return change;
-    if (!peers.has(key)) throw none(key);
-    return fresh(key, after!);
-  });
-  for (const name of lost) {
-    if (causes.has(name)) continue;
-    const item = items.get(name);
-    const pruned = desired.prune && links.pruned({ name, kind: "veth" }, desired.prune);
-    if (item === undefined && !peers.has(name) && !pruned) {
-      throw new TypeError(
-        `Cannot plan: ${
-          [...causes].join(", ")
-        } would take link ${name} along, which is not declared`,
-      );
-    }
-    if (item === undefined) continue;
-    out.push(
-      item.kind === undefined
-        ? fresh(name, item)
-        : { action: "create", object: "link", key: name, after: item, differences: [] },
-    );
-  }
-  return out;
-}
-
-/** The link that takes another along when it is deleted. */
-function fallsWith(link: Link, nameOf: Context["nameOf"]): string | undefined {
-  // Other tunnels outlive the link that they use.
-  if (link.kind === "vxlan") return nameOf(link.options.link as number | undefined);
-  return STACKED.has(link.kind ?? "") ? below(link, nameOf) : undefined;
-}
-
-const STACKED = new Set([
-  "veth",
-  "netkit",
-  "vlan",
-  "macvlan",
-  "macvtap",
-  "ipvlan",
-  "ipvtap",
-]);
-
-function fresh(key: string, after: Item): Change {
-  const differences = Object.keys(after).filter((name) => name !== "name");
-  return { action: "set", object: "link", key, before: {}, after, differences };
-}
-
-function none(name: string): TypeError {
-  return new TypeError(`Cannot plan link ${name}: there is none, and no kind says how to make it`);
 }
