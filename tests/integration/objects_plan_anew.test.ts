@@ -17,6 +17,76 @@ const routes = (t: Lab, words = "") =>
     .map((line) => line.trim()).sort();
 
 describe("apply", { skip }, () => {
+  it("keeps the routes and the other addresses of a link that gets another address", {
+    timeout: 60_000,
+  }, async () => {
+    await using t = await lab();
+    const wanted = (n: number): Desired => ({
+      addresses: [{ link: "a0", address: `10.1.0.${n}/24` }],
+      prune: { addresses: ["a0"] },
+    });
+    for (const n of [1, 9]) t.ip(`address add 10.1.0.${n}/24 dev b0`);
+    t.ip("address add 10.1.0.8/24 dev a0");
+    for (const link of ["a0", "b0"]) {
+      t.ip(`route add 10.7${link === "a0" ? 0 : 1}.0.0/16 via 10.1.0.254 dev ${link}`);
+    }
+    // Whose source goes goes by another.
+    t.ip("route add 10.72.0.0/16 via 10.1.0.254 dev a0 src 10.1.0.8");
+    await settle(t, wanted(2));
+    const before = routes(t, "via 10.1.0.254");
+    assert.deepEqual(before, [
+      "10.70.0.0/16 dev a0",
+      "10.71.0.0/16 dev b0",
+      "10.72.0.0/16 dev a0",
+    ]);
+    for (let steps = 0, whole = false; !whole; steps++) {
+      try {
+        await apply(t.nl, await plan(t.nl, wanted(3 + steps % 2)), { signal: striking(steps) });
+        whole = true;
+      } catch (error) {
+        assert.equal((error as Error).message, "interrupted");
+      }
+      assert.deepEqual(routes(t, "via 10.1.0.254"), before, `interrupted at ${steps}`);
+    }
+    // One that is not to go comes back with its network.
+    const b0: Desired = {
+      addresses: [{ link: "b0", address: "10.1.0.2/24" }, { link: "b0", address: "10.1.0.9/24" }],
+      prune: { addresses: ["b0"] },
+    };
+    await settle(t, b0);
+    assert.deepEqual(routes(t, "via 10.1.0.254"), before);
+  });
+
+  it("moves addresses between links, with the routes that need them", {
+    timeout: 60_000,
+  }, async () => {
+    await using t = await lab();
+    for (const [link, n] of [["a0", 1], ["b0", 2]]) t.ip(`address add 10.1.0.${n}/24 dev ${link}`);
+    t.ip("address add 10.4.0.1/24 dev b1");
+    t.ip("route add 10.70.0.0/16 via 10.1.0.254 dev a0");
+    await settle(t, {
+      addresses: [{ link: "a0", address: "10.1.0.2/24" }, { link: "b0", address: "10.1.0.1/24" }],
+      prune: { addresses: ["a0", "b0"] },
+    });
+    assert.deepEqual(routes(t, "via 10.1.0.254"), ["10.70.0.0/16 dev a0"]);
+    // The kernel keeps a route on a link that its gateway left, while the link has any address.
+    const wanted: Desired = {
+      addresses: [{ link: "a0", address: "10.4.0.1/24" }, { link: "b1", address: "10.1.0.2/24" }],
+      routes: [{ destination: "10.70.0.0/16", gateway: "10.1.0.254" }],
+      prune: { addresses: ["a0", "b0", "b1"] },
+    };
+    await settle(t, wanted);
+    assert.deepEqual(routes(t, "via 10.1.0.254"), ["10.70.0.0/16 dev b1"]);
+    // What is declared of a route is not made in its old form.
+    const bridge: Desired = {
+      ...wanted,
+      links: [{ name: "b1", master: "sw" }],
+      addresses: [{ link: "sw", address: "10.1.0.2/24" }],
+    };
+    await settle(t, bridge);
+    assert.deepEqual(routes(t, "via 10.1.0.254"), ["10.70.0.0/16 dev sw"]);
+  });
+
   it("keeps everything that nobody declares of a link that is made anew", {
     timeout: 120_000,
   }, async () => {
@@ -78,6 +148,77 @@ describe("apply", { skip }, () => {
       ),
       { numRuns: 30, endOnFailure: true },
     );
+  });
+
+  it("gives nexthops that are replaced back to the groups that they were in", {
+    timeout: 60_000,
+  }, async () => {
+    await using t = await lab();
+    for (const id of [1, 2]) t.ip(`nexthop add id ${id} dev b${id - 1}`);
+    t.ip("nexthop add id 20 group 1,3/2");
+    t.ip("nexthop add id 21 group 1");
+    t.ip("route add 10.70.0.0/16 nhid 21");
+    await settle(t, { nexthops: [{ id: 1, link: "b1", family: 6 }] });
+    assert.match(t.ip("nexthop show id 20"), /group 1,3\/2/);
+    assert.match(t.ip("nexthop show id 21"), /group 1/);
+    // One that is to go does not come back.
+    await settle(t, { nexthops: [{ id: 1, link: "b1" }], prune: { nexthops: [2, 9] } });
+    assert.match(t.ip("nexthop show id 20"), /group 1,3 /);
+  });
+
+  it("does what is left of a plan that was applied before, or by someone else", {
+    timeout: 60_000,
+  }, async () => {
+    await using t = await lab();
+    const wanted: Desired = {
+      links: [{ name: "x0", kind: "bridge", up: true }, { name: "x1", kind: "ifb", mtu: 1400 }],
+      addresses: [{ link: "x0", address: "10.5.0.1/24" }],
+      routes: [{ destination: "10.70.0.0/16", gateway: "10.5.0.2" }],
+      rules: [{ priority: 100, table: 77 }],
+    };
+    const first = await plan(t.nl, wanted);
+    t.ip("link add x0 type bridge stp_state 1");
+    await apply(t.nl, first);
+    assert.equal(String(await plan(t.nl, wanted)), "");
+    assert.deepEqual(await apply(t.nl, first), []);
+    // What the kernel refuses is told though.
+    const other = { ...wanted, routes: [{ destination: "10.71.0.0/16", gateway: "10.66.0.2" }] };
+    await assert.rejects(async () => apply(t.nl, await plan(t.nl, other)), /10.71.0.0/);
+  });
+
+  it("tells several routes and rules of one key apart", { timeout: 60_000 }, async () => {
+    await using t = await lab();
+    t.ip("address add 10.1.0.1/24 dev b0");
+    const append = (...ends: number[]) => {
+      for (const n of ends) t.ip(`route append 10.9.0.0/16 via 10.1.0.${n}`);
+    };
+    const gateways = () =>
+      [...t.ip("route show 10.9.0.0/16").matchAll(/10\.1\.0\.(\d+)/g)].map(([, n]) => Number(n));
+    const wanted: Desired = { routes: [{ destination: "10.9.0.0/16", gateway: "10.1.0.2" }] };
+    const prune = { routes: [{}], rules: [100, 101] as const };
+    append(3, 4, 2, 5);
+    // Those in front would be used in its place.
+    await settle(t, wanted);
+    assert.deepEqual(gateways(), [2, 5]);
+    await settle(t, { ...wanted, prune });
+    assert.deepEqual(gateways(), [2]);
+    append(5, 6, 7, 8, 9);
+    await settle(t, { routes: [{ destination: "10.9.0.0/16", gateway: "10.1.0.3" }], prune });
+    assert.deepEqual(gateways(), [3]);
+    append(5, 6, 7, 8, 9);
+    t.ip("route append unreachable 10.9.0.0/16");
+    await settle(t, { prune });
+    assert.equal(t.ip("route show 10.9.0.0/16"), "");
+    // They outlive what takes them along, in their order.
+    append(3, 4, 2, 5);
+    await settle(t, {
+      addresses: [{ link: "b0", address: "10.1.0.7/24" }],
+      prune: { addresses: ["b0"] },
+    });
+    assert.deepEqual(gateways(), [3, 4, 2, 5]);
+    for (const table of [77, 78, 79]) t.ip(`rule add priority 100 table ${table}`);
+    await settle(t, { rules: [{ priority: 100, table: 78 }], prune });
+    assert.match(t.ip("rule show priority 100"), /^100:\s+from all lookup 78\s+$/);
   });
 
   it("lets links swap names, and refer to each other", { timeout: 60_000 }, async () => {

@@ -5,7 +5,7 @@ import { apply, type Desired, plan, type RouteConnection } from "../../src/netli
 import "../seed.ts";
 import { need } from "../support.ts";
 import { lab, striking } from "./plan_lab.ts";
-import { desired, prune } from "./plan_states.ts";
+import { desired, doubles, prune } from "./plan_states.ts";
 
 const skip = need("net-admin");
 
@@ -36,7 +36,16 @@ async function strangers(nl: RouteConnection) {
   await nl.fdb.add({ link: "a2", mac: "02:00:00:00:00:99" });
   await nl.fdb.add({ link: "vx9", mac: "00:00:00:00:00:00", remote: "192.0.2.99" });
   await nl.routes.add({ destination: "default", gateway: "10.20.0.9", priority: 99 });
+  // What these go by changes.
+  await nl.addresses.add({ link: "b0", address: "10.0.2.1/24" });
+  for (const gateway of ["10.0.2.8", "10.0.2.9"]) {
+    await nl.routes.append({ destination: "10.97.0.0/16", gateway, table: 98 });
+  }
 }
+
+/** Other addresses in the network that routes of strangers go by. */
+const readdressed = fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 })
+  .map((all) => all.map((n) => ({ link: "b0", address: `10.0.2.${n}/24` })));
 
 /** What the strangers are. */
 async function seen(nl: RouteConnection) {
@@ -75,12 +84,17 @@ describe("plan and apply", { skip }, () => {
     async () => {
       await using t = await lab();
       await fc.assert(
-        fc.asyncProperty(desired, async (state) => {
+        fc.asyncProperty(desired, doubles, async (state, add) => {
           const wanted = { ...state, prune };
+          await add(t.nl);
           const first = await plan(t.nl, wanted);
           await apply(t.nl, first);
           const rest = await plan(t.nl, wanted);
           assert.equal(String(rest), "", `after\n${first}`);
+          const all = [...(await t.nl.routes.list({ family: 4 }).toArray())]
+            .filter(({ destination }) => /^10\.(8|9|1\d)\./.test(destination));
+          const keys = all.map((r) => `${r.destination} ${r.table} ${r.priority} ${r.tos}`);
+          assert.deepEqual(keys, [...new Set(keys)], `after\n${first}`);
         }),
         { numRuns: 40, endOnFailure: true },
       );
@@ -93,14 +107,15 @@ describe("plan and apply", { skip }, () => {
     const before = await seen(t.nl);
     let last: Desired = {};
     await fc.assert(
-      fc.asyncProperty(desired, async (state) => {
-        // Prunes nothing, and takes back what it declared the last time by name.
+      fc.asyncProperty(desired, readdressed, async (state, addresses) => {
+        // Prunes nothing else, and takes back what it declared the last time by name.
         const gone = Object.fromEntries(
           (last.links ?? []).filter((l) => l.name !== "other").map((l) => [l.name, true]),
         );
         const wanted = {
           ...state,
-          prune: { links: Object.keys(gone), rules: [100, 101] as const },
+          addresses: [...state.addresses ?? [], ...addresses],
+          prune: { links: Object.keys(gone), rules: [100, 101] as const, addresses: ["b0"] },
         };
         const changes = await plan(t.nl, wanted);
         await apply(t.nl, changes);
@@ -117,8 +132,13 @@ describe("plan and apply", { skip }, () => {
     await strangers(t.nl);
     const before = await seen(t.nl);
     await fc.assert(
-      fc.asyncProperty(desired, fc.nat(60), async (state, steps) => {
-        const wanted = { ...state, links: [], prune: { rules: [100, 101] as const } };
+      fc.asyncProperty(desired, readdressed, fc.nat(200), async (state, addresses, steps) => {
+        const wanted = {
+          ...state,
+          links: [],
+          addresses: [...state.addresses ?? [], ...addresses],
+          prune: { rules: [100, 101] as const, addresses: ["b0"] },
+        };
         await apply(t.nl, await plan(t.nl, wanted), { signal: striking(steps) }).catch((error) => {
           assert.equal(error.message, "interrupted");
         });

@@ -1,7 +1,7 @@
 /** Generated declarations of everything that a plan knows, in the namespace of `lab`. */
 
 import fc from "fast-check";
-import type { Desired, DesiredRoute } from "../../src/netlink/mod.ts";
+import type { Desired, DesiredRoute, NewRoute, RouteConnection } from "../../src/netlink/mod.ts";
 import { pick, some } from "./plan_lab.ts";
 import { classes, filters } from "./plan_traffic.ts";
 
@@ -245,6 +245,32 @@ export const desired: fc.Arbitrary<Desired> = fc.record({
   classes,
   filters,
 }).map(({ gateways, routes, ...state }) => whole({ ...state, routes: [...routes, ...gateways] }));
+
+/** Routes and rules that someone adds beside those of the same key. */
+export const doubles: fc.Arbitrary<(nl: RouteConnection) => Promise<void>> = fc.array(
+  fc.oneof(
+    fc.record({
+      destination: pick("10.8.0.0/16", "10.9.0.0/16", "10.11.0.0/16"),
+      table: pick(254, 77),
+      priority: pick(0, 10),
+      link: pick("a1", "b1", "b2"),
+    }),
+    fc.record({
+      destination: pick("10.12.0.0/16", "10.13.0.0/16"),
+      gateway: pick("10.20.0.2", "10.20.0.3", "10.20.0.4"),
+    }),
+    fc.record({ destination: pick("10.8.0.0/16"), type: pick("unreachable", "prohibit") }),
+    fc.record({ priority: pick(100, 101), table: pick(77, 78, 79) }),
+  ),
+  { maxLength: 6 },
+).map((items) => async (nl) => {
+  for (const item of items) {
+    const added = "destination" in item ? nl.routes.append(item as NewRoute) : nl.rules.add(item);
+    await added.catch((error) => {
+      if (!error.isExists) throw error;
+    });
+  }
+});
 
 /** Everything that the generated configurations may hold and nothing of the lab's own. */
 export const prune: Desired["prune"] = {

@@ -35,7 +35,7 @@ describe("a link", () => {
     const change = (key: string, action: Change["action"], differences: string[]): Change => ({
       ...{ object: "link", key, action, differences, after: after.get(key)! },
     });
-    const current = new Map([vrf, own, declared].map((item) => [item.name, item as Item]));
+    const current = new Map([vrf, own, declared].map((item) => [item.name, [item]]));
     const lost = new Set(["v"]);
     const found = [change("v", "replace", ["table"]), change("q", "set", ["alias"])];
     const mended = mendLinks(context, after, current, lost, found);

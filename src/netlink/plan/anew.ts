@@ -20,7 +20,7 @@ import { type Stack, stack } from "./stack.ts";
 export function mendLinks(
   { links: all, desired, nameOf }: Context,
   items: ReadonlyMap<string, Item>,
-  current: ReadonlyMap<string, Item>,
+  current: ReadonlyMap<string, readonly Item[]>,
   lost: Set<string>,
   changes: readonly Change[],
 ): Change[] {
@@ -33,8 +33,8 @@ export function mendLinks(
     }
   }
   const peers = new Set([...items.values()].map(peerName));
-  const was = (name: string) => current.get(name);
-  const there = [...current.values()];
+  const was = (name: string) => current.get(name)?.[0];
+  const there = [...current.values()].flat();
   const stays = (name: unknown) =>
     typeof name === "string" && (!lost.has(name) || items.has(name) || peers.has(name));
   const ports = (name: unknown) =>

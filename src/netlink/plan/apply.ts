@@ -2,11 +2,12 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import type { RouteConnection } from "../route_connection.ts";
+import { addresses } from "./addressing.ts";
 import { Bystanders } from "./bystanders.ts";
 import type { Change, Plan } from "./change.ts";
 import { links } from "./links.ts";
 import { freeNames, twoParts } from "./names.ts";
-import { contextOf, plan, SECTIONS } from "./plan.ts";
+import { contextOf, plan, SECTIONS, wantedOf } from "./plan.ts";
 import { type Context, gone } from "./section.ts";
 
 /** Rounds until everything must be there: a change may take along what a later round makes again. */
@@ -20,39 +21,48 @@ export async function apply(
   changes: Plan,
   options?: RequestOptions,
 ): Promise<readonly Change[]> {
-  const { desired } = changes;
-  const done: Change[] = [];
-  const bystanders = changes.changes.some(destroys)
-    ? await Bystanders.note(await contextOf(nl, desired, options))
-    : undefined;
+  const { desired } = changes, done: Change[] = [];
   // An interruption must not cost what is none of the plan's.
   const calm = { ...options, signal: undefined };
-  let next = changes;
+  let next = changes, bystanders: Bystanders | undefined, lost: unknown[] = [];
+  const restore = async (last = false) =>
+    await bystanders?.restore(await contextOf(nl, desired, calm), done, last) ?? [];
   for (let round = 0; round < ROUNDS && !next.empty; round++) {
     const context = await contextOf(nl, desired, options);
-    let failed: { error: unknown } | undefined;
+    if (next.changes.some(destroys)) {
+      bystanders ??= await Bystanders.note(context, await wantedOf(desired));
+    }
+    bystanders?.expect(next.changes);
     try {
-      await execute(context, next.changes, done);
+      await execute(context, next.changes, done, restore);
+      lost = await restore();
     } catch (error) {
-      failed = { error };
       const left = next.changes.filter((change) => !done.includes(change));
       await remake(context, await contextOf(nl, desired, calm), left);
+      lost = await restore(true);
+      // What someone else did meanwhile, or this plan when it was applied before, is as good.
+      next = options?.signal?.aborted ? next : await plan(nl, desired, options).catch(() => next);
+      if (left.length === 0 || next.changes.some((c) => same(c, left[0]))) {
+        throw all(error, ...lost);
+      }
+      continue;
     }
-    try {
-      await bystanders?.restore(await contextOf(nl, desired, calm), done);
-    } catch (error) {
-      failed = {
-        error: failed ? new AggregateError([failed.error, error], `${failed.error}`) : error,
-      };
-    }
-    if (failed) throw failed.error;
-    if (!done.some(unsettles)) return done;
+    if (lost.length === 0 && !done.some(unsettles)) return done;
     next = await plan(nl, desired, options);
   }
+  if (lost.length > 0) throw all(...lost);
   if (next.empty) return done;
   throw new Error(
     `Cannot apply the plan: after ${ROUNDS} rounds there is still to do\n${next}`,
   );
+}
+
+const same = (a: Change, b: Change) =>
+  a.action === b.action && a.object === b.object && a.key === b.key;
+
+/** The error that stands for several. */
+function all(...errors: readonly unknown[]): unknown {
+  return errors.length === 1 ? errors[0] : new AggregateError(errors, `${errors[0]}`);
 }
 
 /** Whether a change may take other things along. */
@@ -70,9 +80,14 @@ function unsettles(change: Change): boolean {
 }
 
 /** Makes changes in their order; `done` are those that were made. */
-async function execute(context: Context, changes: readonly Change[], done: Change[]) {
+async function execute(
+  context: Context,
+  changes: readonly Change[],
+  done: Change[],
+  restore: () => Promise<unknown>,
+) {
   const signal = context.options?.signal, later: [Change, Change][] = [];
-  let free = false;
+  let free = false, taken = false;
   for (const [i, change] of changes.entries()) {
     const { object, action } = change, ofLink = object === links.object;
     signal?.throwIfAborted();
@@ -84,13 +99,20 @@ async function execute(context: Context, changes: readonly Change[], done: Chang
     await make(context, now);
     if (rest) later.push([change, rest]);
     else done.push(change);
+    taken ||= TAKE.includes(object) && destroys(change);
     if (changes[i + 1]?.object === object) continue;
     for (const [whole, rest] of later.splice(0)) {
       await make(context, rest);
       done.push(whole);
     }
+    // What comes next may need what went with this.
+    if (taken && i + 1 < changes.length) await restore();
+    taken = false;
   }
 }
+
+// What else goes with links and addresses is of other sections.
+const TAKE: readonly string[] = [links.object, addresses.object];
 
 /** Makes way for links and their names: what stands in the way of one may come after it. */
 async function clear(context: Context, changes: readonly Change[]): Promise<void> {

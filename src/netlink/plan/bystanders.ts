@@ -1,57 +1,170 @@
 /** What must outlive a plan that it is no part of. */
 
+import { addresses } from "./addressing.ts";
 import type { Change } from "./change.ts";
 import { classDepths, classes } from "./classes.ts";
+import type { DesiredRoute } from "./desired.ts";
 import { filters } from "./filters.ts";
-import { SECTIONS } from "./plan.ts";
+import { byKey, SECTIONS, SEVERAL } from "./plan.ts";
 import { qdiscs } from "./qdiscs.ts";
-import type { Context, Item, Section } from "./section.ts";
+import { nexthops, routes } from "./routing.ts";
+import { alike, type Context, gone, type Item, type Section } from "./section.ts";
+
+/** Sections with several items of one key. */
+const ALIKE = [...SEVERAL, filters];
+
+type Wanted = ReadonlyMap<Section, ReadonlyMap<string, Item>>;
 
 /** What stood beside what a plan deletes. */
 export class Bystanders {
-  readonly #items: readonly { section: Section; item: Item }[];
+  readonly #items: ReadonlyMap<Section, readonly Item[]>;
+  readonly #wanted: Wanted;
+  readonly #doomed: Change[] = [];
 
-  private constructor(items: readonly { section: Section; item: Item }[]) {
+  private constructor(items: ReadonlyMap<Section, readonly Item[]>, wanted: Wanted) {
     this.#items = items;
+    this.#wanted = wanted;
   }
 
-  /** Reads what is there. */
-  static async note(context: Context): Promise<Bystanders> {
-    const items: { section: Section; item: Item }[] = [];
+  /** Reads what is there; `wanted` is what is declared. */
+  static async note(context: Context, wanted: Wanted): Promise<Bystanders> {
+    const items = new Map<Section, readonly Item[]>();
     for (const section of SECTIONS) {
-      for (const item of await section.read(context)) {
-        if (section.own(item)) items.push({ section, item });
-      }
+      items.set(section, (await section.read(context)).filter((item) => section.own(item)));
     }
-    return new Bystanders(items);
+    return new Bystanders(items, wanted);
   }
 
-  /** Makes again what is missing, unless it was to go or its link is gone. */
-  async restore(context: Context, done: readonly Change[]): Promise<void> {
-    const names = new Set(context.links.map(({ name }) => name));
-    const meant = new Set(done.map(({ object, key }) => `${object} ${key}`));
-    for (const section of SECTIONS) {
-      const mine = this.#items.filter((entry) => entry.section === section);
-      if (mine.length === 0) continue;
-      // A new link has a queueing discipline, which nobody asked for.
-      const found = (await section.read(context)).filter((i) =>
-        section !== qdiscs || qdiscs.own(i)
+  /** What these changes delete is to go. */
+  expect(changes: readonly Change[]): void {
+    this.#doomed.push(...changes.filter(({ action }) => action === "delete"));
+  }
+
+  /**
+   * Makes again what is missing, unless it was to go or its link is gone.
+   *
+   * @param done changes that were made
+   * @param last whether no round follows that would make what is declared
+   * @returns why some could not be made
+   */
+  async restore(context: Context, done: readonly Change[], last: boolean): Promise<unknown[]> {
+    // One thing may need another: what failed is tried again as long as anything else is made.
+    for (let failed = Infinity;;) {
+      const errors: unknown[] = [];
+      for (const section of SECTIONS) await this.#mend(context, section, done, last, errors);
+      if (errors.length === 0 || errors.length >= failed) return errors;
+      failed = errors.length;
+    }
+  }
+
+  async #mend(
+    context: Context,
+    section: Section,
+    done: readonly Change[],
+    last: boolean,
+    errors: unknown[],
+  ): Promise<void> {
+    const noted = this.#expected(context, section, done, last);
+    if (noted.size === 0) return;
+    // A new link has a queueing discipline, which nobody asked for, as an address has a route.
+    const extra = (i: Item) => section === qdiscs || section === routes && i.family === 4;
+    const found = (await section.read(context)).filter((i) => !extra(i) || section.own(i));
+    const there = byKey(section, found, ALIKE);
+    const all = [...noted.values()].flat(), depth = classDepths(all);
+    const order = (item: Item) => section.rank(item) + depth(item) / 1e3;
+    for (const item of all.sort((a, b) => order(a) - order(b))) {
+      const key = section.key(item), is = there.get(key) ?? [], stood = noted.get(key)!;
+      const attempt = async (make: () => Promise<void>) => {
+        try {
+          await make();
+        } catch (error) {
+          // What is declared is for the next plan to make.
+          if (!this.#wanted.get(section)!.has(key)) errors.push(error);
+        }
+      };
+      const whole = section === nexthops ? withMembers(item, noted, there) : item;
+      if ((whole.group as readonly unknown[] | undefined)?.length === 0) continue;
+      if (is.length >= stood.length) {
+        // A nexthop that goes leaves its groups, and does not come back with its like.
+        if (section !== nexthops || alike(whole.group, is[0].group)) continue;
+        await attempt(() => section.set(context, whole, is[0], ["group"]));
+        continue;
+      }
+      if (!await hangs(context, section, item)) continue;
+      // Of several the first one counts: those that are left come after it again.
+      const first = item === stood[0];
+      for (const other of first ? is : []) {
+        await attempt(() => gone(section.remove(context, other)));
+      }
+      await attempt(() => remake(context, section, whole, first));
+    }
+  }
+
+  /** What there shall be, by key. */
+  #expected(
+    { links }: Context,
+    section: Section,
+    done: readonly Change[],
+    last: boolean,
+  ): Map<string, Item[]> {
+    const names = new Set<unknown>(links.map(({ name }) => name));
+    const doomed = this.#doomed.filter(({ object }) => object === section.object);
+    const stays = (item: Item) =>
+      (typeof item.link !== "string" || names.has(item.link)) &&
+      !doomed.some(({ key, before }) =>
+        key === section.key(item) && (!SEVERAL.includes(section) || isLike(before!, item))
       );
-      const there = new Set(found.map((item) => section.key(item)));
-      const depth = classDepths(mine.map(({ item }) => item));
-      const order = (item: Item) => section.rank(item) + depth(item) / 1e3;
-      for (const { item } of mine.sort((a, b) => order(a.item) - order(b.item))) {
-        const key = section.key(item);
-        const { link } = item;
-        if (there.has(key) || meant.has(`${section.object} ${key}`)) continue;
-        if (typeof link === "string" && !names.has(link)) continue;
-        if (!await hangs(context, section, item)) continue;
-        await section.create(context, item);
+    const out = byKey(section, this.#items.get(section)!.filter(stays), ALIKE);
+    // The last IPv4 address of a network takes the others along, and with them all routes.
+    const whole = last || section === addresses;
+    for (const key of this.#wanted.get(section)!.keys()) if (!whole) out.delete(key);
+    for (const { object, key, after } of whole ? done : []) {
+      if (object === section.object && after !== undefined && section.own(after) && stays(after)) {
+        out.set(key, [after]);
       }
     }
+    return out;
   }
 }
 
+/** Whether one is the other, later: what is left of its time is less. */
+function isLike(a: Item, b: Item): boolean {
+  return alike({ ...a, expires: 0 }, { ...b, expires: 0 });
+}
+
+/** A group of nexthops as it was, without those that are gone for good; what is no group as it is. */
+function withMembers(
+  item: Item,
+  ...known: readonly ReadonlyMap<string, unknown>[]
+): Item {
+  const group = item.group as readonly { id: number }[] | undefined;
+  if (group === undefined) return item;
+  return { ...item, group: group.filter(({ id }) => known.some((items) => items.has(`${id}`))) };
+}
+
+/** Makes an item again; a route whose source or way is gone as near to it as can be. */
+async function remake(
+  context: Context,
+  section: Section,
+  item: Item,
+  first: boolean,
+): Promise<void> {
+  if (section !== routes) return await section.create(context, item);
+  const { gateway, link: _, ...rest } = item;
+  const ways: Item[] = [item];
+  if (item.source !== undefined) ways.push({ ...item, source: undefined });
+  if (gateway !== undefined && !item.onlink) ways.push({ ...rest, gateway, source: undefined });
+  let failed: { error: unknown } | undefined;
+  for (const way of ways) {
+    try {
+      if (first) return await section.create(context, way);
+      return await context.nl.routes.append(way as unknown as DesiredRoute, context.options);
+    } catch (error) {
+      failed ??= { error };
+    }
+  }
+  throw failed!.error;
+}
 /** Whether there still is what a class or a filter would hang on; of other sections, true. */
 async function hangs(context: Context, section: Section, item: Item): Promise<boolean> {
   if (section !== classes && section !== filters) return true;

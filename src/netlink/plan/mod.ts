@@ -47,11 +47,14 @@ export async function plan(
 
 /**
  * Executes a plan. What the kernel takes along though the plan did not say so is made again:
- * declared things by a further round, others from what they were. An apply that was interrupted is
- * finished by the next plan and apply.
+ * declared things by a further round, others from what they were. A link that is made anew keeps
+ * what is not declared of it. An apply that was interrupted is finished by the next plan and apply; of
+ * a plan that was applied before, or by someone else meanwhile, what is left is done.
  *
  * @returns the changes that were made, those of further rounds among them
- * @throws {NetlinkError} what the kernel refused; the changes before it are made
+ * @throws {NetlinkError} what the kernel refused; the changes before it are made, or, where only
+ * something that went along could not be made again, all of them
+ * @throws {AggregateError} several of these
  * @throws {Error} when something else undoes what the plan does, round after round
  * @throws {unknown} the signal's reason; what was done by then stays done
  *

@@ -20,6 +20,7 @@ import { checkNexthops } from "./nexthop_references.ts";
 import { nexthops, routes } from "./routing.ts";
 import { rules } from "./rules.ts";
 import type { Context, Item, Section } from "./section.ts";
+import { strays } from "./strays.ts";
 
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
@@ -35,6 +36,9 @@ export const SECTIONS: readonly Section[] = [
   filters,
 ];
 
+/** Sections of which the kernel may have several objects of one key, the first of which counts. */
+export const SEVERAL: readonly Section[] = [routes, rules];
+
 /** @internal Reads the links, which all sections need. */
 export async function contextOf(
   nl: RouteConnection,
@@ -49,10 +53,25 @@ export async function contextOf(
 }
 
 /** What is declared, by section and key. */
-async function wantedOf(desired: Desired): Promise<Map<Section, Map<string, Item>>> {
+export async function wantedOf(desired: Desired): Promise<Map<Section, Map<string, Item>>> {
   const wanted = await declared(SECTIONS, desired), items = wanted.get(links)!;
   checkNames(desired.links ?? [], items);
   return wanted.set(links, paired(desired.links ?? [], items));
+}
+
+/** The items of each key in their order; the first alone, of sections that are not among `several`. */
+export function byKey(
+  section: Section,
+  items: Iterable<Item>,
+  several: readonly Section[] = SEVERAL,
+): Map<string, Item[]> {
+  const out = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = section.key(item), all = out.get(key);
+    if (all === undefined) out.set(key, [item]);
+    else if (several.includes(section)) all.push(item);
+  }
+  return out;
 }
 
 /** The changes between the kernel and a declaration. */
@@ -70,37 +89,41 @@ export async function plan(
     const items = wanted.get(section)!;
     const scope = ["classes", "filters"].includes(section.name) ? "qdiscs" : section.name;
     if (items.size === 0 && !(scope in prune)) continue;
-    const current = new Map<string, Item>();
-    for (const item of await section.read(context)) {
-      const gone = section !== links && lost.has(String(item.link));
-      // Of several alike, the first is the one that counts.
-      if (!gone && !current.has(section.key(item))) current.set(section.key(item), item);
-    }
-    const add = (change: Change) =>
-      changes.push({ section, change, order: section.rank(change.after ?? change.before!) });
-    for (const [key, item] of current) {
-      if (items.has(key) || !section.pruned(item, prune)) continue;
-      // The other end of a declared pair is declared with it.
-      if (section === links && isPeer(key, item, items)) continue;
-      if (section === links) lost.add(key);
-      add({ action: "delete", object: section.object, key, before: item, differences: [] });
-    }
-    for (const [key, item] of items) {
-      const is = current.get(key);
-      if (is === undefined) {
-        add({ action: "create", object: section.object, key, after: item, differences: [] });
-        continue;
+    const listed = (await section.read(context)).filter((item) =>
+      section === links || !lost.has(String(item.link))
+    );
+    const current = byKey(section, listed), stray = section === routes && strays(listed);
+    const differs = (item: Item, is: Item) => [
+      ...section.differs(item, is),
+      ...stray && item.link === undefined && stray(is) ? ["link"] : [],
+    ];
+    const found: Change[] = [], { object } = section;
+    for (const [key, all] of current) {
+      const item = items.get(key);
+      // What is in front of one that is as declared counts instead of it.
+      const good = item === undefined ? -1 : all.findIndex((is) => differs(item, is).length === 0);
+      const stays = item === undefined ? -1 : Math.max(good, 0);
+      for (const [i, before] of all.entries()) {
+        if (i === stays || i > stays && !section.pruned(before, prune)) continue;
+        // The other end of a declared pair is declared with it.
+        if (section === links && isPeer(key, before, items)) continue;
+        if (section === links) lost.add(key);
+        found.push({ action: "delete", object, key, before, differences: [] });
       }
-      const differences = section.differs(item, is);
-      if (differences.length === 0) continue;
-      const inPlace = section.inPlace(item, differences, is);
+      if (item === undefined || good >= 0) continue;
+      const before = all[0], differences = differs(item, before);
+      const inPlace = section.inPlace(item, differences, before);
       if (section === links && !inPlace) lost.add(key);
       const action = inPlace ? "set" : "replace";
-      add({ action, object: section.object, key, before: is, after: item, differences });
+      found.push({ action, object, key, before, after: item, differences });
     }
-    if (section === links) {
-      const mended = mendLinks(context, items, current, lost, changes.map(({ change }) => change));
-      changes.splice(0, changes.length, ...mended.map((change) => ({ section, change, order: 0 })));
+    for (const [key, after] of items) {
+      if (current.has(key)) continue;
+      found.push({ action: "create", object, key, after, differences: [] });
+    }
+    const mended = section === links ? mendLinks(context, items, current, lost, found) : found;
+    for (const change of mended) {
+      changes.push({ section, change, order: section.rank((change.after ?? change.before)!) });
     }
   }
   checkLinks(context, wanted, lost);

@@ -363,8 +363,11 @@ export const routes: Section = {
       await nl.routes.prepend(route, options);
     }
   },
-  set: ({ nl, options }, item, current) =>
-    nl.routes.replace(named(completed(item, current)), options),
+  set({ nl, options }, item, current, differences) {
+    // Out by another link, which the kernel finds.
+    const way = differences.includes("link") ? { ...current, link: undefined } : current;
+    return nl.routes.replace(named(completed(item, way)), options);
+  },
   async swap(context, item, current) {
     await gone(routes.remove(context, current));
     await routes.create(context, completed(item, current));
