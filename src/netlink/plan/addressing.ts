@@ -3,7 +3,7 @@
 import { bad, integer } from "../route/input.ts";
 import type { Link } from "../route/link.ts";
 import { scopeName, scopeValue } from "../route/names.ts";
-import { protocol } from "./routing.ts";
+import { protocol } from "./route_parts.ts";
 import type { DesiredAddress, DesiredFdbEntry, DesiredNeighbour } from "./desired.ts";
 import {
   alike,

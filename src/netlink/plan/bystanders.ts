@@ -7,7 +7,8 @@ import type { DesiredRoute } from "./desired.ts";
 import { filters } from "./filters.ts";
 import { byKey, SECTIONS, SEVERAL } from "./plan.ts";
 import { qdiscs } from "./qdiscs.ts";
-import { nexthops, routes } from "./routing.ts";
+import { nexthops } from "./nexthops.ts";
+import { routes } from "./routes.ts";
 import { alike, type Context, gone, type Item, type Section } from "./section.ts";
 
 /** Sections with several items of one key. */

@@ -1,7 +1,8 @@
 /** The nexthop objects that a plan's items use. */
 
 import { fdb } from "./addressing.ts";
-import { nexthops, routes } from "./routing.ts";
+import { nexthops } from "./nexthops.ts";
+import { routes } from "./routes.ts";
 import type { Context, Item, Section } from "./section.ts";
 
 /**

@@ -8,7 +8,7 @@ import {
   RULE_SELECTORS as SELECTORS,
 } from "../route/rule_fields.ts";
 import type { DesiredRule } from "./desired.ts";
-import { checkTos, KERNEL, protocol, within } from "./routing.ts";
+import { checkTos, KERNEL, protocol, within } from "./route_parts.ts";
 import {
   alike,
   canonicalPrefix,

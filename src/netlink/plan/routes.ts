@@ -1,8 +1,7 @@
-/** Nexthop objects and routes of a plan. */
+/** Routes of a plan. */
 
 import { bad, integer } from "../route/input.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
-import { type Encapsulation, encapsulationValues } from "../route/encapsulation.ts";
 import { AF_INET6 } from "../route/item.ts";
 import { routeFamily } from "../route/route_change.ts";
 import type { NewRoute } from "../route/route_settings.ts";
@@ -12,7 +11,8 @@ import {
   type RouteHop,
   type RouteMetrics,
 } from "../route/route_details.ts";
-import type { DesiredNexthop, DesiredRoute, RouteScope } from "./desired.ts";
+import type { DesiredRoute, RouteScope } from "./desired.ts";
+import { checkTos, HOP, KERNEL, normalHop, protocol, sameHop } from "./route_parts.ts";
 import {
   alike,
   canonicalIp,
@@ -21,179 +21,12 @@ import {
   inside,
   type Item,
   type Section,
-  someIp,
   tidy,
   unlike,
   without,
 } from "./section.ts";
 
-/** Who makes what a plan leaves alone. */
-export const KERNEL: readonly string[] = ["kernel", "ra", "redirect"];
-/** Who made an item, as the kernel's list says it. */
-export function protocol(item: Item): string | number | undefined {
-  return item.protocol === undefined
-    ? undefined
-    : protocolName(protocolValue("protocol", item.protocol as string));
-}
-
-/** Whether hops agree; a link that is not declared may be any. */
-function sameHop(wanted: Item, is: Item): boolean {
-  return alike(wanted.gateway, is.gateway) && alike(wanted.encapsulation, is.encapsulation) &&
-    (wanted.link === undefined || wanted.link === is.link) &&
-    Boolean(wanted.onlink) === Boolean(is.onlink) && (wanted.weight ?? 1) === (is.weight ?? 1);
-}
-
-function normalHop(hop: Item): Item {
-  const { gateway } = hop, encapsulation = hop.encapsulation as Encapsulation | undefined;
-  encapsulationValues(encapsulation, 1, 2); // which checks it
-  if (hop.onlink && (gateway === undefined || hop.link === undefined)) {
-    throw bad("onlink", "absent, without gateway and link", hop.onlink);
-  }
-  return tidy({
-    ...hop,
-    gateway: someIp("gateway", gateway),
-    onlink: hop.onlink || undefined,
-    encapsulation: encapsulation && normalTunnel(encapsulation),
-  });
-}
-
-function normalTunnel(encap: Encapsulation): Item {
-  const ip = (text: string | undefined) => someIp("encapsulation", text);
-  if (encap.type === "mpls" || encap.type === "other") return tidy({ ...encap });
-  if (encap.type === "seg6") return { ...encap, segments: encap.segments.map((s) => ip(s)) };
-  return tidy({
-    ...encap,
-    source: ip(encap.source),
-    destination: ip(encap.destination),
-    // What the kernel does not tell.
-    id: encap.id || undefined,
-    ttl: encap.ttl || undefined,
-    tos: encap.tos || undefined,
-    key: encap.key || undefined,
-    checksum: encap.checksum || undefined,
-    sequence: encap.sequence || undefined,
-  });
-}
-
-/** Times as the kernel counts them, in hundredths of a second. */
-function normalTimes(resilient: Item): Item {
-  return Object.fromEntries(
-    Object.entries(resilient).map(([name, value]) => [
-      name,
-      name === "buckets" ? value : Math.round(value as number / 10) * 10,
-    ]),
-  );
-}
-
-/** Refuses what a nexthop object cannot be made of; the rest is for the method to check. */
-function checkNexthop({ group, ...item }: Item): void {
-  if (group !== undefined) {
-    without(item, ["onlink", "encapsulation"], "with group");
-    const ids = (group as readonly { id: number }[]).map(({ id }) => id);
-    const twice = ids.findIndex((id, i) => ids.indexOf(id) < i);
-    if (twice >= 0) throw bad(`group[${twice}].id`, "another one than before", ids[twice]);
-  } else if (item.blackhole) without(item, [...HOP, "fdb"], "with blackhole");
-  else if (item.fdb) {
-    without(item, ["link", "onlink", "encapsulation"], "with fdb");
-    if (item.gateway === undefined) throw bad("gateway", "given, with fdb", undefined);
-  } else if (item.link === undefined) {
-    throw bad("link", "given, or group, blackhole or fdb", undefined);
-  }
-}
-
-/** Nexthop objects. */
-export const nexthops: Section = {
-  name: "nexthops",
-  object: "nexthop",
-  normal(item) {
-    integer("id", item.id as number, 1, 0xffffffff);
-    const group = item.group as readonly { id: number; weight?: number }[] | undefined;
-    checkNexthop(item);
-    const six = String(item.gateway ?? "").includes(":");
-    return tidy({
-      ...normalHop(item),
-      family: item.family ?? (group ? undefined : six ? 6 : 4),
-      blackhole: item.blackhole || undefined,
-      fdb: item.fdb || undefined,
-      protocol: protocol(item),
-      resilient: item.resilient && normalTimes(item.resilient as Item),
-      group: group?.map(({ id, weight = 1 }) => ({ id, weight })).sort((a, b) => a.id - b.id),
-    });
-  },
-  key: (item) => String(item.id),
-  async read({ nl, nameOf, options }) {
-    const all = await nl.nexthops.list(options).toArray();
-    return all.map((n) =>
-      tidy({
-        id: n.id,
-        family: n.family,
-        link: nameOf(n.link),
-        gateway: n.gateway,
-        blackhole: n.blackhole || undefined,
-        fdb: n.fdb || undefined,
-        onlink: n.flags.includes("onlink") || undefined,
-        encapsulation: n.encapsulation,
-        group: n.group?.sort((a, b) => a.id - b.id),
-        resilient: n.resilient,
-        protocol: n.protocol,
-      })
-    );
-  },
-  differs(declared, current) {
-    const out = unlike(declared, current, ["protocol", "family"]);
-    if (resilience(declared, current).length > 0) out.push("resilient");
-    if (!alike(declared.group, current.group)) out.push("group");
-    if (Boolean(declared.blackhole) !== Boolean(current.blackhole)) out.push("blackhole");
-    if (Boolean(declared.fdb) !== Boolean(current.fdb)) out.push("fdb");
-    if (!declared.group && !declared.blackhole && !sameHop(declared, current)) out.push("gateway");
-    return out;
-  },
-  inPlace: (declared, differences, current) =>
-    (declared.group === undefined) === (current.group === undefined) &&
-    !resilience(declared, current).includes("buckets") &&
-    !differences.includes("fdb") && !differences.includes("family"),
-  create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
-  set({ nl, options }, item, current) {
-    // The kernel resets who made it, and keeps the settings of a group that stays resilient.
-    const { protocol } = current, resilient = item.group && current.resilient && {};
-    const nexthop = tidy({ protocol, resilient, ...item });
-    return nl.nexthops.replace(nexthop as unknown as DesiredNexthop, options);
-  },
-  async swap(context, item, current) {
-    const { protocol } = current;
-    const resilient = item.group && current.resilient || item.resilient
-      ? { ...current.resilient as Item, ...item.resilient as Item }
-      : undefined;
-    await gone(nexthops.remove(context, current));
-    await nexthops.create(context, tidy({ protocol, ...item, resilient }));
-  },
-  remove: ({ nl, options }, item) => nl.nexthops.delete(item.id as number, options),
-  pruned: (item, { nexthops: range }) =>
-    range !== undefined && within(item.id as number, range) && nexthops.own(item),
-  own: (item) => !KERNEL.includes(item.protocol as string),
-  rank: (item) => item.group === undefined ? 3 : 4,
-};
-
-/** Which settings of a resilient group differ; what is none has another number of buckets. */
-function resilience(declared: Item, current: Item): string[] {
-  const wanted = declared.resilient as Item | undefined, is = current.resilient as Item | undefined;
-  if (wanted === undefined) return [];
-  return is === undefined ? ["buckets"] : unlike(wanted, is, Object.keys(wanted));
-}
-
-/** Checks a type of service, of which the two lowest bits are not for this. */
-export function checkTos({ tos }: Item): void {
-  if (typeof tos === "number" && tos % 4 !== 0) throw bad("tos", "a multiple of four", tos);
-}
-
-/** Whether a number is in a range, of which both ends are. */
-export function within(value: number, [first, last]: readonly [number, number]): boolean {
-  return value >= first && value <= last;
-}
-
 const DEFAULT6 = 1024; // IP6_RT_PRIO_USER
-
-const HOP = ["gateway", "link", "onlink", "encapsulation"];
 
 /** Refuses what would mean nothing; the rest of the next hop. */
 function checkRoute(item: Item, six: boolean): Item {
