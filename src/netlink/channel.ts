@@ -78,9 +78,9 @@ export class Channel {
     return this.#socket.fd >= 0 && this.#broken === undefined;
   }
 
-  /** Throws unless requests can be sent. */
-  check(operation: string): void {
-    if (this.#broken !== undefined) throw this.#broken(operation);
+  /** Throws unless requests can be sent. Only then the operation is put into words. */
+  check(ask: { readonly operation: string }): void {
+    if (this.#broken !== undefined) throw this.#broken(ask.operation);
   }
 
   #readForATurn(): void {
@@ -95,7 +95,7 @@ export class Channel {
 
   /** Sends a request. Its answers are there already unless {@linkcode read} says otherwise. */
   send(exchange: Exchange): void {
-    this.check(exchange.ask.operation);
+    this.check(exchange.ask);
     this.#ledger.keepCurrent();
     this.#writer.length = 0;
     this.#append(exchange);
@@ -121,7 +121,7 @@ export class Channel {
 
   /** Sends messages that stand in a buffer of their own, in one call. */
   sendRange(range: ExchangeRange, offload?: boolean): void {
-    this.check(range.ask.operation);
+    this.check(range.ask);
     const { words } = range.writer, first = (this.#sequence + 1) >>> 0;
     for (let i = 0; i < range.count; i++) {
       const at = range.start(i);
@@ -145,7 +145,7 @@ export class Channel {
 
   #writeAside(exchange: Exchange): Promise<void> {
     const writer = new Writer(512);
-    this.check(exchange.ask.operation);
+    this.check(exchange.ask);
     this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);

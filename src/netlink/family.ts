@@ -232,7 +232,7 @@ export class Family<O> {
     // Here, because watches are made of connections and connections of families.
     const { watchFamily } = await import("./watch_family.ts");
     const { channel, netns } = this.#connection;
-    channel.check(`watch family ${this.name}`);
+    channel.check({ operation: `watch family ${this.name}` });
     const names = typeof groups === "string" ? [groups] : groups;
     if (!Array.isArray(names)) {
       throw new TypeError(

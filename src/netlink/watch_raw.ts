@@ -33,7 +33,7 @@ export async function watchRaw(
   options: RawWatchOptions,
 ): Promise<Watch<RawEvent>> {
   const { adapter } = channel, operation = `watch protocol ${protocol}`;
-  channel.check(operation);
+  channel.check({ operation });
   const numbers = typeof groups === "number" ? [groups] : groups;
   if (!Array.isArray(numbers) || numbers.length === 0) {
     throw bad("groups", "a number or numbers", groups);
