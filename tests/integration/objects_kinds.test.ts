@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { it } from "node:test";
-import { RouteConnection } from "../../src/netlink/mod.ts";
+import { apply, type Desired, plan, RouteConnection } from "../../src/netlink/mod.ts";
 import { runModule } from "../child.ts";
 import { need, testNamespace } from "../support.ts";
 import { lines, ours } from "./wire.ts";
@@ -213,4 +213,29 @@ it("links keep what they are not told, and are listed by their kind alone", {
   for (const each of told) await nl.addresses.replace(each as never);
   assert.equal(await nl.addresses.flush({ link: "d0", scope: 253 }), 1);
   assert.doesNotMatch(ip("address show d0"), /10\.5/);
+});
+
+it("a plan of links settles, whatever is said of their kinds", {
+  skip: need("net-admin"),
+}, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  const mv = { name: "mv", kind: "macvlan", link: "a", mode: "source" } as const;
+  const pair = { name: "a", kind: "veth", peer: { name: "b" } } as const;
+  const tunnel = { name: "x1", kind: "vxlan", id: 5 } as const;
+  const sources = ["02:00:00:00:00:09", "02:00:00:00:00:01"];
+  const all: Desired["links"][] = [
+    [pair, { ...mv, sources, noDestination: true }],
+    [{ ...mv, sources: sources.slice(1), noDestination: false }],
+    [{ ...tunnel, remote: "0.0.0.0", ttl: "inherit" as const }],
+    [{ ...tunnel, ttl: 9 }],
+    [{ ...tunnel, ttl: "inherit" as const }],
+    [{ name: "sw", kind: "bridge", address: "02-00-00-00-00-01" }],
+  ];
+  for (const links of all) {
+    const changes = await plan(nl, { links });
+    assert.notEqual(String(changes), "");
+    await apply(nl, changes);
+    assert.equal(String(await plan(nl, { links })), "");
+  }
 });

@@ -1,17 +1,19 @@
 /** Links of a plan. */
 
 import type { NamespaceTarget } from "../namespace.ts";
-import { bad, linkName, mac } from "../route/input.ts";
+import { bad, linkName } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
 import type { LinkChanges, NewLink } from "../route/links.ts";
 import {
   alike,
   canonicalIp,
+  canonicalMac,
   type Context,
   type Item,
   matches,
   type Section,
+  someIp,
   tidy,
   unlike,
 } from "./section.ts";
@@ -31,12 +33,14 @@ const SETTINGS = [
 // What is changed by requests of its own.
 const APART = ["altNames", "peer"];
 
+const MACVLAN = ["mode", "noPromiscuous", "noDestination", "sources", "broadcastQueueLength"];
+
 /** What of a kind can be changed while it lives; all of it where nothing is said. */
 const CHANGEABLE: { readonly [kind: string]: readonly string[] } = {
   vlan: ["reorderHeader", "gvrp", "looseBinding", "mvrp", "bridgeBinding"],
   vxlan: ["link", "local", "remote", "ttl", "tos", "learning", "ageing", "localBypass"],
-  macvlan: ["mode", "noPromiscuous", "broadcastQueueLength"],
-  macvtap: ["mode", "noPromiscuous", "broadcastQueueLength"],
+  macvlan: MACVLAN,
+  macvtap: MACVLAN,
   ipvlan: ["mode", "isolation"],
   ipvtap: ["mode", "isolation"],
   vrf: [],
@@ -166,7 +170,10 @@ export const links: Section = {
     return tidy({
       ...item,
       ...kind !== undefined && normalOptions(kind, item),
-      address: address === undefined ? undefined : mac("address", address as string).toLowerCase(),
+      address: address === undefined ? undefined : canonicalMac("address", address),
+      // No address is what the kernel says nothing of.
+      ...options.includes("remote") ? { remote: someIp("remote", item.remote) } : {},
+      ...options.includes("local") ? { local: someIp("local", item.local) } : {},
       altNames: altNames === undefined ? undefined : [...altNames as string[]].sort(),
     });
   },
@@ -199,6 +206,9 @@ export const links: Section = {
     // One that went to another namespace cannot be renamed from here.
     if (differences.includes("peer") && peerName(current) === undefined) return false;
     if (differences.includes("mode") && fixesMode(declared, current)) return false;
+    if (differences.includes("ttl") && [declared.ttl, current.ttl].includes("inherit")) {
+      return false;
+    }
     const kind = (declared.kind as string | undefined) ?? "", changeable = CHANGEABLE[kind];
     // This one has its MAC address for life.
     if (kind === "ifb" && differences.includes("address")) return false;
