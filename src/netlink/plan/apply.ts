@@ -133,9 +133,9 @@ async function remake(before: Context, now: Context, left: readonly Change[]): P
     // Other ends of pairs, and ports, of what is made anew are set.
     const [had, has] = [before, now].map((context) => masterOf(context, key));
     const reset = Object.keys(stood ?? {}).length === 0 || had === after!.master && has !== had;
-    const todo = action === "set" ? (reset ? parts : []) : is.has(key) ? parts.slice(1) : parts;
+    const wanted = action === "set" ? (reset ? parts : []) : is.has(key) ? parts.slice(1) : parts;
     // What cannot be made is for the error that brought us here to tell, or for the next plan.
-    for (const part of todo) {
+    for (const part of wanted) {
       const { action } = part;
       await make(now, { ...part, action: action === "replace" ? "create" : action }).catch(
         () => {},

@@ -2,13 +2,8 @@
 
 import { bad } from "../route/input.ts";
 import { type Action, actionAsTold } from "../route/tc/actions.ts";
-import {
-  type CommonFilterOptions,
-  ethertype,
-  filterInfo,
-  filterOptionsAsTold,
-  readInfo,
-} from "../route/tc/filter_kinds.ts";
+import { ethertype, filterInfo, readInfo } from "../route/tc/ethertype.ts";
+import { type CommonFilterOptions, filterOptionsAsTold } from "../route/tc/filter_kinds.ts";
 import type { Filter, NewFilter } from "../route/tc/filters.ts";
 import type { Parent } from "../route/tc/handle.ts";
 import { classes } from "./classes.ts";

@@ -11,15 +11,13 @@ import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
 import { FILTER } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
+import { ethertype, filterInfo, readInfo } from "./ethertype.ts";
 import {
   type CommonFilterOptions,
-  ethertype,
   filterData,
-  filterInfo,
   type FilterOptions,
   filterOptions,
   filterValues,
-  readInfo,
 } from "./filter_kinds.ts";
 import { type Parent, parentText, parentValue, u32Handle } from "./handle.ts";
 import { tcCodec, TcObject } from "./tc_object.ts";
