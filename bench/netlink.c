@@ -143,40 +143,6 @@ static void read_route(struct nlmsghdr *n) {
     }
 }
 
-/* inet_ntop is four times as slow. */
-static char *dotted(char *to, const unsigned char *ip) {
-  for (int i = 0; i < 4; i++) {
-    unsigned v = ip[i];
-    if (v > 99) *to++ = '0' + v / 100;
-    if (v > 9) *to++ = '0' + v / 10 % 10;
-    *to++ = '0' + v % 10;
-    *to++ = '.';
-  }
-  *--to = 0;
-  return to;
-}
-
-/* The same with addresses as text, which is what the objects give. */
-static void read_route_text(struct nlmsghdr *n) {
-  struct item *t = item();
-  int left = RTM_PAYLOAD(n);
-  for (struct rtattr *a = RTM_RTA(NLMSG_DATA(n)); RTA_OK(a, left); a = RTA_NEXT(a, left))
-    switch (a->rta_type) {
-      case RTA_DST: {
-        unsigned length = ((struct rtmsg *)NLMSG_DATA(n))->rtm_dst_len;
-        char *end = dotted(t->name, RTA_DATA(a));
-        *end++ = '/';
-        if (length > 9) *end++ = '0' + length / 10;
-        *end++ = '0' + length % 10;
-        *end = 0;
-        break;
-      }
-      case RTA_GATEWAY: dotted(t->kind, RTA_DATA(a)); break;
-      case RTA_OIF: t->c = *(uint32_t *)RTA_DATA(a); break;
-      case RTA_PRIORITY: t->d = *(uint32_t *)RTA_DATA(a); break;
-    }
-}
-
 static void read_link(struct nlmsghdr *n) {
   struct item *t = item();
   int left = IFLA_PAYLOAD(n);
@@ -193,7 +159,7 @@ static void read_link(struct nlmsghdr *n) {
     }
 }
 
-static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)) {
+static void ask(int type, int family, int body) {
   struct nlmsghdr *n = start(type, NLM_F_DUMP, body);
   *(unsigned char *)NLMSG_DATA(n) = family;
   if (type == RTM_GETLINK) {
@@ -202,6 +168,12 @@ static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)
     attribute(n, IFLA_EXT_MASK, &mask, sizeof mask);
   }
   send_out();
+}
+
+/* Keeps some fields of each message. */
+static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)) {
+  struct nlmsghdr *n;
+  ask(type, family, body);
   /* A new array each time, as every other program makes one. */
   free(items);
   items = NULL;
@@ -213,6 +185,53 @@ static void dump(int type, int family, int body, void (*each)(struct nlmsghdr *)
       if (n->nlmsg_type == NLMSG_ERROR) die("dump");
       each(n);
     }
+  }
+}
+
+static struct part {
+  struct part *next;
+  char bytes[];
+} *parts;
+static struct nlmsghdr **messages;
+static volatile uint32_t sum;
+
+static void keep(struct nlmsghdr *n) {
+  if (count == room) {
+    room = room ? room * 2 : 1024;
+    messages = realloc(messages, room * sizeof *messages);
+  }
+  messages[count++] = n;
+}
+
+/* Keeps the routes as they are, with whatever else may be read of them, then reads four fields of each. */
+static void routes(void) {
+  struct nlmsghdr *n;
+  ask(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg));
+  for (struct part *part; (part = parts); free(part)) parts = part->next;
+  free(messages);
+  messages = NULL;
+  count = room = 0;
+  for (int more = 1; more;) {
+    int length = receive();
+    struct part *part = malloc(sizeof *part + length);
+    memcpy(part->bytes, in, length);
+    part->next = parts;
+    parts = part;
+    for (n = (struct nlmsghdr *)part->bytes; NLMSG_OK(n, length); n = NLMSG_NEXT(n, length)) {
+      if (n->nlmsg_type == NLMSG_ERROR) die("dump");
+      if (n->nlmsg_type != NLMSG_DONE) keep(n);
+      else more = 0;
+    }
+  }
+  for (size_t i = 0; i < count; i++) {
+    int left = RTM_PAYLOAD(messages[i]);
+    for (struct rtattr *a = RTM_RTA(NLMSG_DATA(messages[i])); RTA_OK(a, left); a = RTA_NEXT(a, left))
+      switch (a->rta_type) {
+        case RTA_DST:
+        case RTA_GATEWAY:
+        case RTA_OIF:
+        case RTA_PRIORITY: sum += *(uint32_t *)RTA_DATA(a);
+      }
   }
 }
 
@@ -234,8 +253,8 @@ int main(int argc, char **argv) {
     if (!strcmp(work, "get")) for (int i = 0; i < n; i++) get(link);
     else if (!strcmp(work, "fill"))
       for (int i = 0; i < n; i++) route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, i, link);
-    else if (!strcmp(work, "routes")) dump(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), read_route);
-    else if (!strcmp(work, "text")) dump(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), read_route_text);
+    else if (!strcmp(work, "routes")) routes();
+    else if (!strcmp(work, "numbers")) dump(RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), read_route);
     else if (!strcmp(work, "links")) dump(RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), read_link);
     else if (!strcmp(work, "churn")) {
       for (int i = 0; i < n; i++) route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, i, link);

@@ -1,8 +1,15 @@
 /** The adapter for Deno: libc through `Deno.dlopen`. */
 
-import { type Adapter, type Libc, type OffThreadCall, PlatformError } from "./adapter.ts";
+import {
+  type Adapter,
+  type Libc,
+  type OffThreadCall,
+  PlatformError,
+  type ReceiveMemory,
+} from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./deno_dial.ts";
+import { EventLoop } from "./deno_loop.ts";
 import { openLibc, wrapLibc } from "./libc.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -32,6 +39,7 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
   // Off the JavaScript thread, so their errno is out of reach.
   pollOffThread: {
@@ -57,12 +65,11 @@ const SYMBOLS = {
 /** As many calls may keep threads waiting: the rest of the 32 that Deno has is for its files and names. */
 const MOST = 8;
 
-/**
- * How often a breath lets Deno's event loop go round. Timers are served in each round, sockets in every
- * 61st (the event_interval of tokio, which runs the loop): in every second breath. Calls off the
- * thread would make it look at once, but waking another thread takes twice as long as this.
- */
-const ROUNDS = 31;
+/** V8 zeroes what it allocates, but for copies. */
+const MEMORY: ReceiveMemory = {
+  allocate: (size) => new Uint8Array(new ArrayBuffer(size)),
+  copied: 8192,
+};
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
@@ -85,6 +92,7 @@ class DenoAdapter implements Adapter {
   #library?: Library;
   #libc?: Libc;
   #reactor?: Reactor;
+  #loop?: EventLoop;
 
   get libc(): Libc {
     if (this.#libc !== undefined) return this.#libc;
@@ -94,6 +102,7 @@ class DenoAdapter implements Adapter {
       symbols,
       () => errno.getInt32(),
       (buffer) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer))),
+      MEMORY,
     );
   }
 
@@ -132,10 +141,15 @@ class DenoAdapter implements Adapter {
   readonly #queue: (() => void)[] = [];
 
   breathe(): Promise<void> {
-    return new Promise((resolve) => {
-      let left = ROUNDS;
-      const round = () => --left > 0 ? setImmediate(round) : resolve();
-      setImmediate(round);
+    this.#loop ??= this.#openLoop();
+    return this.#loop.breathe();
+  }
+
+  #openLoop(): EventLoop {
+    const { libc } = this, { readlink } = this.#library!.symbols;
+    return new EventLoop({
+      poll: libc.poll,
+      readlink: (path, into) => readlink(path, into, into.length),
     });
   }
 }

@@ -115,6 +115,7 @@ export class FakeKernel implements KernelAccess {
       this.closed++;
       return 0;
     },
+    memory: { allocate: (size) => new Uint8Array(new ArrayBuffer(size)), copied: 8192 },
     address: (buffer: Uint8Array) => {
       const address = this.#nextAddress;
       this.#nextAddress += buffer.length + 64;
