@@ -7,9 +7,9 @@ const DOTTED = OCTETS.map((octet) => octet + ".");
 /** "/24" and the like. */
 export const SLASH: readonly string[] = Array.from({ length: 256 }, (_, i) => `/${i}`);
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
-// Text of two bytes at a time, filled as they are met: joining strings is what costs.
-const HEADS: string[] = new Array(65536).fill("");
-const TAILS: string[] = new Array(65536).fill("");
+// Beginnings of addresses, two bytes each, that were met last: joining strings is what costs.
+const HEADS = 1024;
+const heads = new Int32Array(HEADS), headText: string[] = new Array(HEADS).fill("0.0.");
 // Whole addresses that were met last, as gateways are over and over, and ends with a prefix length;
 // at first all are those whose bytes are zero.
 const KNOWN = 1024;
@@ -42,11 +42,17 @@ function ending(slot: number, end: number): string {
 }
 
 function head(v: number): string {
-  return HEADS[v] ||= DOTTED[v & 255] + DOTTED[v >>> 8];
+  const slot = ((v >>> 8) ^ (v << 2)) & (HEADS - 1);
+  return heads[slot] === v ? headText[slot] : beginning(slot, v);
+}
+
+function beginning(slot: number, v: number): string {
+  heads[slot] = v;
+  return headText[slot] = DOTTED[v & 255] + DOTTED[v >>> 8];
 }
 
 function tail(v: number): string {
-  return TAILS[v] ||= DOTTED[v & 255] + OCTETS[v >>> 8];
+  return DOTTED[v & 255] + OCTETS[v >>> 8];
 }
 
 // As for IPv4: an exporter meets ::1 and its own prefixes over and over.
