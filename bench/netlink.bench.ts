@@ -17,7 +17,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createNamespace, deleteNamespace, RouteConnection } from "../src/netlink/mod.ts";
+import {
+  createNamespace,
+  deleteNamespace,
+  type NewAddress,
+  type NewRoute,
+  RouteConnection,
+} from "../src/netlink/mod.ts";
 import { need } from "../tests/support.ts";
 import { alone, inTurns, line, repeat } from "./in_turns.ts";
 import { bareWorks } from "./netlink_bare.ts";
@@ -49,8 +55,8 @@ const works: Record<string, (nl: RouteConnection, count: number) => Promise<unkn
     for (const l of links) read += l.name.length + l.index + l.mtu + (l.kind?.length ?? 0);
     return read;
   },
-  churn: (nl, count) => change(nl.routes, routes.slice(0, count)),
-  addresses: (nl, count) => change(nl.addresses, addresses.slice(0, count)),
+  churn: (nl) => change(nl.routes, routes),
+  addresses: (nl) => change(nl.addresses, addresses),
 };
 
 /** Adds all, then deletes all. */
@@ -64,16 +70,25 @@ interface Changes<T> {
   delete(what: T): Promise<void>;
 }
 
-// What is added is at hand before, as it is in the program in C.
-const routes = Array.from({ length: 10_000 }, (_, i) => {
-  return { destination: network(i), gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
-});
-const addresses = Array.from({ length: 1_000 }, (_, i) => {
-  return { link: DEVICE, address: `172.16.${i >> 8}.${i & 255}/32` };
-});
+let routes: NewRoute[] = [], addresses: NewAddress[] = [];
+
+/** What is added is at hand before, as it is in the program in C. */
+function prepare(work: string, count: number): void {
+  if (work === "churn") {
+    routes = Array.from({ length: count }, (_, i) => {
+      return { destination: network(i), gateway: "192.168.0.2", link: DEVICE, priority: i % 7 };
+    });
+  }
+  if (work === "addresses") {
+    addresses = Array.from({ length: count }, (_, i) => {
+      return { link: DEVICE, address: `172.16.${i >> 8}.${i & 255}/32` };
+    });
+  }
+}
 
 /** In the child: repeats one work. */
 async function measure(netns: string, work: string, count: number) {
+  prepare(work, count);
   await using nl = await RouteConnection.open({ netns });
   const bare = await bareWorks(netns, DEVICE);
   const run = works[work] ?? bare[work];
