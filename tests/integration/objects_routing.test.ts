@@ -326,10 +326,11 @@ describe("routes are listed and looked up", { skip }, () => {
       t.nl.routes.lookup("10.9.0.1", { match: "false" as never }),
       /^Cannot use match: must be true or false/,
     );
-    // One that is left out is 0 when a route is deleted.
+    // One that is left out is 0 when a route is deleted, to `ip` as well.
     await t.nl.routes.delete({ destination: "10.9.0.0/16" });
     assert.match(t.shown("10.9.0.0/16"), /^10\.9\.0\.0\/16 tos throughput dev d1|tos 0x10 dev d1/);
     await assert.rejects(t.nl.routes.delete({ destination: "10.9.0.0/16" }), /ESRCH/);
+    assert.throws(() => t.ip("route delete 10.9.0.0/16 dev d1"), /No such process/);
     await t.nl.routes.delete({ destination: "10.9.0.0/16", tos: 0x10 });
   });
 });

@@ -234,8 +234,9 @@ export class Routes {
   }
 
   /**
-   * Deletes the first route that has everything named; with IPv4, a type of service that is left out
-   * is 0.
+   * Deletes the first route that has everything named. A type of service that is left out is 0, as it
+   * is to `ip route del`: the kernel looks up IPv4 routes by destination, table and type of service, so
+   * that each type has routes of its own.
    *
    * @throws {NetlinkError} `ESRCH` when there is none
    * @throws {TypeError | RangeError} for a value that no kernel would accept
