@@ -105,7 +105,9 @@ export function emit(model: Model): string {
       case "string":
         return "string";
       case "nest":
-        return format({ set: a.nest, header: a.header });
+        return a.sequence
+          ? `readonly ${sets.get(a.nest!)}[]`
+          : format({ set: a.nest, header: a.header });
       case "bitfield32":
         return "Bitfield32";
       case "sub-message":
@@ -134,7 +136,8 @@ export function emit(model: Model): string {
       if (a.type === "pad") continue;
       const c = `\`${cNames.get(`${n}.${attribute}`)}\``;
       const doc = docs.get(`${n}.${attribute}`);
-      const kind = a.sub && a.type === "binary" ? `${a.sub}[]` : a.type;
+      const order = a.sequence ? ": a list of its attributes, each by itself, in order" : "";
+      const kind = a.sub && a.type === "binary" ? `${a.sub}[]` : a.type + order;
       out += comment("  ", `${c}, ${kind}${a.big ? ", big-endian" : ""}.${doc ? `\n${doc}` : ""}`);
       const t = payload(a);
       out += `  readonly ${key(attribute)}?: ${a.multi ? `readonly ${wrap(t)}[]` : t};\n`;

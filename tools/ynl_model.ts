@@ -181,6 +181,7 @@ function attributes(
       sub: a["sub-type"] ?? (levels ? "nest" : undefined),
       nest: a["nested-attributes"],
       header: a["fixed-header"],
+      sequence: a.sequence,
       levels,
       message: a["sub-message"],
       selector: a.selector && camel(a.selector),

@@ -391,15 +391,15 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     multi(spec, "item-option", "option");
     multi(spec, "item-port", "port");
   },
-  // linux/openvswitch.h: an action may be taken several times; struct ovs_action_add_mpls packs the type and the flags into one word.
+  // linux/openvswitch.h: actions are taken in their order, one several times maybe; struct ovs_action_add_mpls packs the type and the flags into one word.
   ovs_flow(spec) {
     struct(spec, "ovs-action-add-mpls", [
       { name: "mpls-lse", type: "u32", ...BE },
       { name: "mpls-ethertype", type: "u16", ...BE },
       { name: "tun-flags", type: "u16" },
     ]);
-    for (const a of named(spec["attribute-sets"], "action-attrs").attributes) {
-      if (a.type !== "flag") a["multi-attr"] = true;
+    for (const { attributes } of spec["attribute-sets"]) {
+      for (const a of attributes) if (a["nested-attributes"] === "action-attrs") a.sequence = true;
     }
   },
 };

@@ -237,8 +237,9 @@ describe("plan and apply of traffic control", { skip }, () => {
         // By their own root tables: the kernel lists all with each.
         for (const ref of [...ours, ...theirs]) {
           const { handle } = await t.nl.filters.get({ ...ref, handle: 0xfff00000 });
-          const all = await t.nl.filters.list(ref).toArray();
-          const own = all.filter((f) => f.chain === ref.chain && f.handle >>> 20 === handle >>> 20);
+          const { link, parent, chain } = ref;
+          const all = await t.nl.filters.list({ link, parent, chain }).toArray();
+          const own = all.filter((f) => f.chain === chain && f.handle >>> 20 === handle >>> 20);
           for (const { options } of own) {
             found.push((options as ReturnType<typeof key>).keys[0].value);
           }

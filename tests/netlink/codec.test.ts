@@ -201,7 +201,6 @@ describe("the codec", () => {
         .concat("cable-nest.faultLength", "tunnel-udp.table"),
       team: ["item-option.option", "item-port.port"],
       tc: ["taprio-attrs.tcEntry"],
-      ovs_flow: ["action-attrs.output", "action-attrs.clone"],
     };
     for (const [family, names] of Object.entries(all)) {
       const { sets }: FamilySpec = await families[family as "tc"]();
@@ -210,6 +209,48 @@ describe("the codec", () => {
         assert.ok(sets[set][attribute].multi, name);
       }
     }
+  });
+
+  it("keeps actions of Open vSwitch in their order, whatever their types", async () => {
+    const codec = new Codec(await families.ovs_flow());
+    const encoder = new Encoder(codec), Flow = codec.message("get");
+    const written = (values: Values) => {
+      const w = new Writer();
+      w.zeros(20);
+      encoder.request(w, "new", values);
+      w.words[0] = w.length;
+      return w.words.slice(0, w.length >> 2);
+    };
+    const vlan = { vlanTpid: 0x8100, vlanTci: 0x1005 };
+    const actions = [
+      { output: 1 },
+      { pushVlan: vlan },
+      { output: 2 },
+      { popVlan: true },
+      { popVlan: true },
+      { clone: [{ output: 3 }, { set: { skbMark: 7 } }, { output: 4 }] },
+      { sample: { probability: 9, actions: [{ output: 5 }, { recirc: 6 }, { output: 7 }] } },
+      { 99: "0102" },
+      { output: 8 },
+    ];
+    const sent = written({ actions });
+    const flow = new Flow(sent, 0) as unknown as {
+      actions: { output?: number; clone?: { output?: number; toJSON(): unknown }[] }[];
+      toJSON(): { actions: unknown };
+    };
+    assert.deepEqual(flow.toJSON().actions, actions);
+    assert.deepEqual(flow.actions.map(({ output }) => output).filter(Boolean), [1, 2, 8]);
+    assert.deepEqual(flow.actions[5].clone!.map((each) => each.toJSON()), actions[5].clone);
+    assert.deepEqual(written({ actions: flow.toJSON().actions }), sent);
+    assert.deepEqual(written({ actions: flow.actions }), sent);
+    assert.throws(
+      () => written({ actions: [{ output: 1 }, { output: -1 }] }),
+      /^RangeError: Cannot encode actions\.1\.output: must be 0 to 4294967295, current value is -1$/,
+    );
+    assert.throws(
+      () => written({ actions: { output: 1 } }),
+      /Cannot encode actions: must be an array/,
+    );
   });
 
   it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {

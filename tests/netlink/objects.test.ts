@@ -119,7 +119,7 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
   [
     "a filter of addresses that nobody reads",
     (nl) => nl.addresses.flush({ label: "x" } as never),
-    /^Cannot use label: must be one of the options of a list of addresses: /,
+    /^Cannot use label: must be one of the options of a flush of addresses: .*, scope, current value is "x"$/,
   ],
   [
     "an unknown scope",
@@ -271,6 +271,50 @@ describe("nothing is sent for", () => {
         assert.match(error.message, message);
         return true;
       });
+      assert.equal(kernel.sent.length, 0);
+    });
+  }
+});
+
+describe("a name that no list has, or of another type", () => {
+  // deno-lint-ignore no-explicit-any -- of any type, which is the point
+  type Any = any;
+  const lists: [what: string, call: (nl: Any, filter: object) => Any][] = [
+    ["a list of links", (nl, filter) => nl.links.list(filter).toArray()],
+    ["a list of addresses", (nl, filter) => nl.addresses.list(filter).toArray()],
+    ["a list of routes", (nl, filter) => nl.routes.list(filter).toArray()],
+    ["a list of nexthops", (nl, filter) => nl.nexthops.list(filter).toArray()],
+    ["a list of rules", (nl, filter) => nl.rules.list(filter).toArray()],
+    ["a list of neighbours", (nl, filter) => nl.neighbours.list(filter).toArray()],
+    ["a list of forwarding entries", (nl, filter) => nl.fdb.list(filter).toArray()],
+    ["a list of VLANs", (nl, filter) => nl.bridgeVlans.list(filter)],
+    ["a list of queueing disciplines", (nl, filter) => nl.qdiscs.list(filter).toArray()],
+    ["a list of classes", (nl, filter) => nl.classes.list({ link: 1, ...filter }).toArray()],
+    ["a list of filters", (nl, filter) => nl.filters.list({ link: 1, ...filter }).toArray()],
+    ["a flush of addresses", (nl, filter) => nl.addresses.flush(filter)],
+    ["a flush of neighbours", (nl, filter) => nl.neighbours.flush(filter)],
+    ["a look-up", (nl, filter) => nl.routes.lookup("10.0.0.1", filter)],
+    ["a wait", (nl, filter) => nl.links.waitUntilUp(1, filter)],
+    ["a class", (nl, filter) => nl.classes.get({ link: 1, handle: "1:1", ...filter })],
+    ["a filter", (nl, filter) => nl.filters.get({ link: 1, kind: "u32", ...filter })],
+    ["a VLAN", (nl, filter) => nl.bridgeVlans.add({ link: 1, vlan: 2, ...filter })],
+  ];
+  for (const [what, call] of lists) {
+    it(`is refused by ${what}`, async () => {
+      const kernel = new FakeKernel();
+      await using nl = await RouteConnection.open({ adapter: kernel });
+      await assert.rejects(
+        async () => await call(nl, { tabel: 100 }),
+        (error: Error) =>
+          error.message.startsWith(`Cannot use tabel: must be one of the options of ${what}: `) &&
+          error.message.endsWith(", current value is 100"),
+      );
+      if (/list|flush|look-up|wait/.test(what)) {
+        await assert.rejects(
+          async () => await call(nl, { offload: "yes" }),
+          /^TypeError: Cannot use offload: must be true or false, current value is "yes"$/,
+        );
+      }
       assert.equal(kernel.sent.length, 0);
     });
   }

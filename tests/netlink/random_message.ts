@@ -114,6 +114,7 @@ export class MessageMaker {
       case "bitfield32":
         return { value: r.word(), selector: r.word() };
       case "nest": {
+        if (a.sequence) return Array.from({ length: r.below(4) }, nest);
         if (!a.header) return nest();
         const header = this.#header(a.header);
         const enclosing = [this.#selectors(a.header, header), ...scopes];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RouteConnection } from "../../src/netlink/mod.ts";
-import { FakeKernel } from "./fake_kernel.ts";
+import { FakeKernel, int32, message } from "./fake_kernel.ts";
 
 // deno-lint-ignore no-explicit-any -- of any type, which is the point
 type Json = any;
@@ -181,4 +181,15 @@ describe("nothing of traffic control is sent for", () => {
       assert.equal(kernel.sent.length, 0);
     });
   }
+});
+
+it("what is told as undefined is not told", async () => {
+  const kernel = new FakeKernel();
+  kernel.answer = (to) => kernel.queue(message(2, to, [...int32(0), ...to.bytes.slice(0, 16)]));
+  await using nl = await RouteConnection.open({ adapter: kernel });
+  const told = { link: 1, parent: "ingress", kind: "matchall", options: {} } as const;
+  await nl.filters.add(told);
+  await nl.filters.add({ ...told, protocol: undefined, priority: undefined, chain: undefined });
+  const [one, other] = kernel.sent.map(({ bytes }) => bytes.slice(16));
+  assert.deepEqual(one, other);
 });

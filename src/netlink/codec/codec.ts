@@ -22,7 +22,7 @@ export type MessageClass = new (w: Int32Array<ArrayBufferLike>, at: number) => B
 type NestClass = new (w: Int32Array<ArrayBufferLike>, at: number, up: BaseView) => NestView;
 
 /** Where a set's attributes stand, which decides how far they are from the first header. */
-type Place = "message" | "nest" | "element";
+type Place = "message" | "nest" | "element" | "alone";
 
 /** Words of `struct nlmsghdr`; generic netlink puts one more behind it. */
 const HEADER_WORDS = 4;
@@ -84,15 +84,17 @@ export class Codec {
 
   #build(set: string, header: string | undefined, place: Place): MessageClass | NestClass {
     const message = place === "message";
-    const prefix = message ? HEADER_WORDS + (this.spec.protocol === 16 ? 1 : 0) : 1;
+    // What stands alone begins with its own header, not with one around it.
+    const outside = place === "alone" ? 0 : 1;
+    const prefix = message ? HEADER_WORDS + (this.spec.protocol === 16 ? 1 : 0) : outside;
     const struct = header === undefined ? undefined : this.struct(header);
     const start = prefix + Math.ceil((struct?.size ?? 0) / 4);
     const mask = message ? MESSAGE_MASK : NEST_MASK;
     const View = place === "message"
       ? class extends BaseView {}
-      : place === "nest"
-      ? class extends NestView {}
-      : class extends ElementView {};
+      : place === "element"
+      ? class extends ElementView {}
+      : class extends NestView {};
     const fields = new Map<number, Field>(), pads = new Set<number>();
     const layout: Layout = { set, start, mask, fields, pads, header: struct !== undefined };
     Object.defineProperty(View.prototype, "_layout", { value: layout });
@@ -140,8 +142,11 @@ export class Codec {
         return stringRead;
       case "bitfield32":
         return bitfieldRead;
-      case "nest":
-        return this.#nest(a.nest!, a.header);
+      case "nest": {
+        if (!a.sequence) return this.#nest(a.nest!, a.header);
+        const each = this.#nest(a.nest!, undefined, "alone");
+        return (w, i, view) => children(w, i, view, each);
+      }
       case "binary": {
         if (a.struct === undefined) return binaryRead(a);
         const layout = this.struct(a.struct);

@@ -149,6 +149,7 @@ export class Encoder {
           w.close(at);
         };
       case "nest":
+        if (a.sequence) return this.#sequence(a);
         return (w, value, scope) => {
           const at = w.nest(id);
           this.#body(w, a.nest, a.header, value as Values, scope);
@@ -204,6 +205,16 @@ export class Encoder {
     }
     const names = this.codec.names(a);
     return (type, w, value) => scalarWrite(type, a, a.sub as ScalarType, names)(w, value);
+  }
+
+  #sequence(a: AttributeSpec): Write {
+    return (w, values, scope) => {
+      const at = w.nest(a.id);
+      list(values).forEach((value, i) =>
+        within(String(i), () => this.#body(w, a.nest, undefined, value as Values, scope))
+      );
+      w.close(at);
+    };
   }
 
   #levels(a: AttributeSpec, levels: readonly string[]): Write {

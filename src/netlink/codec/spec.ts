@@ -55,6 +55,8 @@ export interface AttributeSpec extends ValueSpec {
   readonly nest?: string;
   /** Struct between the nest's own header and its attributes. */
   readonly header?: string;
+  /** The order of the nest's attributes counts: it is a list, each element of which is one of them. */
+  readonly sequence?: true;
   /** The attribute may stand several times; its values form an array. */
   readonly multi?: true;
   /** The element type of an indexed array, of a binary array of integers, or of a nest-type-value. */

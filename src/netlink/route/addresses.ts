@@ -11,7 +11,7 @@ import type { Links } from "./links.ts";
 import { scopeName, scopeValue } from "./names.ts";
 import { deleteAll } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
-import { LIST } from "./shapes.ts";
+import { type All, LIST } from "./shapes.ts";
 
 export type { AddressRef, NewAddress };
 
@@ -27,7 +27,8 @@ const { operations } = addressCodec.spec;
 const NEW = operations.newaddr.do![0], DELETE = operations.deladdr.do![0];
 const GET = operations.getaddr.dump![0];
 const layout = addressCodec.message("getaddr");
-const FILTER = { ...LIST, link: "text or number", family: "number" } as const;
+const FILTER: All<AddressFilter> = { ...LIST, link: "text or number", family: "number" };
+const DOOMED = { ...FILTER, scope: "text or number" } as const;
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Address(w, at);
 
 /**
@@ -109,6 +110,7 @@ export class Addresses {
    * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
    */
   async flush(filter: AddressFilter & { scope?: string | number } = {}): Promise<number> {
+    checkOptions("a flush of addresses", filter, DOOMED);
     const { scope: given, ...rest } = filter;
     const scope = given === undefined ? undefined : scopeName(scopeValue("scope", given));
     const all = await this.list(rest).toArray();

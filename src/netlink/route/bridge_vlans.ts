@@ -10,6 +10,8 @@ import { bad, integer, type LinkRef } from "./input.ts";
 import { AF_BRIDGE } from "./item.ts";
 import type { Links } from "./links.ts";
 import { Requests } from "./requests.ts";
+import { checkOptions } from "./shape.ts";
+import { type All, BRIDGE_VLAN, LIST } from "./shapes.ts";
 
 /**
  * VLANs of a bridge's port, or of the bridge itself (struct bridge_vlan_info of linux/if_bridge.h).
@@ -108,6 +110,7 @@ const spec = {
   groups: {},
 } as const satisfies FamilySpec;
 
+const FILTER: All<BridgeVlanFilter> = { ...LIST, link: "text or number" };
 const codec: Codec = new Codec(spec);
 const Message = codec.message("getlink");
 const COMPRESSED = 4; // RTEXT_FILTER_BRVLAN_COMPRESSED: ranges stay ranges
@@ -148,9 +151,11 @@ export class BridgeVlans {
   /**
    * All VLANs, or those of one link; ranges as the kernel has merged them.
    *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
    * @throws {NetlinkError} `ENODEV` when there is no such link
    */
   async list(filter: BridgeVlanFilter = {}): Promise<BridgeVlan[]> {
+    checkOptions("a list of VLANs", filter, FILTER);
     const { link, ...options } = filter;
     const only = link === undefined ? undefined : await this.#links.index(link, "link", options);
     const ports = await this.#requests.list(
@@ -187,6 +192,7 @@ export class BridgeVlans {
   }
 
   async #send(operation: string, verb: string, entry: NewBridgeVlan, options?: RequestOptions) {
+    checkOptions("a VLAN", entry, BRIDGE_VLAN);
     const { link, vlan, end, self, pvid, untagged } = entry;
     integer("vlan", vlan, 1, 4094);
     if (end !== undefined && (integer("end", end, 1, 4094) <= vlan || pvid)) {

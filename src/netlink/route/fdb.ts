@@ -11,7 +11,7 @@ import type { Links } from "./links.ts";
 import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
 import { Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
-import { FDB_ENTRY, LIST } from "./shapes.ts";
+import { type All, FDB_ENTRY, LIST } from "./shapes.ts";
 
 /** Which entry of which forwarding table. */
 export interface FdbRef {
@@ -84,7 +84,7 @@ const STATES: Record<FdbLifetime, string> = {
   static: "noarp",
   dynamic: "reachable",
 };
-const FILTER = { ...LIST, link: "text or number", bridge: "text or number" } as const;
+const FILTER: All<FdbFilter> = { ...LIST, link: "text or number", bridge: "text or number" };
 /** With what the kernel tells of one, which may be told back. */
 const READ = {
   ...FDB_ENTRY,
@@ -121,6 +121,7 @@ export class Fdb {
   /**
    * All entries, or those that the kernel selects.
    *
+   * @throws {TypeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: FdbFilter = {}): Dump<FdbEntry> {

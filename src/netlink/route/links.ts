@@ -14,6 +14,8 @@ import { type AnyLink, LinkChange } from "./link_change.ts";
 import { alongWith } from "./link_kinds.ts";
 import { encoder, LinkAsk } from "./link_message.ts";
 import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
+import { checkOptions } from "./shape.ts";
+import { type All, LIST, REQUEST } from "./shapes.ts";
 
 export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
 
@@ -21,6 +23,7 @@ const { operations } = linkCodec.spec;
 const DELETE = operations.dellink.do![0];
 const GET = operations.getlink.do![0];
 const layout = linkCodec.message("getlink");
+const FILTER: All<LinkFilter> = { ...LIST, kind: "text", master: "text or number" };
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Link(w, at);
 const SET = spec.sets["link-attrs"], INFO = spec.sets["linkinfo-attrs"];
 const NEW_PROPERTY = 108, DELETE_PROPERTY = 109; // RTM_NEWLINKPROP, RTM_DELLINKPROP
@@ -76,6 +79,7 @@ export class Links {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such master
    */
   list(filter: LinkFilter = {}): Dump<Link> {
+    checkOptions("a list of links", filter, FILTER);
     const { kind, master } = filter;
     if (kind !== undefined && (typeof kind !== "string" || kind === "")) {
       throw bad("kind", "a name", kind);
@@ -198,6 +202,7 @@ export class Links {
    * It looks after 1 ms, then ever more seldom up to every 50 ms, until `timeout`.
    *
    * @throws {NetlinkError} `ENODEV` when there is none, `ETIMEDOUT` when it takes longer than `timeout`
+   * @throws {TypeError | RangeError} for what is no name or index, and for an option that is none
    *
    * @example
    * ```ts
@@ -210,6 +215,7 @@ export class Links {
    * ```
    */
   async waitUntilUp(link: LinkRef, options: RequestOptions = {}): Promise<Link> {
+    checkOptions("a wait", options, REQUEST);
     const { timeout = this.#nl.timeout ?? DEFAULT_TIMEOUT, signal } = options;
     const end = performance.now() + timeout;
     for (let pause = 1;; pause = Math.min(2 * pause, 50)) {

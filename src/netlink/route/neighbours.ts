@@ -4,13 +4,13 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
-import { address, bad, boolean, familyNumber, type LinkRef, mac } from "./input.ts";
+import { address, bad, familyNumber, type LinkRef, mac } from "./input.ts";
 import type { Links } from "./links.ts";
 import { protocolValue } from "./names.ts";
 import { Neighbour, neighbourCodec, type NeighbourState } from "./neighbour.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
-import { LIST, NEIGHBOUR } from "./shapes.ts";
+import { type All, LIST, NEIGHBOUR } from "./shapes.ts";
 
 /** Which neighbour of which link. */
 export interface NeighbourRef {
@@ -79,13 +79,14 @@ const STATES: readonly NeighbourState[] = [
   "noarp",
   "permanent",
 ];
-const FILTER = {
+const FILTER: All<NeighbourFilter> = {
   ...LIST,
   link: "text or number",
   master: "text or number",
   family: "number",
   proxy: "boolean",
-} as const;
+};
+const DOOMED = { ...FILTER, permanent: "boolean" } as const;
 /** With what the kernel tells of one, which may be told back. */
 const READ = { ...NEIGHBOUR, family: "number", flags: "anything", attributes: "anything" } as const;
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Neighbour(w, at);
@@ -191,8 +192,8 @@ export class Neighbours {
    * deleted
    */
   async flush(filter: NeighbourFilter & { permanent?: boolean } = {}): Promise<number> {
+    checkOptions("a flush of neighbours", filter, DOOMED);
     const { permanent = false, ...rest } = filter;
-    boolean("permanent", permanent);
     const all = await this.list(rest).toArray();
     const kept = permanent ? ["noarp"] : ["permanent", "noarp"];
     const doomed = all.filter((n) => rest.proxy || !kept.includes(n.state));

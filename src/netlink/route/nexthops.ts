@@ -7,14 +7,14 @@ import type { Words } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { type Encapsulation, encapsulationValues, readEncapsulation } from "./encapsulation.ts";
-import { address, bad, boolean, familyNumber, integer, type LinkRef, linkRef } from "./input.ts";
+import { address, bad, familyNumber, integer, type LinkRef, linkRef } from "./input.ts";
 import { AF_INET, version } from "./item.ts";
 import type { Links } from "./links.ts";
 import { protocolName, protocolValue, scopeName } from "./names.ts";
 import { spec } from "./nexthop_spec.ts";
 import { Mode, pick, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
-import { NEXTHOP } from "./shapes.ts";
+import { type All, LIST, NEXTHOP } from "./shapes.ts";
 
 /** One member of a nexthop group (struct nexthop_grp of linux/nexthop.h). */
 export interface NexthopMember {
@@ -252,6 +252,13 @@ export class Nexthop {
 
 const SET = spec.sets.nexthop;
 const STATIC = 4; // RTPROT_STATIC
+const FILTER: All<NexthopFilter> = {
+  ...LIST,
+  link: "text or number",
+  master: "text or number",
+  groups: "boolean",
+  fdb: "boolean",
+};
 
 /**
  * The nexthop objects of a connection's namespace (RTM_*NEXTHOP of linux/rtnetlink.h).
@@ -281,13 +288,12 @@ export class Nexthops {
   /**
    * All nexthops, or those that the kernel selects.
    *
-   * @throws {TypeError} for a `groups` or `fdb` that is neither true nor false
+   * @throws {TypeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: NexthopFilter = {}): Dump<Nexthop> {
+    checkOptions("a list of nexthops", filter, FILTER);
     const { link, master, groups, fdb, ...options } = filter;
-    if (groups !== undefined) boolean("groups", groups);
-    if (fdb !== undefined) boolean("fdb", fdb);
     return this.#requests.list(
       "getnexthop",
       "list nexthops",

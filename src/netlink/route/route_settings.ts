@@ -52,7 +52,8 @@ export interface RouteRef {
   /** The network that packets come from, IPv6. */
   from?: string;
   /**
-   * Type of service, IPv4, 0 to 255; 0 takes packets of any.
+   * Type of service, IPv4, 0 to 255; 0 takes packets of any. It is a part of which route it is, as the
+   * destination and the table are.
    *
    * @default 0, also of the route to be deleted
    */

@@ -13,7 +13,7 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
 } from "../protocol.ts";
-import { address, boolean, familyNumber, integer, type LinkRef } from "./input.ts";
+import { address, familyNumber, integer, type LinkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";
@@ -22,6 +22,8 @@ import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
 import { RouteChange } from "./route_change.ts";
 import { mixed } from "./route_details.ts";
+import { checkOptions } from "./shape.ts";
+import { type All, LIST, REQUEST } from "./shapes.ts";
 
 export type { NewRoute, RouteFilter, RouteLookup, RouteRef };
 
@@ -31,6 +33,27 @@ const GET = operations.getroute.dump![0];
 const encoder = new Encoder(routeCodec);
 const layout = routeCodec.message("getroute");
 const SET = spec.sets["route-attrs"];
+const FILTER: All<RouteFilter> = {
+  ...LIST,
+  family: "number",
+  table: "number",
+  link: "text or number",
+  type: "text",
+  protocol: "text or number",
+};
+const LOOKUP: All<RouteLookup> = {
+  ...REQUEST,
+  from: "text",
+  link: "text or number",
+  incoming: "text or number",
+  mark: "number",
+  user: "number",
+  ipProtocol: "number",
+  sourcePort: "number",
+  destinationPort: "number",
+  tos: "number",
+  match: "boolean",
+};
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Route(w, at);
 
 const ENOENT = 2;
@@ -72,6 +95,7 @@ export class Routes {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: RouteFilter = {}): Dump<Route> {
+    checkOptions("a list of routes", filter, FILTER);
     const { family, table, link, type, protocol } = filter;
     const af = familyNumber("family", family);
     const number = type === undefined ? 0 : typeValue("type", type);
@@ -161,6 +185,7 @@ export class Routes {
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async lookup(destination: string, options: RouteLookup = {}): Promise<Route> {
+    checkOptions("a look-up", options, LOOKUP);
     const { from, link, incoming, mark, user, ipProtocol, sourcePort, destinationPort } = options;
     const { tos, match = false } = options;
     const to = address("destination", destination);
@@ -176,7 +201,7 @@ export class Routes {
         rtmTos: number("tos", tos, 255),
         // IPv6 tells the table unasked, and refuses to be asked.
         rtmFlags: (to.family === AF_INET ? RTM_F_LOOKUP_TABLE : 0) |
-          (boolean("match", match) ? RTM_F_FIB_MATCH : 0),
+          (match ? RTM_F_FIB_MATCH : 0),
       },
       dst: destination,
       src: from,
@@ -209,8 +234,9 @@ export class Routes {
   }
 
   /**
-   * Deletes the first route that has everything named; with IPv4, a type of service that is left out
-   * is 0.
+   * Deletes the first route that has everything named. A type of service that is left out is 0, as it
+   * is to `ip route del`: the kernel looks up IPv4 routes by destination, table and type of service, so
+   * that each type has routes of its own.
    *
    * @throws {NetlinkError} `ESRCH` when there is none
    * @throws {TypeError | RangeError} for a value that no kernel would accept

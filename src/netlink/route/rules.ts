@@ -13,7 +13,7 @@ import { Mode, Requests } from "./requests.ts";
 import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec, swap64 } from "./rule.ts";
 import { compared, hasNamed, type RuleFields } from "./rule_fields.ts";
 import { checkOptions } from "./shape.ts";
-import { RULE } from "./shapes.ts";
+import { type All, LIST, RULE } from "./shapes.ts";
 
 /**
  * A rule to be added (FRA_* of linux/fib_rules.h), or what a rule to be deleted has; the rest of that
@@ -128,6 +128,7 @@ export interface RuleFilter extends DumpOptions {
   family?: 4 | 6;
 }
 
+const FILTER: All<RuleFilter> = { ...LIST, family: "number" };
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Rule(w, at);
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -157,9 +158,10 @@ export class Rules {
   /**
    * All rules in the order in which they are tried, IPv4 first.
    *
-   * @throws {TypeError} for a `family` that is neither 4 nor 6
+   * @throws {TypeError} for a filter that no kernel would accept
    */
   list(filter: RuleFilter = {}): Dump<Rule> {
+    checkOptions("a list of rules", filter, FILTER);
     const { family, ...options } = filter;
     const header = { family: familyNumber("family", family) };
     const known = ({ attributes: { header } }: Rule) =>

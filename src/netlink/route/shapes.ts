@@ -1,7 +1,9 @@
 /** The names and shapes of what objects are given. */
 
 import type { DumpOptions } from "../dump.ts";
+import type { RequestOptions } from "../exchange.ts";
 import type { NewAddress } from "./addresses.ts";
+import type { NewBridgeVlan } from "./bridge_vlans.ts";
 import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
 import type { LinkSettings, VethPeer } from "./links.ts";
@@ -55,13 +57,15 @@ export const PEER: All<VethPeer> = {
   group: "number",
 };
 
-/** How a list is read. */
-export const LIST: All<DumpOptions> = {
+/** How a request is sent. */
+export const REQUEST: All<RequestOptions> = {
   signal: "anything",
   timeout: "number",
   offload: "boolean",
-  whole: "boolean",
 };
+
+/** How a list is read. */
+export const LIST: All<DumpOptions> = { ...REQUEST, whole: "boolean" };
 
 /** What links of all kinds have. */
 export const LINK: All<LinkSettings & { name: string; kind: string }> = {
@@ -133,6 +137,16 @@ export const FDB_ENTRY: All<NewFdbEntry> = {
   nexthop: "number",
   sticky: "boolean",
   externallyLearned: "boolean",
+};
+
+/** VLANs of a bridge's port. */
+export const BRIDGE_VLAN: All<NewBridgeVlan> = {
+  link: "text or number",
+  vlan: "number",
+  end: "number",
+  self: "boolean",
+  pvid: "boolean",
+  untagged: "boolean",
 };
 
 /** A nexthop object. */

@@ -231,7 +231,7 @@ export interface FlowAttrs extends View {
    */
   readonly key?: KeyAttrs;
   /**
-   * `OVS_FLOW_ATTR_ACTIONS`, nest.
+   * `OVS_FLOW_ATTR_ACTIONS`, nest: a list of its attributes, each by itself, in order.
    * Nested attributes specifying the actions to take for packets that
    * match the key. Always present in notifications. Required for
    * OVS_FLOW_CMD_NEW requests, optional for OVS_FLOW_CMD_SET requests.  An
@@ -239,7 +239,7 @@ export interface FlowAttrs extends View {
    * actions.  To clear the actions, an OVS_FLOW_ATTR_ACTIONS without any
    * nested attributes must be given.
    */
-  readonly actions?: ActionAttrs;
+  readonly actions?: readonly ActionAttrs[];
   /**
    * `OVS_FLOW_ATTR_STATS`, binary.
    * Statistics for this flow. Present in notifications if the stats would
@@ -415,20 +415,20 @@ export interface ActionAttrs extends View {
    * `OVS_ACTION_ATTR_OUTPUT`, u32.
    * ovs port number in datapath
    */
-  readonly output?: readonly number[];
+  readonly output?: number;
   /** `OVS_ACTION_ATTR_USERSPACE`, nest. */
-  readonly userspace?: readonly UserspaceAttrs[];
+  readonly userspace?: UserspaceAttrs;
   /**
    * `OVS_ACTION_ATTR_SET`, nest.
    * Replaces the contents of an existing header. The single nested
    * attribute specifies a header to modify and its value.
    */
-  readonly set?: readonly KeyAttrs[];
+  readonly set?: KeyAttrs;
   /**
    * `OVS_ACTION_ATTR_PUSH_VLAN`, binary.
    * Push a new outermost 802.1Q or 802.1ad header onto the packet.
    */
-  readonly pushVlan?: readonly OvsActionPushVlan[];
+  readonly pushVlan?: OvsActionPushVlan;
   /**
    * `OVS_ACTION_ATTR_POP_VLAN`, flag.
    * Pop the outermost 802.1Q or 802.1ad header from the packet.
@@ -439,26 +439,26 @@ export interface ActionAttrs extends View {
    * Probabilistically executes actions, as specified in the nested
    * attributes.
    */
-  readonly sample?: readonly SampleAttrs[];
+  readonly sample?: SampleAttrs;
   /**
    * `OVS_ACTION_ATTR_RECIRC`, u32.
    * recirc id
    */
-  readonly recirc?: readonly number[];
+  readonly recirc?: number;
   /** `OVS_ACTION_ATTR_HASH`, binary. */
-  readonly hash?: readonly OvsActionHash[];
+  readonly hash?: OvsActionHash;
   /**
    * `OVS_ACTION_ATTR_PUSH_MPLS`, binary.
    * Push a new MPLS label stack entry onto the top of the packets MPLS
    * label stack. Set the ethertype of the encapsulating frame to either
    * ETH_P_MPLS_UC or ETH_P_MPLS_MC to indicate the new packet contents.
    */
-  readonly pushMpls?: readonly OvsActionPushMpls[];
+  readonly pushMpls?: OvsActionPushMpls;
   /**
    * `OVS_ACTION_ATTR_POP_MPLS`, u16, big-endian.
    * ethertype
    */
-  readonly popMpls?: readonly number[];
+  readonly popMpls?: number;
   /**
    * `OVS_ACTION_ATTR_SET_MASKED`, nest.
    * Replaces the contents of an existing header. A nested attribute
@@ -468,23 +468,23 @@ export interface ActionAttrs extends View {
    * non-masked value bits must be passed in as zeroes. Masking is not
    * supported for the OVS_KEY_ATTR_TUNNEL attribute.
    */
-  readonly setMasked?: readonly KeyAttrs[];
+  readonly setMasked?: KeyAttrs;
   /**
    * `OVS_ACTION_ATTR_CT`, nest.
    * Track the connection. Populate the conntrack-related entries
    * in the flow key.
    */
-  readonly ct?: readonly CtAttrs[];
+  readonly ct?: CtAttrs;
   /**
    * `OVS_ACTION_ATTR_TRUNC`, u32.
    * struct ovs_action_trunc is a u32 max length
    */
-  readonly trunc?: readonly number[];
+  readonly trunc?: number;
   /**
    * `OVS_ACTION_ATTR_PUSH_ETH`, binary.
    * struct ovs_action_push_eth
    */
-  readonly pushEth?: readonly Uint8Array[];
+  readonly pushEth?: Uint8Array;
   /** `OVS_ACTION_ATTR_POP_ETH`, flag. */
   readonly popEth?: boolean;
   /** `OVS_ACTION_ATTR_CT_CLEAR`, flag. */
@@ -493,7 +493,7 @@ export interface ActionAttrs extends View {
    * `OVS_ACTION_ATTR_PUSH_NSH`, nest.
    * Push NSH header to the packet.
    */
-  readonly pushNsh?: readonly OvsNshKeyAttrs[];
+  readonly pushNsh?: OvsNshKeyAttrs;
   /**
    * `OVS_ACTION_ATTR_POP_NSH`, flag.
    * Pop the outermost NSH header off the packet.
@@ -504,9 +504,9 @@ export interface ActionAttrs extends View {
    * Run packet through a meter, which may drop the packet, or modify the
    * packet (e.g., change the DSCP field)
    */
-  readonly meter?: readonly number[];
+  readonly meter?: number;
   /**
-   * `OVS_ACTION_ATTR_CLONE`, nest.
+   * `OVS_ACTION_ATTR_CLONE`, nest: a list of its attributes, each by itself, in order.
    * Make a copy of the packet and execute a list of actions without
    * affecting the original packet and key.
    */
@@ -516,21 +516,21 @@ export interface ActionAttrs extends View {
    * Check the packet length and execute a set of actions if greater than
    * the specified packet length, else execute another set of actions.
    */
-  readonly checkPktLen?: readonly CheckPktLenAttrs[];
+  readonly checkPktLen?: CheckPktLenAttrs;
   /**
    * `OVS_ACTION_ATTR_ADD_MPLS`, binary.
    * Push a new MPLS label stack entry at the start of the packet or at the
    * start of the l3 header depending on the value of l3 tunnel flag in the
    * tun_flags field of this OVS_ACTION_ATTR_ADD_MPLS argument.
    */
-  readonly addMpls?: readonly OvsActionAddMpls[];
+  readonly addMpls?: OvsActionAddMpls;
   /** `OVS_ACTION_ATTR_DEC_TTL`, nest. */
-  readonly decTtl?: readonly DecTtlAttrs[];
+  readonly decTtl?: DecTtlAttrs;
   /**
    * `OVS_ACTION_ATTR_PSAMPLE`, nest.
    * Sends a packet sample to psample for external observation.
    */
-  readonly psample?: readonly PsampleAttrs[];
+  readonly psample?: PsampleAttrs;
 }
 
 /** Attributes of `tunnel-key-attrs`. */
@@ -584,18 +584,18 @@ export interface TunnelKeyAttrs extends View {
 export interface CheckPktLenAttrs extends View {
   /** `OVS_CHECK_PKT_LEN_ATTR_PKT_LEN`, u16. */
   readonly pktLen?: number;
-  /** `OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER`, nest. */
-  readonly actionsIfGreater?: ActionAttrs;
-  /** `OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL`, nest. */
-  readonly actionsIfLessEqual?: ActionAttrs;
+  /** `OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER`, nest: a list of its attributes, each by itself, in order. */
+  readonly actionsIfGreater?: readonly ActionAttrs[];
+  /** `OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL`, nest: a list of its attributes, each by itself, in order. */
+  readonly actionsIfLessEqual?: readonly ActionAttrs[];
 }
 
 /** Attributes of `sample-attrs`. */
 export interface SampleAttrs extends View {
   /** `OVS_SAMPLE_ATTR_PROBABILITY`, u32. */
   readonly probability?: number;
-  /** `OVS_SAMPLE_ATTR_ACTIONS`, nest. */
-  readonly actions?: ActionAttrs;
+  /** `OVS_SAMPLE_ATTR_ACTIONS`, nest: a list of its attributes, each by itself, in order. */
+  readonly actions?: readonly ActionAttrs[];
 }
 
 /** Attributes of `userspace-attrs`. */
@@ -666,8 +666,8 @@ export interface NatAttrs extends View {
 
 /** Attributes of `dec-ttl-attrs`. */
 export interface DecTtlAttrs extends View {
-  /** `OVS_DEC_TTL_ATTR_ACTION`, nest. */
-  readonly action?: ActionAttrs;
+  /** `OVS_DEC_TTL_ATTR_ACTION`, nest: a list of its attributes, each by itself, in order. */
+  readonly action?: readonly ActionAttrs[];
 }
 
 /** Attributes of `vxlan-ext-attrs`. */
@@ -821,7 +821,7 @@ export const spec = {
   sets: {
     "flow-attrs": {
       key: { id: 1, type: "nest", nest: "key-attrs" },
-      actions: { id: 2, type: "nest", nest: "action-attrs" },
+      actions: { id: 2, type: "nest", nest: "action-attrs", sequence: true },
       stats: { id: 3, type: "binary", struct: "ovs-flow-stats" },
       tcpFlags: { id: 4, type: "u8" },
       used: { id: 5, type: "u64" },
@@ -867,30 +867,30 @@ export const spec = {
       ipv6Exthdrs: { id: 32, type: "binary", struct: "ovs-key-ipv6-exthdrs" },
     },
     "action-attrs": {
-      output: { id: 1, type: "u32", multi: true },
-      userspace: { id: 2, type: "nest", multi: true, nest: "userspace-attrs" },
-      set: { id: 3, type: "nest", multi: true, nest: "key-attrs" },
-      pushVlan: { id: 4, type: "binary", multi: true, struct: "ovs-action-push-vlan" },
+      output: { id: 1, type: "u32" },
+      userspace: { id: 2, type: "nest", nest: "userspace-attrs" },
+      set: { id: 3, type: "nest", nest: "key-attrs" },
+      pushVlan: { id: 4, type: "binary", struct: "ovs-action-push-vlan" },
       popVlan: { id: 5, type: "flag" },
-      sample: { id: 6, type: "nest", multi: true, nest: "sample-attrs" },
-      recirc: { id: 7, type: "u32", multi: true },
-      hash: { id: 8, type: "binary", multi: true, struct: "ovs-action-hash" },
-      pushMpls: { id: 9, type: "binary", multi: true, struct: "ovs-action-push-mpls" },
-      popMpls: { id: 10, type: "u16", multi: true, big: true },
-      setMasked: { id: 11, type: "nest", multi: true, nest: "key-attrs" },
-      ct: { id: 12, type: "nest", multi: true, nest: "ct-attrs" },
-      trunc: { id: 13, type: "u32", multi: true },
-      pushEth: { id: 14, type: "binary", multi: true },
+      sample: { id: 6, type: "nest", nest: "sample-attrs" },
+      recirc: { id: 7, type: "u32" },
+      hash: { id: 8, type: "binary", struct: "ovs-action-hash" },
+      pushMpls: { id: 9, type: "binary", struct: "ovs-action-push-mpls" },
+      popMpls: { id: 10, type: "u16", big: true },
+      setMasked: { id: 11, type: "nest", nest: "key-attrs" },
+      ct: { id: 12, type: "nest", nest: "ct-attrs" },
+      trunc: { id: 13, type: "u32" },
+      pushEth: { id: 14, type: "binary" },
       popEth: { id: 15, type: "flag" },
       ctClear: { id: 16, type: "flag" },
-      pushNsh: { id: 17, type: "nest", multi: true, nest: "ovs-nsh-key-attrs" },
+      pushNsh: { id: 17, type: "nest", nest: "ovs-nsh-key-attrs" },
       popNsh: { id: 18, type: "flag" },
-      meter: { id: 19, type: "u32", multi: true },
-      clone: { id: 20, type: "nest", multi: true, nest: "action-attrs" },
-      checkPktLen: { id: 21, type: "nest", multi: true, nest: "check-pkt-len-attrs" },
-      addMpls: { id: 22, type: "binary", multi: true, struct: "ovs-action-add-mpls" },
-      decTtl: { id: 23, type: "nest", multi: true, nest: "dec-ttl-attrs" },
-      psample: { id: 24, type: "nest", multi: true, nest: "psample-attrs" },
+      meter: { id: 19, type: "u32" },
+      clone: { id: 20, type: "nest", nest: "action-attrs", sequence: true },
+      checkPktLen: { id: 21, type: "nest", nest: "check-pkt-len-attrs" },
+      addMpls: { id: 22, type: "binary", struct: "ovs-action-add-mpls" },
+      decTtl: { id: 23, type: "nest", nest: "dec-ttl-attrs" },
+      psample: { id: 24, type: "nest", nest: "psample-attrs" },
     },
     "tunnel-key-attrs": {
       id: { id: 0, type: "u64", big: true },
@@ -913,12 +913,12 @@ export const spec = {
     },
     "check-pkt-len-attrs": {
       pktLen: { id: 1, type: "u16" },
-      actionsIfGreater: { id: 2, type: "nest", nest: "action-attrs" },
-      actionsIfLessEqual: { id: 3, type: "nest", nest: "action-attrs" },
+      actionsIfGreater: { id: 2, type: "nest", nest: "action-attrs", sequence: true },
+      actionsIfLessEqual: { id: 3, type: "nest", nest: "action-attrs", sequence: true },
     },
     "sample-attrs": {
       probability: { id: 1, type: "u32" },
-      actions: { id: 2, type: "nest", nest: "action-attrs" },
+      actions: { id: 2, type: "nest", nest: "action-attrs", sequence: true },
     },
     "userspace-attrs": {
       pid: { id: 1, type: "u32" },
@@ -954,7 +954,7 @@ export const spec = {
       protoRandom: { id: 9, type: "flag" },
     },
     "dec-ttl-attrs": {
-      action: { id: 1, type: "nest", nest: "action-attrs" },
+      action: { id: 1, type: "nest", nest: "action-attrs", sequence: true },
     },
     "vxlan-ext-attrs": {
       gbp: { id: 1, type: "u32" },

@@ -10,7 +10,7 @@ import { bad, integer, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
-import { TOLD_QDISC } from "../shapes.ts";
+import { type All, LIST, TOLD_QDISC } from "../shapes.ts";
 import {
   type Handle,
   handleText,
@@ -265,6 +265,7 @@ function isBelow({ handle, parent }: TrafficClass, above: Parent): boolean {
   return parent === above || (parent === "root" && `${handle.split(":")[0]}:` === above);
 }
 
+const FILTER: All<ClassFilter> = { ...LIST, link: "text or number", parent: "text" };
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new TrafficClass(w, at);
 
 /**
@@ -305,6 +306,7 @@ export class Classes {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: ClassFilter): Dump<TrafficClass> {
+    checkOptions("a list of classes", filter, FILTER);
     const { link, parent, ...options } = filter;
     const above = parent === undefined ? undefined : parentText(parentValue("parent", parent));
     return this.#requests.list(
@@ -322,7 +324,9 @@ export class Classes {
    *
    * @throws {NetlinkError} `ENOENT` when there is none
    */
-  async get({ link, handle }: ClassRef, options: DumpOptions = {}): Promise<TrafficClass> {
+  async get(ref: ClassRef, options: DumpOptions = {}): Promise<TrafficClass> {
+    if (!(ref instanceof TrafficClass)) checkOptions("a class", ref, TOLD_QDISC);
+    const { link, handle } = ref;
     const wanted = handleText(handleValue("handle", handle));
     // Newer kernels answer a request for one class with nothing.
     const all = await this.list({ link, ...options }).toArray();

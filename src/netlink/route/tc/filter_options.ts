@@ -1,6 +1,6 @@
 /** Options of filters. */
 
-import type { Action } from "./actions.ts";
+import type { Action } from "./action_options.ts";
 import type { Handle } from "./handle.ts";
 
 /** What most kinds of filters have. */

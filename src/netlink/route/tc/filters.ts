@@ -9,7 +9,7 @@ import { bad, integer, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
-import { FILTER } from "../shapes.ts";
+import { type All, FILTER, LIST } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
 import { ethertype, filterInfo, readInfo } from "./ethertype.ts";
 import {
@@ -172,6 +172,12 @@ export class Filter extends TcObject {
   }
 }
 
+const LISTED: All<FilterFilter> = {
+  ...LIST,
+  link: "text or number",
+  parent: "text",
+  chain: "number",
+};
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Filter(w, at);
 
 /**
@@ -221,6 +227,7 @@ export class Filters {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: FilterFilter): Dump<Filter> {
+    checkOptions("a list of filters", filter, LISTED);
     return this.#list(filter, isFilter);
   }
 
@@ -250,10 +257,8 @@ export class Filters {
     ref: FilterRef & { kind: string; priority: number; handle: number | string },
     options?: RequestOptions,
   ): Promise<Filter> {
-    const values = {
-      ...await this.#reference({ protocol: "all", ...ref }, options),
-      kind: ref.kind,
-    };
+    if (!(ref instanceof Filter)) checkOptions("a filter", ref, FILTER);
+    const values = { ...await this.#reference(ref, options, "all"), kind: ref.kind };
     const words = `get filter ${ref.kind} of ${ref.link}`;
     return await this.#requests.get("gettfilter", words, values, make, options);
   }
@@ -338,7 +343,7 @@ export class Filters {
       (ref, parameter) => this.#links.index(ref, parameter, options),
     );
     const values = {
-      ...await this.#reference({ protocol: "all", ...filter }, options),
+      ...await this.#reference(filter, options, "all"),
       kind,
       options: { ...own, act, ...data },
     };
@@ -351,8 +356,9 @@ export class Filters {
     );
   }
 
-  async #reference(ref: FilterRef, options?: RequestOptions): Promise<Values> {
-    const { link, parent = "root", priority = 0, protocol, chain, handle = 0 } = ref;
+  /** `usual` is the type of packets where none is told. */
+  async #reference(ref: FilterRef, options?: RequestOptions, usual?: string): Promise<Values> {
+    const { link, parent = "root", priority = 0, protocol = usual, chain, handle = 0 } = ref;
     const type = protocol === undefined ? 0 : ethertype("protocol", protocol);
     const info = filterInfo(integer("priority", priority, 0, 65535), type);
     return {

@@ -9,8 +9,7 @@ export type {
   ActionVerdict,
   CommonActionOptions,
   OtherActionKind,
-  Verdict,
-} from "./actions.ts";
+} from "./action_options.ts";
 export type {
   Classes,
   ClassFilter,
@@ -38,3 +37,4 @@ export type { Handle, Parent } from "./handle.ts";
 export type * from "./qdisc_options.ts";
 export type { NewQdisc, Qdisc, QdiscFilter, QdiscRef, Qdiscs } from "./qdiscs.ts";
 export type { TcObject, TcStatistics } from "./tc_object.ts";
+export type { Verdict } from "./verdict.ts";

@@ -8,7 +8,7 @@ import { bad, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
-import { TOLD_QDISC } from "../shapes.ts";
+import { type All, LIST, TOLD_QDISC } from "../shapes.ts";
 import {
   type Handle,
   handleText,
@@ -99,6 +99,7 @@ export class Qdisc extends TcObject {
   }
 }
 
+const FILTER: All<QdiscFilter> = { ...LIST, link: "text or number" };
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Qdisc(w, at);
 
 /**
@@ -132,9 +133,11 @@ export class Qdiscs {
   /**
    * All queueing disciplines that were set, and those that the kernel chose.
    *
+   * @throws {TypeError} for a filter that no kernel would accept
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: QdiscFilter = {}): Dump<Qdisc> {
+    checkOptions("a list of queueing disciplines", filter, FILTER);
     const { link, ...options } = filter;
     let ifindex = 0;
     return this.#requests.list(
