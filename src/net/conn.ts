@@ -1,4 +1,5 @@
 import type { RawSocket, SocketEvents } from "../../ffi/dial.ts";
+import { flag, kind, signal as aborting } from "../pool/rules.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import { readableOf, writableOf } from "./streams.ts";
@@ -9,6 +10,10 @@ interface PendingRead {
   reject(reason: unknown): void;
 }
 
+const room = kind(
+  "a Uint8Array with room for a byte",
+  (value) => value instanceof Uint8Array && value.length > 0,
+);
 const settled = Promise.resolve();
 const nothing = new Uint8Array(0);
 
@@ -126,6 +131,12 @@ export class Conn implements AsyncDisposable {
       return Promise.reject(new TypeError(`Cannot read from ${this.endpoint}: a read is pending`));
     }
     const signal = options?.signal;
+    try {
+      room("into", into);
+      if (signal !== undefined) aborting("signal", signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#unread.length > 0) return Promise.resolve(this.#take(into));
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -159,6 +170,10 @@ export class Conn implements AsyncDisposable {
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` once this side has ended
    */
   write(bytes: Uint8Array): Promise<void> {
+    if (!(bytes instanceof Uint8Array)) {
+      const what = `it must be a Uint8Array, current type is ${typeof bytes}`;
+      return Promise.reject(new TypeError(`Cannot use bytes: ${what}`));
+    }
     if (this.#over || this.#shut) {
       return Promise.reject(this.#failure ?? this.#closedError("write to"));
     }
@@ -226,16 +241,19 @@ export class Conn implements AsyncDisposable {
    * up: tell `connect` there.
    */
   setNoDelay(on = true): void {
+    flag("on", on);
     if (!this.#over) this.#raw.setNoDelay(on);
   }
 
   /** Lets the kernel probe a silent peer (SO_KEEPALIVE); on Deno with TLS, tell `connect`. */
   setKeepAlive(on = true): void {
+    flag("on", on);
     if (!this.#over) this.#raw.setKeepAlive(on);
   }
 
   /** Whether this connection alone keeps the process running; it does until told otherwise. */
   setRef(on: boolean): void {
+    flag("on", on);
     if (!this.#over) this.#raw.setRef(on);
   }
 

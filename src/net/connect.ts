@@ -1,11 +1,11 @@
 import { loadAdapter, PlatformError } from "../../ffi/adapter.ts";
 import { type Dialer, HandshakeError, type RawSocket } from "../../ffi/dial.ts";
-import { checkDelay } from "./check.ts";
 import { Conn } from "./conn.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import { race, RaceLost } from "./race.ts";
 import { addressesOf, type Resolve, systemResolve } from "./resolve.ts";
+import { checkOptions, connectRules } from "./rules.ts";
 import { dialTls, type TlsOptions } from "./tls.ts";
 import { within } from "./within.ts";
 
@@ -64,10 +64,8 @@ export interface ConnectOptions {
  */
 export async function connect(to: EndpointLike, options: ConnectOptions = {}): Promise<Conn> {
   const endpoint = Endpoint.from(to);
+  checkOptions("connect", options, connectRules);
   const { timeout = 10_000, attemptDelay = 250, resolveTimeout = 5_000 } = options;
-  for (const [name, ms] of Object.entries({ timeout, attemptDelay, resolveTimeout })) {
-    checkDelay(name, ms);
-  }
   const { noDelay = true, keepAlive = false } = options;
   const tls = options.tls && dialTls(options.tls, endpoint);
   const common = { tls, noDelay, keepAlive };

@@ -1,4 +1,6 @@
 import { hostPort } from "../../ffi/dial.ts";
+import { redacted } from "../pool/redact.ts";
+import { show } from "../pool/show.ts";
 import { ConnectError } from "./error.ts";
 
 /**
@@ -26,6 +28,9 @@ const schemePorts: Record<string, number> = {
   "amqp:": 5672,
   "amqps:": 5671,
 };
+
+// Whom to log in as is nothing of a path's.
+const UNIX_PREFIX = /^unix:(\/\/([^/]*@(?=\/))?)?/;
 
 // The longest path that fits struct sockaddr_un with its terminating zero.
 const maxUnixPath = 107;
@@ -120,9 +125,7 @@ export class Endpoint {
 }
 
 function parse(text: string): Endpoint {
-  if (text.startsWith("unix:")) {
-    return Endpoint.unix(text.startsWith("unix://") ? text.slice(7) : text.slice(5));
-  }
+  if (text.startsWith("unix:")) return Endpoint.unix(text.replace(UNIX_PREFIX, ""));
   if (text.startsWith("/")) return Endpoint.unix(text);
   if (text.includes("://")) {
     const url = URL.parse(text);
@@ -141,18 +144,18 @@ function parse(text: string): Endpoint {
 }
 
 function fromUrl(url: URL): Endpoint {
-  if (url.protocol === "unix:") return parse(decoded(url.href));
+  if (url.protocol === "unix:") return Endpoint.unix(decodedPath(url));
   const port = url.port === "" ? schemePorts[url.protocol] : Number(url.port);
   if (port === undefined) throw invalid("port is missing and the scheme has no default", url.href);
   return Endpoint.tcp(url.hostname, port);
 }
 
 /** A URL has its path escaped, text has it as it is. */
-function decoded(href: string): string {
+function decodedPath(url: URL): string {
   try {
-    return decodeURIComponent(href);
+    return decodeURIComponent(url.host + url.pathname);
   } catch {
-    throw invalid("URL must have a path of UTF-8, % escaped", href);
+    throw invalid("URL must have a path of UTF-8, % escaped", url.href);
   }
 }
 
@@ -170,14 +173,8 @@ function canonicalHost(host: string): string {
   return name.startsWith("[") ? name.slice(1, -1) + (zone ? `%${zone}` : "") : name;
 }
 
-/** Of an object, the names alone: what it holds may be secret. */
-function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value !== "object" || value === null) return String(value);
-  return `{${Object.keys(value).join(", ")}}`;
-}
-
 function invalid(what: string, value: unknown): ConnectError {
-  const message = `Cannot read endpoint: ${what}, current value is ${shown(value)}`;
+  const shown = show(typeof value === "string" ? redacted(value) : value);
+  const message = `Cannot read endpoint: ${what}, current value is ${shown}`;
   return new ConnectError("INVALID_ENDPOINT", message);
 }

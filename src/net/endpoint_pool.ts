@@ -1,10 +1,11 @@
 import { type AcquireOptions, KeyedPool, Lease, PoolError, type UseOptions } from "../pool/mod.ts";
-import { useLease } from "../pool/use.ts";
+import { misuse, useLease } from "../pool/use.ts";
 import type { Conn } from "./conn.ts";
 import { Endpoint, type EndpointLike } from "./endpoint.ts";
 import {
   type EndpointPoolOptions,
   type EndpointStats,
+  keyedOptions,
   type ResolvedEndpointPoolOptions,
   resolvedOptions,
 } from "./endpoint_pool_options.ts";
@@ -46,20 +47,10 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   constructor(options: EndpointPoolOptions<T> = {}) {
     const o = this.#options = resolvedOptions(options);
     const lost = (place: Place<T>): void => this.#pool.maintain(place);
-    try {
-      this.#pool = new KeyedPool((place) => memberFactory(place, o, this.#rest, lost), {
-        ...o,
-        maxSize: o.maxPerEndpoint,
-        createTimeout: o.connectTimeout + o.initTimeout,
-        createRetries: o.connectRetries,
-        createRetryDelay: o.connectRetryDelay,
-        createRetryMaxDelay: o.connectRetryMaxDelay,
-        onError: undefined,
-        optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
-      });
-    } catch (cause) {
-      throw new ConnectError("INVALID_CONFIG", (cause as Error).message, { cause });
-    }
+    this.#pool = new KeyedPool((place) => memberFactory(place, o, this.#rest, lost), {
+      ...keyedOptions(o),
+      optionsFor: (place) => ({ name: place.endpoint.key, onError: place.onError }),
+    });
     this.#lastForgot = o.clock.now();
   }
 
@@ -103,13 +94,13 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
     fn: (connection: T) => R | Promise<R>,
     options?: UseOptions,
   ): Promise<R> {
-    return useLease(this.acquire(to, options), fn, options);
+    return misuse(fn, options) ?? useLease(this.acquire(to, options), fn, options);
   }
 
   /**
    * Opens connections to an endpoint until there are `n`, or `maxPerEndpoint` if that is less.
    *
-   * @throws {RangeError} unless `n` is a whole number, at least 0
+   * @throws {TypeError | RangeError} unless `n` is a whole number, at least 0
    * @throws {ConnectError} if connecting goes on failing, or the endpoint is invalid
    * @throws {PoolError} when the pool is closed
    */
@@ -153,6 +144,8 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
   /**
    * Refuses new acquires, rejects those that wait, closes what is idle and resolves once every lease
    * has come back. When the signal aborts, what is still lent is closed at once.
+   *
+   * @throws {TypeError} naming the bad option and its value; the pool goes on then
    */
   close(options?: { signal?: AbortSignal }): Promise<void> {
     return this.#pool.close(options);

@@ -1,11 +1,14 @@
 import type { KeyedPoolOptions, PoolOptions } from "../pool/mod.ts";
 import { systemClock } from "../pool/clock.ts";
 import { defined } from "../pool/options.ts";
-import { check, checkDelay } from "./check.ts";
+import { keyedRules, object } from "../pool/rules.ts";
 import type { Conn } from "./conn.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { endpointPoolRules } from "./endpoint_pool_rules.ts";
+import { ConnectError } from "./error.ts";
 import type { Protocol } from "./protocol.ts";
+import { checkOptions } from "./rules.ts";
 import type { TlsOptions } from "./tls.ts";
 
 /** The limits and habits of an endpoint pool. All durations are milliseconds. */
@@ -14,7 +17,7 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
     PoolOptions,
     | ("acquireTimeout" | "maxUses" | "minIdle" | "maxWaiting" | "order" | "ageAfter")
     | ("checkAfter" | "checkTimeout" | "leakAfter" | "maintenanceInterval" | "observer" | "clock")
-    | "destroyTimeout"
+    | ("destroyTimeout" | "maintenance")
   > {
   /**
    * The most connections to one endpoint, those being opened or closed included.
@@ -91,6 +94,8 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
  * Options of the generic pools, as `optionsFromArgs` and `optionsFromEnv` give them, under the names
  * that they have here. A pool's `name` has none: each endpoint's is the endpoint.
  *
+ * @throws {TypeError} unless it is given an object
+ *
  * @example
  * ```ts
  * import { endpointOptions, EndpointPool, optionsFromEnv } from "@x/pool";
@@ -103,6 +108,7 @@ export interface EndpointPoolOptions<T extends object = Conn> extends
 export function endpointOptions(
   options: Omit<KeyedPoolOptions<unknown>, "identify" | "optionsFor" | "onError">,
 ): EndpointPoolOptions {
+  object("options", options);
   const { name: _, maxSize, createTimeout, createRetries, ...others } = options;
   const { createRetryDelay, createRetryMaxDelay, ...same } = others;
   const renamed = {
@@ -155,31 +161,35 @@ export type ResolvedEndpointPoolOptions<T extends object> =
   & Required<Pick<EndpointPoolOptions<T>, keyof typeof defaults>>;
 
 /**
- * Fills in what was left out, and checks what the pools below do not check under the same name.
+ * Fills in what was left out.
  *
  * @throws {ConnectError} `INVALID_CONFIG`, naming the option and the value
  */
 export function resolvedOptions<T extends object>(
   options: EndpointPoolOptions<T>,
 ): ResolvedEndpointPoolOptions<T> {
+  checkOptions("an endpoint pool", options, endpointPoolRules);
   const all: ResolvedEndpointPoolOptions<T> = { ...defaults, ...defined(options) };
-  const { maxPerEndpoint, connectRetries, protocol } = all;
-  const whole = Number.isSafeInteger;
-  check("maxPerEndpoint", maxPerEndpoint, "a whole number, at least 1", whole(maxPerEndpoint), 1);
-  const retries = whole(connectRetries) || connectRetries === Infinity;
-  check("connectRetries", connectRetries, "a whole number or Infinity, at least 0", retries, 0);
-  checkDelay("connectTimeout", all.connectTimeout);
-  for (const name of ["attemptDelay", "resolveTimeout"] as const) {
-    const value = all.connect?.[name];
-    if (value !== undefined) checkDelay(`connect.${name}`, value);
+  if ((all.minIdle ?? 0) > all.maxPerEndpoint) {
+    const most = `at most maxPerEndpoint ${all.maxPerEndpoint}`;
+    const message = `Cannot use minIdle: it must be ${most}, current value is ${all.minIdle}`;
+    throw new ConnectError("INVALID_CONFIG", message);
   }
-  for (const name of ["initTimeout", "forgetAfter"] as const) {
-    check(name, all[name], "ms, at least 1", true, 1);
-  }
-  for (const name of ["connectRetryDelay", "connectRetryMaxDelay"] as const) {
-    check(name, all[name], "ms, at least 0", true, 0);
-  }
-  const share = typeof protocol?.access === "object" ? protocol.access.shared : 1;
-  check("protocol.access.shared", share, "a whole number, at least 1", whole(share), 1);
   return all;
+}
+
+/** The options of the pools below, under the names that they have there. */
+export function keyedOptions<T extends object>(
+  o: ResolvedEndpointPoolOptions<T>,
+): Omit<KeyedPoolOptions<unknown>, "onError" | "identify" | "optionsFor"> {
+  const { onError: _, ...others } = o;
+  const same = Object.entries(others).filter(([name]) => Object.hasOwn(keyedRules, name));
+  return {
+    ...Object.fromEntries(same),
+    maxSize: o.maxPerEndpoint,
+    createTimeout: o.connectTimeout + o.initTimeout,
+    createRetries: o.connectRetries,
+    createRetryDelay: o.connectRetryDelay,
+    createRetryMaxDelay: o.connectRetryMaxDelay,
+  };
 }

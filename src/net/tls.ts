@@ -1,6 +1,7 @@
 import type { DialTls } from "../../ffi/dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
+import { checkOptions, tlsRules } from "./rules.ts";
 
 /** How to speak TLS. An empty object means: verify against the system's authorities. */
 export interface TlsOptions {
@@ -35,6 +36,7 @@ export interface TlsOptions {
  * @throws {ConnectError} `INVALID_CONFIG`
  */
 export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
+  checkOptions("TLS", options, tlsRules, "tls.");
   const { cert, key, alpn, minVersion } = options;
   const invalid = (what: string): never => {
     throw new ConnectError("INVALID_CONFIG", `Cannot use TLS options: ${what}`, { endpoint });
@@ -42,9 +44,6 @@ export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
   const serverName = options.serverName ?? endpoint.host;
   if (serverName === "") invalid("serverName is needed for a Unix socket");
   if ((cert === undefined) !== (key === undefined)) invalid("cert and key must come together");
-  if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
-    invalid(`minVersion must be TLSv1.2 or TLSv1.3, current value is ${minVersion}`);
-  }
   for (const name of alpn ?? []) {
     // Its length travels in one byte, and Bun takes the list as text.
     if (!/^[\x21-\x7e]{1,255}$/.test(name)) {

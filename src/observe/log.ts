@@ -1,4 +1,5 @@
 import type { Observer } from "../pool/mod.ts";
+import { methods } from "../pool/rules.ts";
 
 /**
  * What is asked of a logger. `console` and the loggers of `@std/log` fit as they are. What it returns
@@ -15,9 +16,13 @@ export interface Logger {
   error(message: string, ...details: unknown[]): unknown;
 }
 
+const isLogger = methods(["debug", "info", "warn", "error"]);
+
 /**
  * An observer that writes what a pool does to a logger: a sentence that begins with the pool's name,
  * then the details as an object (milliseconds, counts) or the error itself.
+ *
+ * @throws {TypeError} naming the method that the logger lacks
  *
  * @example
  * ```ts
@@ -32,6 +37,7 @@ export interface Logger {
  * ```
  */
 export function logObserver(logger: Logger): Observer {
+  isLogger("logger", logger);
   return {
     created: (ms, pool) => logger.info(`${pool}: created a resource`, { ms }),
     createFailed: (error, pool) => logger.warn(`${pool}: cannot create a resource`, error),

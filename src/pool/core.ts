@@ -1,9 +1,10 @@
 import { Lease } from "./lease.ts";
 import { Loans } from "./loans.ts";
 import type { DestroyReason } from "./observer.ts";
-import { assertOption, type PoolOptions, type ResolvedOptions } from "./options.ts";
+import type { PoolOptions, ResolvedOptions } from "./options.ts";
 import type { PoolError } from "./error.ts";
 import { isPlain, WaitQueue } from "./queue.ts";
+import { assertOptions, useRules } from "./rules.ts";
 import { leasesOf, MARK, mark, reasonOf, type SharedSlot, type Slot, unmark } from "./slot.ts";
 import { type Common, Stock } from "./stock.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -89,16 +90,15 @@ export class Core<T> extends Stock<T> {
     }
   }
 
-  #refuse({ timeout, priority, signal }: AcquireOptions): Promise<never> {
+  #refuse(o: AcquireOptions): Promise<never> {
     try {
-      if (timeout !== undefined) assertOption("timeout", timeout);
-      if (priority !== undefined) assertOption("priority", priority);
+      assertOptions("an acquire", o, useRules);
     } catch (error) {
       return Promise.reject(error);
     }
     this.report.aborted++;
     this.report.tell("aborted", 0);
-    return Promise.reject(signal!.reason);
+    return Promise.reject(o.signal!.reason);
   }
 
   wait(o: AcquireOptions | undefined): Promise<Lease<T>> {

@@ -1,3 +1,5 @@
+import { duration } from "./rules.ts";
+
 const UNITS: readonly (readonly [string, number])[] = [
   ["d", 86_400_000],
   ["h", 3_600_000],
@@ -31,6 +33,8 @@ export function parseDuration(text: string): number | undefined {
  * Writes milliseconds the way {@linkcode parseDuration} reads them, in the largest unit that keeps
  * the number whole.
  *
+ * @throws {TypeError | RangeError} unless it is a number, at least 0
+ *
  * @example
  * ```ts
  * import { formatDuration } from "@x/pool";
@@ -39,6 +43,7 @@ export function parseDuration(text: string): number | undefined {
  * ```
  */
 export function formatDuration(ms: number): string {
+  duration("ms", ms);
   if (ms === Infinity) return "never";
   if (ms === 0) return "0";
   const [unit, length] = UNITS.find(([, length]) => ms % length === 0) ?? ["ms", 1];

@@ -1,6 +1,7 @@
 import { formatDuration, parseDuration } from "./duration.ts";
 import type { KeyedPoolOptions } from "./keyed.ts";
-import { assertOption, defaults, defined, isDuration, type PoolOptions } from "./options.ts";
+import { defaults, defined, type PoolOptions } from "./options.ts";
+import { assertOptions, isDuration, keyedRules, object, text } from "./rules.ts";
 
 /** How one option is given on a command line: a descriptor for `parseArgs` of `node:util`. */
 export interface PoolFlag {
@@ -56,13 +57,11 @@ export const poolFlags: Readonly<Record<string, PoolFlag>> = Object.fromEntries(
 
 function read(option: Settable, text: string, label: string): unknown {
   if (option === "name" || option === "order") return text;
-  if (!isDuration(option)) return text === "unlimited" ? Infinity : Number(text || NaN);
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  const shapes = "such as 250ms, 5s, 2m or never";
-  throw new RangeError(
-    `Cannot use ${label}: it must be a duration ${shapes}, current value is "${text}"`,
-  );
+  const [value, form] = isDuration(option)
+    ? [parseDuration(text), "a duration such as 250ms, 5s, 2m or never"]
+    : [text === "unlimited" ? Infinity : Number(text || NaN), "a whole number, or unlimited"];
+  if (value !== undefined && !Number.isNaN(value)) return value;
+  throw new RangeError(`Cannot use ${label}: it must be ${form}, current value is "${text}"`);
 }
 
 function collect(
@@ -73,7 +72,7 @@ function collect(
     const [label, value] = lookUp(flag);
     if (value === undefined) continue;
     options[option] = read(option, String(value).trim(), label);
-    assertOption(option, options[option], label);
+    keyedRules[option](label, options[option]);
   }
   return options;
 }
@@ -99,6 +98,7 @@ function collect(
 export function optionsFromArgs(
   values: Readonly<Record<string, unknown>>,
 ): KeyedPoolOptions<unknown> {
+  object("values", values);
   return collect((flag) => [`--${flag}`, values[flag]]);
 }
 
@@ -119,6 +119,8 @@ export function optionsFromEnv(
   env: Readonly<Record<string, string | undefined>>,
   prefix = "POOL_",
 ): KeyedPoolOptions<unknown> {
+  object("env", env);
+  text("prefix", prefix);
   return collect((flag) => {
     const name = prefix + (flag.startsWith("pool-") ? flag.slice(5) : flag)
       .toUpperCase().replaceAll("-", "_");
@@ -131,6 +133,8 @@ export function optionsFromEnv(
  * lines back as they are, spaces and all; only a name that has line breaks or begins or ends with a
  * space comes back as another.
  *
+ * @throws {TypeError | RangeError} naming the bad option and its value
+ *
  * @example
  * ```ts
  * import { parseArgs } from "node:util";
@@ -142,6 +146,7 @@ export function optionsFromEnv(
  * ```
  */
 export function formatOptions(options: PoolOptions & { maxTotal?: number } = {}): string {
+  assertOptions("a keyed pool", options, keyedRules);
   const all: Record<string, unknown> = { maxTotal: Infinity, ...defaults, ...defined(options) };
   return TABLE.flatMap(([flag, option]) => {
     const value = all[option];

@@ -2,11 +2,13 @@ import { Time } from "./clock.ts";
 import { Core } from "./core.ts";
 import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
-import { assertKept, assertOption, defined, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertKept, defined, type PoolOptions, resolveOptions } from "./options.ts";
 import { Quota } from "./quota.ts";
+import { redacted } from "./redact.ts";
 import { numbers } from "./report.ts";
+import { assertOptions, callable, closeRules, keyedRules, poolRules } from "./rules.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
-import { useLease } from "./use.ts";
+import { misuse, useLease } from "./use.ts";
 
 /** Options of a {@linkcode KeyedPool}: those of each key's pool, and the limit over all keys. */
 export interface KeyedPoolOptions<K> extends PoolOptions {
@@ -23,8 +25,11 @@ export interface KeyedPoolOptions<K> extends PoolOptions {
    * @default the key itself
    */
   identify?: (key: K) => unknown;
-  /** Options of one key's pool that differ from the common ones. */
-  optionsFor?: (key: K) => PoolOptions;
+  /**
+   * Options of one key's pool that differ from the common ones. Its name is else the common one with
+   * the key behind it, of which user, password and query are left out where it is a URL.
+   */
+  optionsFor?: (key: K) => Omit<PoolOptions, "clock">;
 }
 
 /** A picture of a {@linkcode KeyedPool}: sums over all keys. */
@@ -79,13 +84,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value
    */
   constructor(factoryOf: (key: K) => Factory<T>, options: KeyedPoolOptions<K> = {}) {
-    if (typeof factoryOf !== "function") {
-      throw new TypeError("Cannot make a keyed pool: it needs a function from key to factory");
-    }
+    callable("factoryOf", factoryOf);
+    // A class built on this one may have options of its own, and knows them.
+    if (new.target === KeyedPool) assertOptions("a keyed pool", options, keyedRules);
     this.#factoryOf = factoryOf;
-    this.#options = options;
-    const { clock } = resolveOptions(options);
-    this.#time = new Time(clock);
+    this.#options = defined(options);
+    this.#time = new Time(resolveOptions(options).clock);
     this.#quota = new Quota(
       limitOf(options),
       () => this.#cores(),
@@ -99,11 +103,17 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    *
    * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
    * is closed
-   * @throws {unknown} the `reason` of the signal, if that aborts first
+   * @throws {unknown} the `reason` of the signal, if that aborts first, and what the functions throw
+   * that give the factory and the options of the key
    */
   acquire(key: K, o?: AcquireOptions): Promise<Lease<T>> {
     if (this.#closed) return Promise.reject(this.#refusal("acquire"));
-    const core = this.#coreOf(key);
+    let core: Core<T>;
+    try {
+      core = this.#coreOf(key);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const lease = core.acquire(o);
     this.#drop(core); // it may have been refused
     return lease;
@@ -123,19 +133,22 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    * @throws {unknown} the `reason` of the signal, if that aborts first, or what the call throws
    */
   use<R>(key: K, fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
-    return useLease(this.acquire(key, o), fn, o);
+    return misuse(fn, o) ?? useLease(this.acquire(key, o), fn, o);
   }
 
   /**
    * Creates resources of a key until there are `n`, or `maxSize` if that is less.
    *
    * @default `minIdle`, or `maxSize` where that is 0
-   * @throws {RangeError} unless `n` is a whole number, at least 0
+   * @throws {TypeError | RangeError} unless `n` is a whole number, at least 0
    * @throws {PoolError} if creations go on failing, or the pool is closed
    */
-  warm(key: K, n?: number): Promise<void> {
-    if (!this.#closed) return this.#coreOf(key).warm(n);
-    return Promise.reject(this.#refusal("warm"));
+  async warm(key: K, n?: number): Promise<void> {
+    if (this.#closed) throw this.#refusal("warm");
+    const core = this.#coreOf(key);
+    const warm = core.warm(n);
+    this.#drop(core); // there may be nothing to make
+    await warm;
   }
 
   /** Destroys what a key has idle now, and everything else that it has when it comes back. */
@@ -160,6 +173,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
   reconfigure(options: Omit<KeyedPoolOptions<K>, "clock" | "identify">): void {
+    assertOptions("a keyed pool", options, keyedRules);
     assertKept<KeyedPoolOptions<K>>(options, "clock", "identify");
     const next = { ...this.#options, ...defined(options) };
     resolveOptions(next);
@@ -197,10 +211,15 @@ export class KeyedPool<K, T> implements AsyncDisposable {
     return this.#find(key)?.stats;
   }
 
-  /** Closes the pools of all keys, as {@linkcode Pool.close} does. */
-  async close(o?: { signal?: AbortSignal }): Promise<void> {
+  /**
+   * Closes the pools of all keys, as {@linkcode Pool.close} does.
+   *
+   * @throws {TypeError} naming the bad option and its value; the pools go on then
+   */
+  async close(o: { signal?: AbortSignal } = {}): Promise<void> {
+    assertOptions("close", o, closeRules);
     this.#closed = true;
-    for (const core of [...this.#cores()]) this.#closing.add(core.close(o?.signal));
+    for (const core of [...this.#cores()]) this.#closing.add(core.close(o.signal));
     await Promise.all(this.#closing);
   }
 
@@ -239,8 +258,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   }
 
   #optionsOf(key: K, options: KeyedPoolOptions<K> = this.#options): PoolOptions {
-    const name = `${options.name ?? "pool"}[${String(this.#identify(key))}]`;
-    return { ...options, name, ...options.optionsFor?.(key) };
+    const id = String(this.#identify(key));
+    const name = `${options.name ?? "pool"}[${LOCATOR.test(id) ? redacted(id) : id}]`;
+    const own = options.optionsFor?.(key);
+    if (own === undefined) return { ...options, name };
+    assertOptions("one key", own, oneKeyRules);
+    return { ...options, name, ...defined(own) };
   }
 
   *#cores(): Generator<Core<T>> {
@@ -254,8 +277,13 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   }
 }
 
+/** What may be a URL, or has a password where a URL has it. */
+const LOCATOR = /:\/\/|:.*@/;
+
+const { clock: _, ...oneKeyRules } = poolRules;
+
 function limitOf(options: { maxTotal?: number }): number {
   const { maxTotal = Infinity } = options;
-  assertOption("maxTotal", maxTotal);
+  keyedRules.maxTotal("maxTotal", maxTotal);
   return maxTotal;
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Activity, Observer } from "./observer.ts";
+import { poolRules } from "./rules.ts";
 
 /** The limits and habits of a pool. All durations are milliseconds; `Infinity` switches one off. */
 export interface PoolOptions {
@@ -172,77 +173,11 @@ export const defaults: ResolvedOptions = {
   clock: systemClock,
 };
 
-const COUNTS: Readonly<Record<string, readonly [least: number, unlimited: boolean]>> = {
-  maxSize: [1, false],
-  minIdle: [0, false],
-  maxWaiting: [0, true],
-  maxUses: [1, true],
-  createRetries: [0, true],
-  maxTotal: [1, true],
-};
-
-const DURATIONS: Readonly<Record<string, number>> = {
-  idleTimeout: 1,
-  maxLifetime: 1,
-  acquireTimeout: 0,
-  timeout: 0,
-  createTimeout: 1,
-  checkTimeout: 1,
-  destroyTimeout: 1,
-  checkAfter: 0,
-  leakAfter: 1,
-  ageAfter: 1,
-  createRetryDelay: 0,
-  createRetryMaxDelay: 0,
-  maintenanceInterval: 1,
-};
-
-/** Whether the option is a number of milliseconds. */
-export const isDuration = (name: string): boolean => Object.hasOwn(DURATIONS, name);
-
-const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
-  order: ["lifo", "fifo"],
-  maintenance: [true, false],
-  priority: ["critical", "high", "normal", "low"],
-};
-
-const TYPES: Readonly<Record<string, string>> = {
-  name: "string",
-  observer: "object",
-  onError: "function",
-  clock: "object",
-};
-
-const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : String(value);
-
-/**
- * Refuses a bad value; `label` is what the user calls the option.
- *
- * @throws {TypeError | RangeError} naming the option and the value
- */
-export function assertOption(name: string, value: unknown, label: string = name): void {
-  const count = COUNTS[name];
-  const least = count?.[0] ?? DURATIONS[name];
-  const kind = count === undefined ? "a number of ms" : "a whole number";
-  const bad = (what: string): string =>
-    `Cannot use ${label}: it must be ${what}, current value is ${show(value)}`;
-  if (least !== undefined) {
-    if (typeof value !== "number") throw new TypeError(bad(kind));
-    const whole = count === undefined || Number.isSafeInteger(value) ||
-      (count[1] && value === Infinity);
-    if (!(value >= least) || !whole) throw new RangeError(bad(`${kind}, at least ${least}`));
-  } else if (name in CHOICES) {
-    if (CHOICES[name].includes(value)) return;
-    throw new TypeError(bad(CHOICES[name].map(show).join(" or ")));
-  } else if (name in TYPES && value !== undefined && typeof value !== TYPES[name]) {
-    throw new TypeError(bad(`of type ${TYPES[name]}`));
-  }
-}
-
 /** What is given: an option that is undefined counts as left out. */
 export function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as T;
+  const given: Partial<T> = {};
+  for (const name in options) if (options[name] !== undefined) given[name] = options[name];
+  return given as T;
 }
 
 /**
@@ -255,7 +190,10 @@ export function resolveOptions(
   base: ResolvedOptions = defaults,
 ): ResolvedOptions {
   const all: ResolvedOptions = { ...base, ...defined(options) };
-  for (const [name, value] of Object.entries(all)) assertOption(name, value);
+  for (const [name, rule] of Object.entries(poolRules)) {
+    const value = all[name as keyof PoolOptions];
+    if (value !== undefined) rule(name, value);
+  }
   if (all.minIdle > all.maxSize) {
     throw new RangeError(
       `Cannot use minIdle: it must be at most maxSize ${all.maxSize}, current value is ${all.minIdle}`,

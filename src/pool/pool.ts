@@ -1,8 +1,9 @@
 import { Core } from "./core.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, type PoolOptions, resolveOptions } from "./options.ts";
+import { assertOptions, closeRules, poolRules } from "./rules.ts";
 import type { AcquireOptions, Factory, PoolStats, UseOptions } from "./types.ts";
-import { useLease } from "./use.ts";
+import { misuse, useLease } from "./use.ts";
 
 /**
  * A pool of resources that are costly to make: it makes them when they are needed, lends each to one
@@ -31,6 +32,8 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value
    */
   constructor(factory: Factory<T>, options: PoolOptions = {}) {
+    // A class built on this one may have options of its own, and knows them.
+    if (new.target === Pool) assertOptions("a pool", options, poolRules);
     this.#core = new Core(factory, options);
   }
 
@@ -58,7 +61,7 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {unknown} what {@linkcode Pool.acquire} rejects with, and what the call throws
    */
   use<R>(fn: (resource: T) => R | Promise<R>, o?: UseOptions): Promise<R> {
-    return useLease(this.#core.acquire(o), fn, o);
+    return misuse(fn, o) ?? useLease(this.#core.acquire(o), fn, o);
   }
 
   /**
@@ -68,6 +71,7 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value; nothing has changed then
    */
   reconfigure(options: Omit<PoolOptions, "clock">): void {
+    assertOptions("a pool", options, poolRules);
     assertKept<PoolOptions>(options, "clock");
     this.#core.reconfigure(resolveOptions(options, this.#core.options));
   }
@@ -76,7 +80,7 @@ export class Pool<T> implements AsyncDisposable {
    * Creates resources until there are `n`, or `maxSize` if that is less.
    *
    * @default `minIdle`, or `maxSize` where that is 0
-   * @throws {RangeError} unless `n` is a whole number, at least 0
+   * @throws {TypeError | RangeError} unless `n` is a whole number, at least 0
    * @throws {PoolError} if creations go on failing, or the pool is closed
    */
   warm(n?: number): Promise<void> {
@@ -112,9 +116,12 @@ export class Pool<T> implements AsyncDisposable {
    * Refuses new acquires, rejects those that wait, destroys what is idle, and resolves once every
    * lease has come back and its resource is destroyed. When the signal aborts, what is still lent is
    * destroyed at once.
+   *
+   * @throws {TypeError} naming the bad option and its value; the pool goes on then
    */
-  close(o?: { signal?: AbortSignal }): Promise<void> {
-    return this.#core.close(o?.signal);
+  async close(o: { signal?: AbortSignal } = {}): Promise<void> {
+    assertOptions("close", o, closeRules);
+    await this.#core.close(o.signal);
   }
 
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */

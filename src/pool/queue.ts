@@ -19,11 +19,19 @@ const FEW = 16; // waiters who each cost a reading of the clock
 const TICK = 10; // ms after which it is read for all who came since
 const LOOKS = 1_000; // waiters looked at for each ms between two looks for expired ones
 
-/** Whether nothing speaks against an acquire. */
-export const isPlain = ({ timeout, priority, signal }: AcquireOptions): boolean =>
-  (timeout === undefined || typeof timeout === "number" && timeout >= 0) &&
-  (priority === undefined || Object.hasOwn(LEVELS, priority)) &&
-  (signal === undefined || !signal.aborted);
+/** Whether nothing speaks against an acquire: a quick look, so that those without a flaw pass. */
+export function isPlain(o: AcquireOptions): boolean {
+  if (typeof o !== "object" || o === null) return false;
+  for (const name in o) {
+    const known = name === "timeout" || name === "signal" || name === "priority" ||
+      name === "discardOnError";
+    if (!known && o[name as keyof AcquireOptions] !== undefined) return false;
+  }
+  const { timeout, priority, signal } = o;
+  return (timeout === undefined || typeof timeout === "number" && timeout >= 0) &&
+    (priority === undefined || Object.hasOwn(LEVELS, priority)) &&
+    (signal === undefined || signal?.aborted === false);
+}
 
 /** What becomes of waiters that leave without a lease. */
 export interface Departures<T> {

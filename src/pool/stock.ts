@@ -8,6 +8,7 @@ import type { Quota } from "./quota.ts";
 import { numbers, Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
 import { type Home, leasesOf, MARK, mark, SharedSlot, Slot } from "./slot.ts";
+import { methods, poolRules } from "./rules.ts";
 import type { Factory, PoolStats } from "./types.ts";
 import { Warming } from "./warming.ts";
 
@@ -16,6 +17,13 @@ export interface Common<T> {
   readonly quota: Quota<T>;
   readonly time: Time;
 }
+
+const assertFactory = methods(["create", "destroy"], [
+  "retryable",
+  "usable",
+  "check",
+  "capacity",
+]);
 
 const LIFETIME_JITTER = 0.025;
 
@@ -59,9 +67,7 @@ export abstract class Stock<T> implements Home<T> {
   #failure: unknown;
 
   constructor(factory: Factory<T>, options: PoolOptions, common: Common<T> | undefined) {
-    if (typeof factory?.create !== "function" || typeof factory.destroy !== "function") {
-      throw new TypeError("Cannot make a pool: its factory needs create() and destroy()");
-    }
+    assertFactory("factory", factory);
     this.options = resolveOptions(options);
     this.time = common?.time ?? new Time(this.options.clock);
     this.factory = factory;
@@ -170,10 +176,10 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
-    if (!Number.isSafeInteger(n) || n < 0) {
-      return Promise.reject(
-        new RangeError(`Cannot warm: n must be a whole number, at least 0, current value is ${n}`),
-      );
+    try {
+      poolRules.minIdle("n", n);
+    } catch (error) {
+      return Promise.reject(error);
     }
     if (this.closed) {
       return Promise.reject(this.error("CLOSED", "Cannot warm: the pool is closed"));

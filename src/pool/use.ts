@@ -1,5 +1,18 @@
 import type { Lease } from "./lease.ts";
+import { callable, useRules } from "./rules.ts";
 import type { UseOptions } from "./types.ts";
+
+/** The refusal of a use that could not end well, before anything is acquired for it. */
+export function misuse(fn: unknown, o: UseOptions | undefined): Promise<never> | undefined {
+  const discard = o?.discardOnError;
+  if (typeof fn === "function" && (discard === undefined || typeof discard === "boolean")) return;
+  try {
+    callable("fn", fn);
+    useRules.discardOnError("discardOnError", discard);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
 
 /** Calls `fn` with what the lease guards and ends the lease, badly if `fn` throws. */
 export async function useLease<T, R>(

@@ -27,6 +27,8 @@ const accepted: [EndpointLike, string][] = [
   ["unix:///run/x.sock", "unix:/run/x.sock"],
   [new URL("unix:///run/x.sock"), "unix:/run/x.sock"],
   [new URL("unix:/run/ä b.sock"), "unix:/run/ä b.sock"],
+  ["unix://user:secret@/run/x.sock", "unix:/run/x.sock"],
+  [new URL("unix:///run/x.sock?password=secret#x"), "unix:/run/x.sock"],
 ];
 
 const refused: [unknown, RegExp][] = [
@@ -85,6 +87,42 @@ describe("Endpoint", () => {
       );
     });
   }
+
+  for (
+    const like of [
+      "postgres://user:secret@db:99999/app",
+      "foo://user:secret@db/app",
+      new URL("foo://user:secret@db/app"),
+      "foo://user:se@secret:x@db",
+      "foo://user:se?secret@db",
+      "foo://secret@db",
+      "foo://db/app?user=x&password=secret",
+      "foo://db/app?mail=a@b&password=secret",
+      "foo://db/app#secret",
+      "user:secret@db:5432",
+      "user:secret@db",
+      "secret@db:5432",
+      "db:5432?password=secret",
+      ["user:secret@db", 5432],
+      { host: "user:secret@db", port: 5432 },
+      { host: "db", port: "secret@5432" },
+      new URL("unix:/50%.sock?secret"),
+    ]
+  ) {
+    it(`never shows what may be secret of ${like instanceof URL ? like : JSON.stringify(like)}`, () => {
+      assert.throws(
+        () => Endpoint.from(like as EndpointLike),
+        (error) => error instanceof ConnectError && !/secret|user/.test(error.message),
+      );
+    });
+  }
+
+  it("shows the rest of what it refuses", () => {
+    assert.throws(() => Endpoint.from("foo://user:secret@db/app?x=1"), {
+      message: "Cannot read endpoint: port is missing and the scheme has no default, " +
+        'current value is "foo://…@db/app…"',
+    });
+  });
 
   it("tells different endpoints apart", () => {
     assert.ok(!Endpoint.from("a:1").equals("a:2"));

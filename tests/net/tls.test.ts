@@ -202,7 +202,11 @@ describe("TLS", { skip }, () => {
   for (
     const [what, tls, message] of [
       ["a certificate without its key", { cert: "x" }, /cert and key must come together$/],
-      ["an unknown version", { minVersion: "TLSv1" }, /minVersion must.*, current value is TLSv1$/],
+      [
+        "an unknown version",
+        { minVersion: "TLSv1" },
+        /tls\.minVersion: it must.*, current value is "TLSv1"$/,
+      ],
       ["an empty protocol name", { alpn: [""] }, /alpn.*, current value is ""$/],
     ] as const
   ) {

@@ -62,6 +62,12 @@ it("errors are logged as they are", async () => {
   assert.equal(details[lines.indexOf("error pool: destroy failed")], stuck);
 });
 
+it("what lacks a method of a logger is refused, and the method named", () => {
+  for (const bad of [undefined, null, 5, "x", {}, { ...console, warn: 5 }]) {
+    assert.throws(() => logObserver(bad as Logger), /^TypeError: Cannot use logger(\.\w+)?: /);
+  }
+});
+
 it("a logger that throws harms nothing", async () => {
   const broken = () => {
     throw new Error("disk full");

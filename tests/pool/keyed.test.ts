@@ -275,6 +275,39 @@ describe("a keyed pool", () => {
     assert.equal((await failure(pool.acquire({ host: "a", port: 1 }))).code, "CLOSED");
   });
 
+  it("names itself after a key without what may be secret of that", async () => {
+    const named = async (key: string): Promise<string> => {
+      const { pool } = new Town({ maxWaiting: 0, maxSize: 1 });
+      const lease = await pool.acquire(key);
+      const { message } = await failure(pool.acquire(key));
+      lease.release();
+      await pool.close();
+      return /\((.*): size/.exec(message)![1];
+    };
+    assert.equal(
+      await named("postgres://user:secret@db:5432/a?x=1"),
+      "pool[postgres://…@db:5432/a…]",
+    );
+    assert.equal(await named("user:secret@db:5432"), "pool[…@db:5432]");
+    for (const key of ["https://db/a", "ann@example.com", "a#1", "b?"]) {
+      assert.equal(await named(key), `pool[${key}]`);
+    }
+  });
+
+  it("forgets a key that it was to warm up to nothing", async () => {
+    let asked = 0;
+    const pool = new KeyedPool((_: string) => {
+      asked++;
+      return { create: () => Promise.resolve({}), destroy: () => {} };
+    });
+    for (let i = 0; i < 3; i++) {
+      await pool.warm("a", 0);
+      await settle();
+    }
+    assert.equal(asked, 3, "each time it was made anew");
+    await pool.close();
+  });
+
   it("says when it is closed what it is called and what it still has", async () => {
     const { pool } = new Town({ name: "town", maxTotal: 9 });
     const lease = await pool.acquire("a");

@@ -236,7 +236,7 @@ describe("a live pool", () => {
     for (const n of [-1, 1.5, NaN]) {
       const error = await failure(pool.warm(n));
       assert.ok(error instanceof RangeError);
-      assert.match(error.message, new RegExp(`: n must be .*, current value is ${n}$`));
+      assert.match(error.message, new RegExp(`use n: it must be .*, current value is ${n}$`));
     }
     await pool.close();
   });
