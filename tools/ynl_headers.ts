@@ -57,7 +57,8 @@ const MORE: Record<string, string[]> = {
   netdev: ["linux/netdev.h"],
   nftables: ["linux/netfilter.h", "linux/netfilter/nf_tables.h", "linux/netfilter/nf_log.h"]
     .concat("linux/netfilter/nf_tables_compat.h", "linux/netfilter/nf_conntrack_common.h")
-    .concat("linux/netfilter/nf_nat.h", "linux/netfilter/nfnetlink.h"),
+    .concat("linux/netfilter/nf_nat.h", "linux/netfilter/nfnetlink.h")
+    .concat("linux/netfilter/nf_synproxy.h"),
   nl80211: ["linux/nl80211.h"],
   nlctrl: ["linux/netlink.h"],
   "rt-addr": ["linux/if_addr.h"],

@@ -3,6 +3,8 @@
  * that no program can use. The headers decide; each entry says which one.
  */
 
+import { addExpressions } from "./ynl_nft_expressions.ts";
+
 // deno-lint-ignore no-explicit-any -- parsed YAML, shaped by the specification's own schema
 type Yaml = any;
 
@@ -20,6 +22,8 @@ const attribute = ([name, type, more]: [string, string, Yaml?]): Yaml => ({ name
 const BE = { "byte-order": "big-endian" };
 const IPV4 = { ...BE, "display-hint": "ipv4" };
 const IPV6 = { "display-hint": "ipv6" };
+const IP = { "display-hint": "ipv4-or-v6" };
+const MAC = { "display-hint": "mac" };
 
 /** Adds a link kind's attribute set and its format. */
 function kind(spec: Yaml, kinds: string[], prefix: string, list: [string, string, Yaml?][]): void {
@@ -45,6 +49,17 @@ function multi(spec: Yaml, set: string, ...names: string[]): void {
   for (const name of names) named(attributes, name)["multi-attr"] = true;
 }
 
+/** How the addresses of a set are to be shown. */
+function addresses(spec: Yaml, set: string, how: Record<string, Yaml>): void {
+  const { attributes } = named(spec["attribute-sets"], set);
+  for (const [name, what] of Object.entries(how)) Object.assign(named(attributes, name), what);
+}
+
+/** What a request carries, or a notification, and its list leaves out. */
+function carries(message: Yaml, ...attributes: string[]): void {
+  message.attributes = [...message.attributes ?? [], ...attributes];
+}
+
 /** The C prefixes that a specification leaves out, of attribute sets and of enums. */
 function prefixes(spec: Yaml, sets: Record<string, string>, enums: Record<string, string>): void {
   for (const [name, prefix] of Object.entries(sets)) {
@@ -57,8 +72,9 @@ function prefixes(spec: Yaml, sets: Record<string, string>, enums: Record<string
 
 /** By file name without its suffix: a function that corrects the parsed specification in place. */
 export const overrides: Record<string, (spec: Yaml) => void> = {
-  // linux/netlink.h has NL_POLICY_TYPE_ATTR_PAD = 11 and _MASK = 12.
+  // linux/netlink.h has NL_POLICY_TYPE_ATTR_PAD = 11 and _MASK = 12. Families are found by number as well.
   nlctrl(spec) {
+    carries(named(spec.operations.list, "getfamily").do.request, "family-id");
     const attributes = named(spec["attribute-sets"], "policy-attrs").attributes;
     named(attributes, "pad").value = 11;
     named(attributes, "mask").value = 12;
@@ -221,6 +237,24 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       formats.push({ value, "attribute-set": set });
     }
   },
+  // linux/if_addr.h: addresses, and the number of a namespace, which is signed.
+  "rt-addr"(spec) {
+    addresses(spec, "addr-attrs", { anycast: IP, multicast: IP });
+    named(named(spec["attribute-sets"], "addr-attrs").attributes, "target-netnsid").type = "s32";
+  },
+  // linux/neighbour.h: NDA_FDB_EXT_ATTRS is a nest.
+  "rt-neigh"(spec) {
+    const { attributes } = named(spec["attribute-sets"], "neighbour-attrs");
+    Object.assign(named(attributes, "fdb-ext-attrs"), {
+      type: "nest",
+      "nested-attributes": "fdb-ext-attrs",
+    });
+    spec["attribute-sets"].push({
+      name: "fdb-ext-attrs",
+      "name-prefix": "nfea-",
+      attributes: [{ name: "activity-notify", type: "u8" }, { name: "dont-refresh", type: "flag" }],
+    });
+  },
   // linux/rtnetlink.h: struct rtgenmsg is one byte; the specification pads it to a word.
   "rt-rule"(spec) {
     struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
@@ -243,6 +277,27 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       named(named(spec.definitions, `tc-${name}`).members, last).array = true;
     }
     multi(spec, "taprio-attrs", "tc-entry");
+    addresses(spec, "act-ct-attrs", {
+      "nat-ipv4-min": IPV4,
+      "nat-ipv4-max": IPV4,
+      "nat-ipv6-min": IPV6,
+      "nat-ipv6-max": IPV6,
+    });
+    for (const set of ["act-ife-attrs", "act-skbmod-attrs"]) {
+      addresses(spec, set, { dmac: MAC, smac: MAC });
+    }
+    addresses(spec, "act-tunnel-key-attrs", {
+      "enc-ipv4-src": IPV4,
+      "enc-ipv4-dst": IPV4,
+      "enc-ipv6-src": IPV6,
+      "enc-ipv6-dst": IPV6,
+    });
+    addresses(spec, "flower-attrs", {
+      "key-arp-sip": IPV4,
+      "key-arp-sip-mask": IPV4,
+      "key-arp-tip": IPV4,
+      "key-arp-tip-mask": IPV4,
+    });
     const pedit = named(spec["attribute-sets"], "act-pedit-attrs").attributes;
     named(pedit, "parms-ex").struct = "tc-pedit-sel";
     Object.assign(named(pedit, "keys-ex"), {
@@ -263,9 +318,34 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     });
   },
   // linux/ethtool_netlink.h: a statistic is a nest of one u64 whose attribute number is the counter.
-  // net/ethtool: a nest for each group, bucket, pair of a cable and table.
+  // net/ethtool: a nest for each group, bucket, pair of a cable and table. What a reflection test of a
+  // cable tells is no list of faults.
   ethtool(spec) {
-    const stat = named(named(spec["attribute-sets"], "stats-grp").attributes, "stat");
+    const sets = spec["attribute-sets"], { list } = spec.operations;
+    const nest = (name: string) => ({ name, type: "nest", "nested-attributes": `cable-${name}` });
+    const set = (name: string, ...attributes: [string, string, Yaml?][]) => {
+      const prefix = `ethtool-a-${name}-`;
+      sets.push({ name, "name-prefix": prefix, attributes: attributes.map(attribute) });
+    };
+    set(
+      "cable-step",
+      ...["first", "last", "step"].map((s): [string, string] => [`${s}-distance`, "u32"]),
+    );
+    const volts = (of: string) => ({ "c-name": `ETHTOOL_A_CABLE_${of}_mV` });
+    set("cable-amplitude", ["pair", "u8"], ["mV", "s16", volts("AMPLITUDE")]);
+    set("cable-pulse", ["mV", "s16", volts("PULSE")]);
+    sets.push({
+      name: "cable-tdr-nest",
+      "name-prefix": "ethtool-a-cable-tdr-nest-",
+      attributes: [nest("step"), { ...nest("amplitude"), "multi-attr": true }, nest("pulse")],
+    });
+    const tdr = named(named(sets, "cable-test-tdr-ntf").attributes, "nest");
+    tdr["nested-attributes"] = "cable-tdr-nest";
+    carries(named(list, "cable-test-ntf").event, "nest");
+    carries(named(list, "cable-test-tdr-act").do.request, "cfg");
+    carries(named(list, "pause-get").do.request, "stats-src");
+    carries(named(list, "stats-get").do.request, "src");
+    const stat = named(named(sets, "stats-grp").attributes, "stat");
     Object.assign(stat, { type: "nest-type-value", "sub-type": "u64" });
     multi(spec, "stats", "grp");
     multi(spec, "stats-grp", "hist-rx", "hist-tx");
@@ -289,6 +369,7 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
         ["set-attrs", "id", "timeout", "gc-interval"],
         ["setelem-attrs", "timeout", "expiration"],
         ["setelem-list-attrs", "set-id"],
+        ["numgen-attrs", "dreg"],
       ]
     ) {
       const all = named(spec["attribute-sets"], set).attributes;
@@ -347,10 +428,17 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       "nat-range-flags": "nf-nat-range-",
     });
     named(spec["mcast-groups"].list, "mgmt").value = 7;
+    addExpressions(spec);
   },
   // linux/netfilter/nfnetlink_conntrack.h: CTA_NAT_PROTO comes before IPv6; the groups' numbers.
   conntrack(spec) {
     numbers(spec, "nat-attrs", { "nat-v6-minip": 4, "nat-proto": 3 });
+    addresses(spec, "nat-attrs", {
+      "nat-v4-minip": IPV4,
+      "nat-v4-maxip": IPV4,
+      "nat-v6-minip": IPV6,
+      "nat-v6-maxip": IPV6,
+    });
     prefixes(spec, {
       "counter-attrs": "cta-counters-",
       "tuple-proto-attrs": "cta-",
@@ -377,14 +465,24 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       list: ["new", "update", "destroy"].map((name, i) => ({ name, value: i + 1 })),
     };
   },
-  // linux/mptcp_pm.h: struct in_addr and struct in6_addr.
+  // linux/mptcp_pm.h: struct in_addr and struct in6_addr. A connection's addresses are listed by its token.
   mptcp_pm(spec) {
+    named(spec.operations.list, "get-addr").dump.request = { attributes: ["token"] };
     for (const { attributes } of spec["attribute-sets"]) {
       for (const a of attributes) {
         if (/addr4$/.test(a.name)) a["display-hint"] = "ipv4";
         if (/addr6$/.test(a.name)) a["display-hint"] = "ipv6";
       }
     }
+  },
+  // net/ipv4/fou_core.c takes addresses in network order.
+  fou(spec) {
+    addresses(spec, "fou", {
+      "local-v4": IPV4,
+      "peer-v4": IPV4,
+      "local-v6": IPV6,
+      "peer-v6": IPV6,
+    });
   },
   // linux/if_team.h draws it: a nest for each option and port.
   team(spec) {
@@ -398,6 +496,13 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       { name: "mpls-ethertype", type: "u16", ...BE },
       { name: "tun-flags", type: "u16" },
     ]);
+    addresses(spec, "nat-attrs", { "ip-min": IP, "ip-max": IP });
+    addresses(spec, "tunnel-key-attrs", {
+      "ipv4-src": IPV4,
+      "ipv4-dst": IPV4,
+      "ipv6-src": IPV6,
+      "ipv6-dst": IPV6,
+    });
     for (const a of named(spec["attribute-sets"], "action-attrs").attributes) {
       if (a.type !== "flag") a["multi-attr"] = true;
     }

@@ -268,13 +268,13 @@ export interface NatProtoAttrs extends View {
 /** Attributes of `nat-attrs`. */
 export interface NatAttrs extends View {
   /** `CTA_NAT_V4_MINIP`, u32, big-endian. */
-  readonly natV4Minip?: number;
+  readonly natV4Minip?: string;
   /** `CTA_NAT_V4_MAXIP`, u32, big-endian. */
-  readonly natV4Maxip?: number;
+  readonly natV4Maxip?: string;
   /** `CTA_NAT_V6_MINIP`, binary. */
-  readonly natV6Minip?: Uint8Array;
+  readonly natV6Minip?: string;
   /** `CTA_NAT_V6_MAXIP`, binary. */
-  readonly natV6Maxip?: Uint8Array;
+  readonly natV6Maxip?: string;
   /** `CTA_NAT_PROTO`, nest. */
   readonly natProto?: NatProtoAttrs;
 }
@@ -557,10 +557,10 @@ export const spec = {
       natPortMax: { id: 2, type: "u16", big: true },
     },
     "nat-attrs": {
-      natV4Minip: { id: 1, type: "u32", big: true },
-      natV4Maxip: { id: 2, type: "u32", big: true },
-      natV6Minip: { id: 4, type: "binary" },
-      natV6Maxip: { id: 5, type: "binary" },
+      natV4Minip: { id: 1, type: "u32", big: true, hint: "ipv4" },
+      natV4Maxip: { id: 2, type: "u32", big: true, hint: "ipv4" },
+      natV6Minip: { id: 4, type: "binary", hint: "ipv6" },
+      natV6Maxip: { id: 5, type: "binary", hint: "ipv6" },
       natProto: { id: 3, type: "nest", nest: "nat-proto-attrs" },
     },
     "seqadj-attrs": {

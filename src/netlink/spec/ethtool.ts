@@ -638,7 +638,7 @@ export interface CableTestTdrNtf extends View {
   /** `ETHTOOL_A_CABLE_TEST_TDR_NTF_STATUS`, u8. */
   readonly status?: number;
   /** `ETHTOOL_A_CABLE_TEST_TDR_NTF_NEST`, nest. */
-  readonly nest?: CableNest;
+  readonly nest?: CableTdrNest;
 }
 
 /** Attributes of `cable-test-tdr`. */
@@ -1060,6 +1060,40 @@ export interface Mse extends View {
   readonly link?: MseSnapshot;
 }
 
+/** Attributes of `cable-step`. */
+export interface CableStep extends View {
+  /** `ETHTOOL_A_CABLE_STEP_FIRST_DISTANCE`, u32. */
+  readonly firstDistance?: number;
+  /** `ETHTOOL_A_CABLE_STEP_LAST_DISTANCE`, u32. */
+  readonly lastDistance?: number;
+  /** `ETHTOOL_A_CABLE_STEP_STEP_DISTANCE`, u32. */
+  readonly stepDistance?: number;
+}
+
+/** Attributes of `cable-amplitude`. */
+export interface CableAmplitude extends View {
+  /** `ETHTOOL_A_CABLE_AMPLITUDE_PAIR`, u8. */
+  readonly pair?: number;
+  /** `ETHTOOL_A_CABLE_AMPLITUDE_mV`, s16. */
+  readonly mV?: number;
+}
+
+/** Attributes of `cable-pulse`. */
+export interface CablePulse extends View {
+  /** `ETHTOOL_A_CABLE_PULSE_mV`, s16. */
+  readonly mV?: number;
+}
+
+/** Attributes of `cable-tdr-nest`. */
+export interface CableTdrNest extends View {
+  /** `ETHTOOL_A_CABLE_TDR_NEST_STEP`, nest. */
+  readonly step?: CableStep;
+  /** `ETHTOOL_A_CABLE_TDR_NEST_AMPLITUDE`, nest. */
+  readonly amplitude?: readonly CableAmplitude[];
+  /** `ETHTOOL_A_CABLE_TDR_NEST_PULSE`, nest. */
+  readonly pulse?: CablePulse;
+}
+
 /** Request of `strset-get`: Get string set from the kernel. */
 export interface StrsetGetRequest extends Input<Pick<Strset, "header" | "stringsets" | "countsOnly">> {}
 
@@ -1250,13 +1284,13 @@ export interface CoalesceSetRequest extends Input<Pick<Coalesce, "header" | "rxU
 export interface CoalesceNtfEvent extends Coalesce {}
 
 /** Request of `pause-get`: Get pause params. */
-export interface PauseGetRequest extends Input<Pick<Pause, "header">> {}
+export interface PauseGetRequest extends Input<Pick<Pause, "header" | "statsSrc">> {}
 
 /** Reply of `pause-get`: Get pause params. */
 export interface PauseGetReply extends Pick<Pause, "header" | "autoneg" | "rx" | "tx" | "stats" | "statsSrc" | "raw" | "toJSON"> {}
 
 /** Request of `pause-get`: Get pause params. */
-export interface PauseGetDumpRequest extends Input<Pick<Pause, "header">> {}
+export interface PauseGetDumpRequest extends Input<Pick<Pause, "header" | "statsSrc">> {}
 
 /** Reply of `pause-get`: Get pause params. */
 export interface PauseGetDumpReply extends Pick<Pause, "header" | "autoneg" | "rx" | "tx" | "stats" | "statsSrc" | "raw" | "toJSON"> {}
@@ -1301,10 +1335,10 @@ export interface TsinfoGetDumpReply extends Pick<Tsinfo, "header" | "timestampin
 export interface CableTestActRequest extends Input<Pick<CableTest, "header">> {}
 
 /** Notification `cable-test-ntf`: Cable test notification. */
-export interface CableTestNtfEvent extends Pick<CableTestNtf, "header" | "status" | "raw" | "toJSON"> {}
+export interface CableTestNtfEvent extends Pick<CableTestNtf, "header" | "status" | "nest" | "raw" | "toJSON"> {}
 
 /** Request of `cable-test-tdr-act`: Cable test TDR. */
-export interface CableTestTdrActRequest extends Input<Pick<CableTestTdr, "header">> {}
+export interface CableTestTdrActRequest extends Input<Pick<CableTestTdr, "header" | "cfg">> {}
 
 /** Notification `cable-test-tdr-ntf`: Cable test TDR notification. */
 export interface CableTestTdrNtfEvent extends Pick<CableTestTdrNtf, "header" | "status" | "nest" | "raw" | "toJSON"> {}
@@ -1352,13 +1386,13 @@ export interface ModuleEepromGetDumpRequest extends Input<Pick<ModuleEeprom, "he
 export interface ModuleEepromGetDumpReply extends Pick<ModuleEeprom, "header" | "data" | "raw" | "toJSON"> {}
 
 /** Request of `stats-get`: Get statistics. */
-export interface StatsGetRequest extends Input<Pick<Stats, "header" | "groups">> {}
+export interface StatsGetRequest extends Input<Pick<Stats, "header" | "groups" | "src">> {}
 
 /** Reply of `stats-get`: Get statistics. */
 export interface StatsGetReply extends Pick<Stats, "header" | "groups" | "grp" | "src" | "raw" | "toJSON"> {}
 
 /** Request of `stats-get`: Get statistics. */
-export interface StatsGetDumpRequest extends Input<Pick<Stats, "header" | "groups">> {}
+export interface StatsGetDumpRequest extends Input<Pick<Stats, "header" | "groups" | "src">> {}
 
 /** Reply of `stats-get`: Get statistics. */
 export interface StatsGetDumpReply extends Pick<Stats, "header" | "groups" | "grp" | "src" | "raw" | "toJSON"> {}
@@ -2160,7 +2194,7 @@ export const spec = {
     "cable-test-tdr-ntf": {
       header: { id: 1, type: "nest", nest: "header" },
       status: { id: 2, type: "u8" },
-      nest: { id: 3, type: "nest", nest: "cable-nest" },
+      nest: { id: 3, type: "nest", nest: "cable-tdr-nest" },
     },
     "cable-test-tdr": {
       header: { id: 1, type: "nest", nest: "header" },
@@ -2367,6 +2401,23 @@ export const spec = {
       channelD: { id: 6, type: "nest", nest: "mse-snapshot" },
       worstChannel: { id: 7, type: "nest", nest: "mse-snapshot" },
       link: { id: 8, type: "nest", nest: "mse-snapshot" },
+    },
+    "cable-step": {
+      firstDistance: { id: 1, type: "u32" },
+      lastDistance: { id: 2, type: "u32" },
+      stepDistance: { id: 3, type: "u32" },
+    },
+    "cable-amplitude": {
+      pair: { id: 1, type: "u8" },
+      mV: { id: 2, type: "s16" },
+    },
+    "cable-pulse": {
+      mV: { id: 1, type: "s16" },
+    },
+    "cable-tdr-nest": {
+      step: { id: 1, type: "nest", nest: "cable-step" },
+      amplitude: { id: 2, type: "nest", multi: true, nest: "cable-amplitude" },
+      pulse: { id: 3, type: "nest", nest: "cable-pulse" },
     },
   },
   messages: {},

@@ -538,9 +538,9 @@ export interface TunnelKeyAttrs extends View {
   /** `OVS_TUNNEL_KEY_ATTR_ID`, u64, big-endian. */
   readonly id?: number | bigint;
   /** `OVS_TUNNEL_KEY_ATTR_IPV4_SRC`, u32, big-endian. */
-  readonly ipv4Src?: number;
+  readonly ipv4Src?: string;
   /** `OVS_TUNNEL_KEY_ATTR_IPV4_DST`, u32, big-endian. */
-  readonly ipv4Dst?: number;
+  readonly ipv4Dst?: string;
   /** `OVS_TUNNEL_KEY_ATTR_TOS`, u8. */
   readonly tos?: number;
   /** `OVS_TUNNEL_KEY_ATTR_TTL`, u8. */
@@ -563,12 +563,12 @@ export interface TunnelKeyAttrs extends View {
    * `OVS_TUNNEL_KEY_ATTR_IPV6_SRC`, binary.
    * struct in6_addr source IPv6 address
    */
-  readonly ipv6Src?: Uint8Array;
+  readonly ipv6Src?: string;
   /**
    * `OVS_TUNNEL_KEY_ATTR_IPV6_DST`, binary.
    * struct in6_addr destination IPv6 address
    */
-  readonly ipv6Dst?: Uint8Array;
+  readonly ipv6Dst?: string;
   /** `OVS_TUNNEL_KEY_ATTR_PAD`, binary. */
   readonly pad?: Uint8Array;
   /**
@@ -649,9 +649,9 @@ export interface NatAttrs extends View {
   /** `OVS_NAT_ATTR_DST`, flag. */
   readonly dst?: boolean;
   /** `OVS_NAT_ATTR_IP_MIN`, binary. */
-  readonly ipMin?: Uint8Array;
+  readonly ipMin?: string;
   /** `OVS_NAT_ATTR_IP_MAX`, binary. */
-  readonly ipMax?: Uint8Array;
+  readonly ipMax?: string;
   /** `OVS_NAT_ATTR_PROTO_MIN`, u16. */
   readonly protoMin?: number;
   /** `OVS_NAT_ATTR_PROTO_MAX`, u16. */
@@ -894,8 +894,8 @@ export const spec = {
     },
     "tunnel-key-attrs": {
       id: { id: 0, type: "u64", big: true },
-      ipv4Src: { id: 1, type: "u32", big: true },
-      ipv4Dst: { id: 2, type: "u32", big: true },
+      ipv4Src: { id: 1, type: "u32", big: true, hint: "ipv4" },
+      ipv4Dst: { id: 2, type: "u32", big: true, hint: "ipv4" },
       tos: { id: 3, type: "u8" },
       ttl: { id: 4, type: "u8" },
       dontFragment: { id: 5, type: "flag" },
@@ -905,8 +905,8 @@ export const spec = {
       tpSrc: { id: 9, type: "u16", big: true },
       tpDst: { id: 10, type: "u16", big: true },
       vxlanOpts: { id: 11, type: "nest", nest: "vxlan-ext-attrs" },
-      ipv6Src: { id: 12, type: "binary" },
-      ipv6Dst: { id: 13, type: "binary" },
+      ipv6Src: { id: 12, type: "binary", hint: "ipv6" },
+      ipv6Dst: { id: 13, type: "binary", hint: "ipv6" },
       pad: { id: 14, type: "binary" },
       erspanOpts: { id: 15, type: "binary" },
       ipv4InfoBridge: { id: 16, type: "flag" },
@@ -945,8 +945,8 @@ export const spec = {
     "nat-attrs": {
       src: { id: 1, type: "flag" },
       dst: { id: 2, type: "flag" },
-      ipMin: { id: 3, type: "binary" },
-      ipMax: { id: 4, type: "binary" },
+      ipMin: { id: 3, type: "binary", hint: "ipv4-or-v6" },
+      ipMax: { id: 4, type: "binary", hint: "ipv4-or-v6" },
       protoMin: { id: 5, type: "u16" },
       protoMax: { id: 6, type: "u16" },
       persistent: { id: 7, type: "flag" },
