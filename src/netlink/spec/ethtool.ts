@@ -858,59 +858,59 @@ export interface Pse extends View {
 /** Attributes of `flow`. */
 export interface Flow extends View {
   /** `ETHTOOL_A_FLOW_ETHER`, uint. */
-  readonly ether?: readonly (RxfhFields | number)[];
+  readonly ether?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_IP4`, uint. */
-  readonly ip4?: readonly (RxfhFields | number)[];
+  readonly ip4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_IP6`, uint. */
-  readonly ip6?: readonly (RxfhFields | number)[];
+  readonly ip6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_TCP4`, uint. */
-  readonly tcp4?: readonly (RxfhFields | number)[];
+  readonly tcp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_TCP6`, uint. */
-  readonly tcp6?: readonly (RxfhFields | number)[];
+  readonly tcp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_UDP4`, uint. */
-  readonly udp4?: readonly (RxfhFields | number)[];
+  readonly udp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_UDP6`, uint. */
-  readonly udp6?: readonly (RxfhFields | number)[];
+  readonly udp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_SCTP4`, uint. */
-  readonly sctp4?: readonly (RxfhFields | number)[];
+  readonly sctp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_SCTP6`, uint. */
-  readonly sctp6?: readonly (RxfhFields | number)[];
+  readonly sctp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH4`, uint. */
-  readonly ah4?: readonly (RxfhFields | number)[];
+  readonly ah4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH6`, uint. */
-  readonly ah6?: readonly (RxfhFields | number)[];
+  readonly ah6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_ESP4`, uint. */
-  readonly esp4?: readonly (RxfhFields | number)[];
+  readonly esp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_ESP6`, uint. */
-  readonly esp6?: readonly (RxfhFields | number)[];
+  readonly esp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH_ESP4`, uint. */
-  readonly ahEsp4?: readonly (RxfhFields | number)[];
+  readonly ahEsp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH_ESP6`, uint. */
-  readonly ahEsp6?: readonly (RxfhFields | number)[];
+  readonly ahEsp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU4`, uint. */
-  readonly gtpu4?: readonly (RxfhFields | number)[];
+  readonly gtpu4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU6`, uint. */
-  readonly gtpu6?: readonly (RxfhFields | number)[];
+  readonly gtpu6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC4`, uint. */
-  readonly gtpc4?: readonly (RxfhFields | number)[];
+  readonly gtpc4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC6`, uint. */
-  readonly gtpc6?: readonly (RxfhFields | number)[];
+  readonly gtpc6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC_TEID4`, uint. */
-  readonly gtpcTeid4?: readonly (RxfhFields | number)[];
+  readonly gtpcTeid4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC_TEID6`, uint. */
-  readonly gtpcTeid6?: readonly (RxfhFields | number)[];
+  readonly gtpcTeid6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_EH4`, uint. */
-  readonly gtpuEh4?: readonly (RxfhFields | number)[];
+  readonly gtpuEh4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_EH6`, uint. */
-  readonly gtpuEh6?: readonly (RxfhFields | number)[];
+  readonly gtpuEh6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_UL4`, uint. */
-  readonly gtpuUl4?: readonly (RxfhFields | number)[];
+  readonly gtpuUl4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_UL6`, uint. */
-  readonly gtpuUl6?: readonly (RxfhFields | number)[];
+  readonly gtpuUl6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_DL4`, uint. */
-  readonly gtpuDl4?: readonly (RxfhFields | number)[];
+  readonly gtpuDl4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_DL6`, uint. */
-  readonly gtpuDl6?: readonly (RxfhFields | number)[];
+  readonly gtpuDl6?: readonly (RxfhFields | number | bigint)[];
 }
 
 /** Attributes of `rss`. */
@@ -1015,7 +1015,7 @@ export interface PseNtf extends View {
    * `ETHTOOL_A_PSE_NTF_EVENTS`, uint.
    * List of events reported by the PSE controller
    */
-  readonly events?: readonly (PseEvent | number)[];
+  readonly events?: readonly (PseEvent | number | bigint)[];
 }
 
 /** Attributes of `mse-capabilities`. */

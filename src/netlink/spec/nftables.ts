@@ -800,7 +800,7 @@ export interface ExprAttrs extends View {
    * `NFTA_EXPR_DATA`, sub-message.
    * type specific data
    */
-  readonly data?: ExprOps[keyof ExprOps];
+  readonly data?: ExprOps[keyof ExprOps] | Uint8Array;
 }
 
 /** Attributes of `rule-compat-attrs`. */
@@ -1054,7 +1054,7 @@ export interface ObjAttrs extends View {
    * `NFTA_OBJ_DATA`, sub-message.
    * stateful object data
    */
-  readonly data?: ObjData[keyof ObjData];
+  readonly data?: ObjData[keyof ObjData] | Uint8Array;
   /**
    * `NFTA_OBJ_USE`, u32, big-endian.
    * number of references to this expression

@@ -900,13 +900,13 @@ export interface LinkinfoAttrs extends View {
   /** `IFLA_INFO_KIND`, string. */
   readonly kind?: string;
   /** `IFLA_INFO_DATA`, sub-message. */
-  readonly data?: LinkinfoDataMsg[keyof LinkinfoDataMsg];
+  readonly data?: LinkinfoDataMsg[keyof LinkinfoDataMsg] | Uint8Array;
   /** `IFLA_INFO_XSTATS`, binary. */
   readonly xstats?: Uint8Array;
   /** `IFLA_INFO_SLAVE_KIND`, string. */
   readonly slaveKind?: string;
   /** `IFLA_INFO_SLAVE_DATA`, sub-message. */
-  readonly slaveData?: LinkinfoMemberDataMsg[keyof LinkinfoMemberDataMsg];
+  readonly slaveData?: LinkinfoMemberDataMsg[keyof LinkinfoMemberDataMsg] | Uint8Array;
 }
 
 /** Attributes of `linkinfo-bond-attrs`. */

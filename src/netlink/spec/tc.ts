@@ -1125,11 +1125,11 @@ export interface Attrs extends View {
   /** `TCA_KIND`, string. */
   readonly kind?: string;
   /** `TCA_OPTIONS`, sub-message. */
-  readonly options?: OptionsMsg[keyof OptionsMsg];
+  readonly options?: OptionsMsg[keyof OptionsMsg] | Uint8Array;
   /** `TCA_STATS`, binary. */
   readonly stats?: TcStats;
   /** `TCA_XSTATS`, sub-message. */
-  readonly xstats?: TcaStatsAppMsg[keyof TcaStatsAppMsg];
+  readonly xstats?: TcaStatsAppMsg[keyof TcaStatsAppMsg] | Uint8Array;
   /** `TCA_RATE`, binary. */
   readonly rate?: GnetEstimator;
   /** `TCA_FCNT`, u32. */
@@ -1159,7 +1159,7 @@ export interface ActAttrs extends View {
   /** `TCA_ACT_KIND`, string. */
   readonly kind?: string;
   /** `TCA_ACT_OPTIONS`, sub-message. */
-  readonly options?: ActOptionsMsg[keyof ActOptionsMsg];
+  readonly options?: ActOptionsMsg[keyof ActOptionsMsg] | Uint8Array;
   /** `TCA_ACT_INDEX`, u32. */
   readonly index?: number;
   /** `TCA_ACT_STATS`, nest. */
@@ -2601,7 +2601,7 @@ export interface TcaStatsAttrs extends View {
   /** `TCA_STATS_QUEUE`, binary. */
   readonly queue?: GnetStatsQueue;
   /** `TCA_STATS_APP`, sub-message. */
-  readonly app?: TcaStatsAppMsg[keyof TcaStatsAppMsg];
+  readonly app?: TcaStatsAppMsg[keyof TcaStatsAppMsg] | Uint8Array;
   /** `TCA_STATS_RATE_EST64`, binary. */
   readonly rateEst64?: GnetStatsRateEst64;
   /** `TCA_STATS_BASIC_HW`, binary. */
