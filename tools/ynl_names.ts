@@ -30,6 +30,8 @@ export const names: Readonly<Record<string, Names>> = {
       "synproxy-attrs.": "CTA_SYNPROXY_",
       "conntrack-attrs.": "CTA_",
       "conntrack-stats-attrs.": "CTA_STATS_",
+      "timestamp-attrs.": "CTA_TIMESTAMP_",
+      "filter-attrs.": "CTA_FILTER_",
       "": "CONNTRACK_CMD_",
     },
     others: {

@@ -430,8 +430,20 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     named(spec["mcast-groups"].list, "mgmt").value = 7;
     addExpressions(spec);
   },
-  // linux/netfilter/nfnetlink_conntrack.h: CTA_NAT_PROTO comes before IPv6; the groups' numbers.
+  // linux/netfilter/nfnetlink_conntrack.h: CTA_NAT_PROTO comes before IPv6, two nests have attributes of
+  // their own; the groups' numbers.
   conntrack(spec) {
+    const sets = spec["attribute-sets"], flows = named(sets, "conntrack-attrs").attributes;
+    const nests: Record<string, [string, string, Yaml?][]> = {
+      timestamp: [["start", "u64", BE], ["stop", "u64", BE], ["pad", "pad"]],
+      filter: [["orig-flags", "u32"], ["reply-flags", "u32"]],
+    };
+    for (const [name, list] of Object.entries(nests)) {
+      const set = `${name}-attrs`, attributes = list.map(attribute);
+      sets.push({ name: set, "name-prefix": `cta-${name}-`, attributes });
+      Object.assign(named(flows, name), { type: "nest", "nested-attributes": set });
+    }
+    named(sets, "help-attrs").attributes.push({ name: "help-info", type: "binary" });
     numbers(spec, "nat-attrs", { "nat-v6-minip": 4, "nat-proto": 3 });
     addresses(spec, "nat-attrs", {
       "nat-v4-minip": IPV4,
