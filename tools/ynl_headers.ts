@@ -110,6 +110,8 @@ export function compare(family: FamilySpec, names: Names): Comparison {
     statements.push(`sizeof(${c}) == ${layout.size}`);
     for (const m of layout.members.values()) {
       statements.push(`__builtin_offsetof(${c}, ${snake(m.name)}) == ${m.offset}`);
+      // What follows a member that is too wide may be padding, which its offset does not tell.
+      if (!m.spec.array) statements.push(`sizeof(((${c} *)0)->${snake(m.name)}) == ${m.size}`);
     }
   }
   const source = headers.map((h) => `#include <${h}>\n`).join("") + "#line 1\n" +

@@ -142,6 +142,26 @@ describe("nftables", { skip }, () => {
     assert.deepEqual(data("synproxy"), { mss: 1460, wscale: 5, flags });
   });
 
+  it("reads what elements of intervals are, and makes them", async () => {
+    await using t = await netfilter();
+    const { nftables } = t, header = { nfgenFamily: 2 };
+    const set = (name: string, more: string) =>
+      `set ${name} { type ipv4_addr; flags interval; ${more}}\n`;
+    const range = "elements = { 10.0.0.0/8 }";
+    t.run(`table ip t { ${set("r", range)} ${set("copy", "")} }`);
+    const [{ elements }] = await nftables.dump("getsetelem", { header, table: "t", set: "r" })
+      .toArray();
+    assert.deepEqual(elements?.elem?.map((e) => e.flags ?? []), [["interval-end"], [], [
+      "interval-end",
+    ]]);
+    await nftables.do("newsetelem", { header, table: "t", set: "copy", elements }, {
+      flags: ["create"],
+    });
+    const [made, copy] = ["r", "copy"].map((name) => t.shown("set").find((s) => s.name === name));
+    assert.ok(made?.elem);
+    assert.deepEqual(copy?.elem, made.elem);
+  });
+
   it("has attributes for the objects that nft makes, and takes them back", async () => {
     await using t = await netfilter();
     const { nftables } = t, header = { nfgenFamily: 2 };

@@ -255,6 +255,21 @@ describe("the codec", () => {
     }
   });
 
+  it("knows structs and numbers that the specifications call bytes, or wider than they are", async () => {
+    const all = {
+      "nl80211 nl80211-attrs.cntdwnOffsBeacon": { sub: "u16" },
+      "ovs_flow action-attrs.pushEth": { struct: "ovs-key-ethernet" },
+      "ovs_flow key-attrs.ctOrigTupleIpv6": { struct: "ovs-key-ct-tuple-ipv6" },
+      "rt-link link-offload-xstats.l3Stats": { struct: "rtnl-hw-stats64" },
+    };
+    for (const [name, expected] of Object.entries(all)) {
+      const [, family, set, attribute] = /^(\S+) (.*)\.(.*)$/.exec(name)!;
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      const { sub, struct } = sets[set][attribute];
+      assert.deepEqual({ sub, struct }, { sub: undefined, struct: undefined, ...expected }, name);
+    }
+  });
+
   it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
     const tail = { n: 2, pairs: [{ a: 1, b: 2 }, { a: 3, b: 4 }] };
     const message = bytes({ tail });

@@ -961,10 +961,10 @@ export interface SetelemAttrs extends View {
    */
   readonly data?: DataAttrs;
   /**
-   * `NFTA_SET_ELEM_FLAGS`, binary.
+   * `NFTA_SET_ELEM_FLAGS`, u32, big-endian.
    * bitmask of nft_set_elem_flags
    */
-  readonly flags?: Uint8Array;
+  readonly flags?: readonly (SetElemFlags | number)[];
   /**
    * `NFTA_SET_ELEM_TIMEOUT`, u64, big-endian.
    * timeout value
@@ -2324,7 +2324,7 @@ export const spec = {
     "setelem-attrs": {
       key: { id: 1, type: "nest", nest: "data-attrs" },
       data: { id: 2, type: "nest", nest: "data-attrs" },
-      flags: { id: 3, type: "binary" },
+      flags: { id: 3, type: "u32", enum: "set-elem-flags", flags: true, big: true },
       timeout: { id: 4, type: "u64", big: true },
       expiration: { id: 5, type: "u64", big: true },
       userdata: { id: 6, type: "binary" },
