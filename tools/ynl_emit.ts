@@ -60,7 +60,7 @@ export function emit(model: Model): string {
     const base = /64$|int$/.test(type) ? "number | bigint" : "number";
     if (v.hint && v.hint !== "hex") return "string";
     if (v.enum === undefined) return base;
-    const named = `${enums.get(v.enum)} | number`;
+    const named = `${enums.get(v.enum)} | ${base}`;
     return v.flags ? `readonly (${named})[]` : named;
   };
   const wrap = (t: string) => t.includes("|") ? `(${t})` : t;
@@ -115,7 +115,8 @@ export function emit(model: Model): string {
         if (family.messages[a.message!][""]) {
           return Object.values(family.messages[a.message!]).map(format).join(" & ");
         }
-        return `${messages.get(a.message!)}[keyof ${messages.get(a.message!)}]`;
+        // What is selected by a value that is not known stays as it is.
+        return `${messages.get(a.message!)}[keyof ${messages.get(a.message!)}] | Uint8Array`;
       case "indexed-array":
         if (a.sub === "nest") return `readonly Element<${sets.get(a.nest!)}>[]`;
         return `readonly ${

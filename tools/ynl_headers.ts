@@ -57,7 +57,8 @@ const MORE: Record<string, string[]> = {
   netdev: ["linux/netdev.h"],
   nftables: ["linux/netfilter.h", "linux/netfilter/nf_tables.h", "linux/netfilter/nf_log.h"]
     .concat("linux/netfilter/nf_tables_compat.h", "linux/netfilter/nf_conntrack_common.h")
-    .concat("linux/netfilter/nf_nat.h", "linux/netfilter/nfnetlink.h"),
+    .concat("linux/netfilter/nf_nat.h", "linux/netfilter/nfnetlink.h")
+    .concat("linux/netfilter/nf_synproxy.h"),
   nl80211: ["linux/nl80211.h"],
   nlctrl: ["linux/netlink.h"],
   "rt-addr": ["linux/if_addr.h"],
@@ -109,6 +110,8 @@ export function compare(family: FamilySpec, names: Names): Comparison {
     statements.push(`sizeof(${c}) == ${layout.size}`);
     for (const m of layout.members.values()) {
       statements.push(`__builtin_offsetof(${c}, ${snake(m.name)}) == ${m.offset}`);
+      // What follows a member that is too wide may be padding, which its offset does not tell.
+      if (!m.spec.array) statements.push(`sizeof(((${c} *)0)->${snake(m.name)}) == ${m.size}`);
     }
   }
   const source = headers.map((h) => `#include <${h}>\n`).join("") + "#line 1\n" +

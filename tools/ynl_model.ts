@@ -190,7 +190,8 @@ function attributes(
     // Subsets may list an attribute twice.
     if (!parent || !out[name]) put(out, name, value, `set ${set.name}`);
     model.docs.set(`${set.name}.${name}`, clean(a.doc));
-    model.cNames.set(`${set.name}.${name}`, upper((a["name-prefix"] ?? prefix) + a.name));
+    const cName = a["c-name"] ?? upper((a["name-prefix"] ?? prefix) + a.name);
+    model.cNames.set(`${set.name}.${name}`, cName);
   }
   return out;
 }

@@ -240,12 +240,24 @@ describe("conntrack", { skip }, () => {
     });
     const conntrack = await t.nl.family("conntrack");
     await using events = await conntrack.watch(["new"]);
+    const timestamps = "net.netfilter.nf_conntrack_timestamp=1";
+    execFileSync("ip", ["netns", "exec", t.ns, "sysctl", "-qw", timestamps]);
+    const before = Date.now();
     execFileSync("ip", ["netns", "exec", t.ns, "bash", "-c", "echo > /dev/udp/127.0.0.1/4711"]);
     const IPV4 = { nfgenFamily: 2 }, UDP = 17;
     const flows = await conntrack.dump("get", { header: IPV4 }).toArray();
     const mine = flows.find((f) => f.tupleOrig?.tupleProto?.protoDstPort === 4711);
     assert.equal(mine?.tupleOrig?.tupleIp?.ipV4Dst, "127.0.0.1");
     assert.equal(mine?.tupleOrig?.tupleProto?.protoNum, UDP);
+    const started = Number(mine?.timestamp?.start) / 1e6; // nanoseconds
+    assert.ok(started >= before - 10 && started <= Date.now() + 10, `started at ${started}`);
+    const PROTO_NUM = 8, PROTO_DST_PORT = 32; // what of the tuple counts, for the kernel to select by
+    const selected = async (protoDstPort: number) => {
+      const tupleOrig = { tupleProto: { protoNum: UDP, protoDstPort } };
+      const filter = { origFlags: PROTO_NUM | PROTO_DST_PORT };
+      return (await conntrack.dump("get", { header: IPV4, tupleOrig, filter }).toArray()).length;
+    };
+    assert.deepEqual([await selected(4711), await selected(4712)], [1, 0]);
     const { value } = await events.next();
     assert.ok(value?.kind === "event" && value.operation === "get");
     assert.deepEqual(value.message.tupleOrig?.toJSON(), mine?.tupleOrig?.toJSON());

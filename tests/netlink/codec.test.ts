@@ -253,6 +253,64 @@ describe("the codec", () => {
     );
   });
 
+  it("reads what a reflection test of a cable tells, as linux/ethtool_netlink.h has it", async () => {
+    const ethtool = new Codec(await families.ethtool());
+    const nest = (
+      type: number,
+      ...words: number[]
+    ) => [(type << 16) + 4 + 4 * words.length, ...words];
+    const [PAIR, MV, PULSE_MV] = [0x1_0005, 0x2_0006, 0x1_0006];
+    const body = nest(
+      3, // ETHTOOL_A_CABLE_TEST_TDR_NTF_NEST
+      ...nest(1, 0x1_0008, 0, 0x2_0008, 1500, 0x3_0008, 100),
+      ...nest(3, PULSE_MV, 1000),
+      ...nest(2, PAIR, 2, MV, -500 & 0xffff),
+      ...nest(2, PAIR, 3, MV, 250),
+    );
+    const words = Int32Array.from([20 + 4 * body.length, 0, 0, 0, 0, ...body]);
+    const message = new (ethtool.message("cable-test-tdr-ntf"))(words, 0);
+    assert.deepEqual(message.toJSON(), {
+      nest: {
+        step: { firstDistance: 0, lastDistance: 1500, stepDistance: 100 },
+        pulse: { mV: 1000 },
+        amplitude: [{ pair: 2, mV: -500 }, { pair: 3, mV: 250 }],
+      },
+    });
+  });
+
+  it("shows addresses as such that the specifications call numbers or bytes", async () => {
+    const all = {
+      conntrack: ["nat-attrs.natV4Minip", "nat-attrs.natV6Minip", "nat-attrs.natV6Maxip"],
+      fou: ["fou.localV4", "fou.peerV6"],
+      ovs_flow: ["tunnel-key-attrs.ipv4Src", "tunnel-key-attrs.ipv6Dst", "nat-attrs.ipMin"],
+      "rt-addr": ["addr-attrs.multicast", "addr-attrs.anycast"],
+      tc: ["act-ct-attrs.natIpv4Min", "act-tunnel-key-attrs.encIpv6Src", "act-ife-attrs.dmac"]
+        .concat("flower-attrs.keyArpSip"),
+    };
+    for (const [family, names] of Object.entries(all)) {
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      for (const name of names) {
+        const [set, attribute] = name.split(".");
+        assert.match(String(sets[set][attribute].hint), /^ip|^mac/, name);
+      }
+    }
+  });
+
+  it("knows structs and numbers that the specifications call bytes, or wider than they are", async () => {
+    const all = {
+      "nl80211 nl80211-attrs.cntdwnOffsBeacon": { sub: "u16" },
+      "ovs_flow action-attrs.pushEth": { struct: "ovs-key-ethernet" },
+      "ovs_flow key-attrs.ctOrigTupleIpv6": { struct: "ovs-key-ct-tuple-ipv6" },
+      "rt-link link-offload-xstats.l3Stats": { struct: "rtnl-hw-stats64" },
+    };
+    for (const [name, expected] of Object.entries(all)) {
+      const [, family, set, attribute] = /^(\S+) (.*)\.(.*)$/.exec(name)!;
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      const { sub, struct } = sets[set][attribute];
+      assert.deepEqual({ sub, struct }, { sub: undefined, struct: undefined, ...expected }, name);
+    }
+  });
+
   it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
     const tail = { n: 2, pairs: [{ a: 1, b: 2 }, { a: 3, b: 4 }] };
     const message = bytes({ tail });

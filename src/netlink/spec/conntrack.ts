@@ -255,6 +255,8 @@ export interface HelpAttrs extends View {
    * helper name
    */
   readonly helpName?: string;
+  /** `CTA_HELP_INFO`, binary. */
+  readonly helpInfo?: Uint8Array;
 }
 
 /** Attributes of `nat-proto-attrs`. */
@@ -268,13 +270,13 @@ export interface NatProtoAttrs extends View {
 /** Attributes of `nat-attrs`. */
 export interface NatAttrs extends View {
   /** `CTA_NAT_V4_MINIP`, u32, big-endian. */
-  readonly natV4Minip?: number;
+  readonly natV4Minip?: string;
   /** `CTA_NAT_V4_MAXIP`, u32, big-endian. */
-  readonly natV4Maxip?: number;
+  readonly natV4Maxip?: string;
   /** `CTA_NAT_V6_MINIP`, binary. */
-  readonly natV6Minip?: Uint8Array;
+  readonly natV6Minip?: string;
   /** `CTA_NAT_V6_MAXIP`, binary. */
-  readonly natV6Maxip?: Uint8Array;
+  readonly natV6Maxip?: string;
   /** `CTA_NAT_PROTO`, nest. */
   readonly natProto?: NatProtoAttrs;
 }
@@ -360,8 +362,8 @@ export interface ConntrackAttrs extends View {
   readonly zone?: number;
   /** `CTA_SECCTX`, nest. */
   readonly secctx?: SecctxAttrs;
-  /** `CTA_TIMESTAMP`, u64, big-endian. */
-  readonly timestamp?: number | bigint;
+  /** `CTA_TIMESTAMP`, nest, big-endian. */
+  readonly timestamp?: TimestampAttrs;
   /** `CTA_MARK_MASK`, u32, big-endian. */
   readonly markMask?: number;
   /** `CTA_LABELS`, binary. */
@@ -371,7 +373,7 @@ export interface ConntrackAttrs extends View {
   /** `CTA_SYNPROXY`, nest. */
   readonly synproxy?: SynproxyAttrs;
   /** `CTA_FILTER`, nest. */
-  readonly filter?: TupleAttrs;
+  readonly filter?: FilterAttrs;
   /**
    * `CTA_STATUS_MASK`, u32, big-endian.
    * conntrack flag bits to change
@@ -431,6 +433,22 @@ export interface ConntrackStatsAttrs extends View {
   readonly clashResolve?: number;
   /** `CTA_STATS_CHAIN_TOOLONG`, u32, big-endian. */
   readonly chainToolong?: number;
+}
+
+/** Attributes of `timestamp-attrs`. */
+export interface TimestampAttrs extends View {
+  /** `CTA_TIMESTAMP_START`, u64, big-endian. */
+  readonly start?: number | bigint;
+  /** `CTA_TIMESTAMP_STOP`, u64, big-endian. */
+  readonly stop?: number | bigint;
+}
+
+/** Attributes of `filter-attrs`. */
+export interface FilterAttrs extends View {
+  /** `CTA_FILTER_ORIG_FLAGS`, u32. */
+  readonly origFlags?: number;
+  /** `CTA_FILTER_REPLY_FLAGS`, u32. */
+  readonly replyFlags?: number;
 }
 
 /** Request of `get`: get / dump entries */
@@ -551,16 +569,17 @@ export const spec = {
     },
     "help-attrs": {
       helpName: { id: 1, type: "string" },
+      helpInfo: { id: 2, type: "binary" },
     },
     "nat-proto-attrs": {
       natPortMin: { id: 1, type: "u16", big: true },
       natPortMax: { id: 2, type: "u16", big: true },
     },
     "nat-attrs": {
-      natV4Minip: { id: 1, type: "u32", big: true },
-      natV4Maxip: { id: 2, type: "u32", big: true },
-      natV6Minip: { id: 4, type: "binary" },
-      natV6Maxip: { id: 5, type: "binary" },
+      natV4Minip: { id: 1, type: "u32", big: true, hint: "ipv4" },
+      natV4Maxip: { id: 2, type: "u32", big: true, hint: "ipv4" },
+      natV6Minip: { id: 4, type: "binary", hint: "ipv6" },
+      natV6Maxip: { id: 5, type: "binary", hint: "ipv6" },
       natProto: { id: 3, type: "nest", nest: "nat-proto-attrs" },
     },
     "seqadj-attrs": {
@@ -596,12 +615,12 @@ export const spec = {
       secmark: { id: 17, type: "binary" },
       zone: { id: 18, type: "u16", big: true },
       secctx: { id: 19, type: "nest", nest: "secctx-attrs" },
-      timestamp: { id: 20, type: "u64", big: true },
+      timestamp: { id: 20, type: "nest", nest: "timestamp-attrs", big: true },
       markMask: { id: 21, type: "u32", big: true },
       labels: { id: 22, type: "binary" },
       labelsMask: { id: 23, type: "binary" },
       synproxy: { id: 24, type: "nest", nest: "synproxy-attrs" },
-      filter: { id: 25, type: "nest", nest: "tuple-attrs" },
+      filter: { id: 25, type: "nest", nest: "filter-attrs" },
       statusMask: { id: 26, type: "u32", enum: "nf-ct-status", flags: true, big: true },
       timestampEvent: { id: 27, type: "u64", big: true },
     },
@@ -621,6 +640,15 @@ export const spec = {
       searchRestart: { id: 13, type: "u32", big: true },
       clashResolve: { id: 14, type: "u32", big: true },
       chainToolong: { id: 15, type: "u32", big: true },
+    },
+    "timestamp-attrs": {
+      start: { id: 1, type: "u64", big: true },
+      stop: { id: 2, type: "u64", big: true },
+      pad: { id: 3, type: "pad" },
+    },
+    "filter-attrs": {
+      origFlags: { id: 1, type: "u32" },
+      replyFlags: { id: 2, type: "u32" },
     },
   },
   messages: {},

@@ -31,7 +31,7 @@ export interface PerfDomain extends View {
    * `DEV_ENERGYMODEL_A_PERF_DOMAIN_FLAGS`, u64.
    * Bitmask of performance domain flags.
    */
-  readonly flags?: readonly (PerfDomainFlags | number)[];
+  readonly flags?: readonly (PerfDomainFlags | number | bigint)[];
   /**
    * `DEV_ENERGYMODEL_A_PERF_DOMAIN_CPUS`, u64.
    * CPUs that belong to this performance domain.
@@ -76,7 +76,7 @@ export interface PerfState extends View {
    * `DEV_ENERGYMODEL_A_PERF_STATE_FLAGS`, u64.
    * Bitmask of performance state flags.
    */
-  readonly flags?: readonly (PerfStateFlags | number)[];
+  readonly flags?: readonly (PerfStateFlags | number | bigint)[];
 }
 
 /** Request of `get-perf-domains`: Get the list of information for all performance domains. */

@@ -638,7 +638,7 @@ export interface CableTestTdrNtf extends View {
   /** `ETHTOOL_A_CABLE_TEST_TDR_NTF_STATUS`, u8. */
   readonly status?: number;
   /** `ETHTOOL_A_CABLE_TEST_TDR_NTF_NEST`, nest. */
-  readonly nest?: CableNest;
+  readonly nest?: CableTdrNest;
 }
 
 /** Attributes of `cable-test-tdr`. */
@@ -858,59 +858,59 @@ export interface Pse extends View {
 /** Attributes of `flow`. */
 export interface Flow extends View {
   /** `ETHTOOL_A_FLOW_ETHER`, uint. */
-  readonly ether?: readonly (RxfhFields | number)[];
+  readonly ether?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_IP4`, uint. */
-  readonly ip4?: readonly (RxfhFields | number)[];
+  readonly ip4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_IP6`, uint. */
-  readonly ip6?: readonly (RxfhFields | number)[];
+  readonly ip6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_TCP4`, uint. */
-  readonly tcp4?: readonly (RxfhFields | number)[];
+  readonly tcp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_TCP6`, uint. */
-  readonly tcp6?: readonly (RxfhFields | number)[];
+  readonly tcp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_UDP4`, uint. */
-  readonly udp4?: readonly (RxfhFields | number)[];
+  readonly udp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_UDP6`, uint. */
-  readonly udp6?: readonly (RxfhFields | number)[];
+  readonly udp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_SCTP4`, uint. */
-  readonly sctp4?: readonly (RxfhFields | number)[];
+  readonly sctp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_SCTP6`, uint. */
-  readonly sctp6?: readonly (RxfhFields | number)[];
+  readonly sctp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH4`, uint. */
-  readonly ah4?: readonly (RxfhFields | number)[];
+  readonly ah4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH6`, uint. */
-  readonly ah6?: readonly (RxfhFields | number)[];
+  readonly ah6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_ESP4`, uint. */
-  readonly esp4?: readonly (RxfhFields | number)[];
+  readonly esp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_ESP6`, uint. */
-  readonly esp6?: readonly (RxfhFields | number)[];
+  readonly esp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH_ESP4`, uint. */
-  readonly ahEsp4?: readonly (RxfhFields | number)[];
+  readonly ahEsp4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_AH_ESP6`, uint. */
-  readonly ahEsp6?: readonly (RxfhFields | number)[];
+  readonly ahEsp6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU4`, uint. */
-  readonly gtpu4?: readonly (RxfhFields | number)[];
+  readonly gtpu4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU6`, uint. */
-  readonly gtpu6?: readonly (RxfhFields | number)[];
+  readonly gtpu6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC4`, uint. */
-  readonly gtpc4?: readonly (RxfhFields | number)[];
+  readonly gtpc4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC6`, uint. */
-  readonly gtpc6?: readonly (RxfhFields | number)[];
+  readonly gtpc6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC_TEID4`, uint. */
-  readonly gtpcTeid4?: readonly (RxfhFields | number)[];
+  readonly gtpcTeid4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPC_TEID6`, uint. */
-  readonly gtpcTeid6?: readonly (RxfhFields | number)[];
+  readonly gtpcTeid6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_EH4`, uint. */
-  readonly gtpuEh4?: readonly (RxfhFields | number)[];
+  readonly gtpuEh4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_EH6`, uint. */
-  readonly gtpuEh6?: readonly (RxfhFields | number)[];
+  readonly gtpuEh6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_UL4`, uint. */
-  readonly gtpuUl4?: readonly (RxfhFields | number)[];
+  readonly gtpuUl4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_UL6`, uint. */
-  readonly gtpuUl6?: readonly (RxfhFields | number)[];
+  readonly gtpuUl6?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_DL4`, uint. */
-  readonly gtpuDl4?: readonly (RxfhFields | number)[];
+  readonly gtpuDl4?: readonly (RxfhFields | number | bigint)[];
   /** `ETHTOOL_A_FLOW_GTPU_DL6`, uint. */
-  readonly gtpuDl6?: readonly (RxfhFields | number)[];
+  readonly gtpuDl6?: readonly (RxfhFields | number | bigint)[];
 }
 
 /** Attributes of `rss`. */
@@ -1015,7 +1015,7 @@ export interface PseNtf extends View {
    * `ETHTOOL_A_PSE_NTF_EVENTS`, uint.
    * List of events reported by the PSE controller
    */
-  readonly events?: readonly (PseEvent | number)[];
+  readonly events?: readonly (PseEvent | number | bigint)[];
 }
 
 /** Attributes of `mse-capabilities`. */
@@ -1058,6 +1058,40 @@ export interface Mse extends View {
   readonly worstChannel?: MseSnapshot;
   /** `ETHTOOL_A_MSE_LINK`, nest. */
   readonly link?: MseSnapshot;
+}
+
+/** Attributes of `cable-step`. */
+export interface CableStep extends View {
+  /** `ETHTOOL_A_CABLE_STEP_FIRST_DISTANCE`, u32. */
+  readonly firstDistance?: number;
+  /** `ETHTOOL_A_CABLE_STEP_LAST_DISTANCE`, u32. */
+  readonly lastDistance?: number;
+  /** `ETHTOOL_A_CABLE_STEP_STEP_DISTANCE`, u32. */
+  readonly stepDistance?: number;
+}
+
+/** Attributes of `cable-amplitude`. */
+export interface CableAmplitude extends View {
+  /** `ETHTOOL_A_CABLE_AMPLITUDE_PAIR`, u8. */
+  readonly pair?: number;
+  /** `ETHTOOL_A_CABLE_AMPLITUDE_mV`, s16. */
+  readonly mV?: number;
+}
+
+/** Attributes of `cable-pulse`. */
+export interface CablePulse extends View {
+  /** `ETHTOOL_A_CABLE_PULSE_mV`, s16. */
+  readonly mV?: number;
+}
+
+/** Attributes of `cable-tdr-nest`. */
+export interface CableTdrNest extends View {
+  /** `ETHTOOL_A_CABLE_TDR_NEST_STEP`, nest. */
+  readonly step?: CableStep;
+  /** `ETHTOOL_A_CABLE_TDR_NEST_AMPLITUDE`, nest. */
+  readonly amplitude?: readonly CableAmplitude[];
+  /** `ETHTOOL_A_CABLE_TDR_NEST_PULSE`, nest. */
+  readonly pulse?: CablePulse;
 }
 
 /** Request of `strset-get`: Get string set from the kernel. */
@@ -1250,13 +1284,13 @@ export interface CoalesceSetRequest extends Input<Pick<Coalesce, "header" | "rxU
 export interface CoalesceNtfEvent extends Coalesce {}
 
 /** Request of `pause-get`: Get pause params. */
-export interface PauseGetRequest extends Input<Pick<Pause, "header">> {}
+export interface PauseGetRequest extends Input<Pick<Pause, "header" | "statsSrc">> {}
 
 /** Reply of `pause-get`: Get pause params. */
 export interface PauseGetReply extends Pick<Pause, "header" | "autoneg" | "rx" | "tx" | "stats" | "statsSrc" | "raw" | "toJSON"> {}
 
 /** Request of `pause-get`: Get pause params. */
-export interface PauseGetDumpRequest extends Input<Pick<Pause, "header">> {}
+export interface PauseGetDumpRequest extends Input<Pick<Pause, "header" | "statsSrc">> {}
 
 /** Reply of `pause-get`: Get pause params. */
 export interface PauseGetDumpReply extends Pick<Pause, "header" | "autoneg" | "rx" | "tx" | "stats" | "statsSrc" | "raw" | "toJSON"> {}
@@ -1301,10 +1335,10 @@ export interface TsinfoGetDumpReply extends Pick<Tsinfo, "header" | "timestampin
 export interface CableTestActRequest extends Input<Pick<CableTest, "header">> {}
 
 /** Notification `cable-test-ntf`: Cable test notification. */
-export interface CableTestNtfEvent extends Pick<CableTestNtf, "header" | "status" | "raw" | "toJSON"> {}
+export interface CableTestNtfEvent extends Pick<CableTestNtf, "header" | "status" | "nest" | "raw" | "toJSON"> {}
 
 /** Request of `cable-test-tdr-act`: Cable test TDR. */
-export interface CableTestTdrActRequest extends Input<Pick<CableTestTdr, "header">> {}
+export interface CableTestTdrActRequest extends Input<Pick<CableTestTdr, "header" | "cfg">> {}
 
 /** Notification `cable-test-tdr-ntf`: Cable test TDR notification. */
 export interface CableTestTdrNtfEvent extends Pick<CableTestTdrNtf, "header" | "status" | "nest" | "raw" | "toJSON"> {}
@@ -1352,13 +1386,13 @@ export interface ModuleEepromGetDumpRequest extends Input<Pick<ModuleEeprom, "he
 export interface ModuleEepromGetDumpReply extends Pick<ModuleEeprom, "header" | "data" | "raw" | "toJSON"> {}
 
 /** Request of `stats-get`: Get statistics. */
-export interface StatsGetRequest extends Input<Pick<Stats, "header" | "groups">> {}
+export interface StatsGetRequest extends Input<Pick<Stats, "header" | "groups" | "src">> {}
 
 /** Reply of `stats-get`: Get statistics. */
 export interface StatsGetReply extends Pick<Stats, "header" | "groups" | "grp" | "src" | "raw" | "toJSON"> {}
 
 /** Request of `stats-get`: Get statistics. */
-export interface StatsGetDumpRequest extends Input<Pick<Stats, "header" | "groups">> {}
+export interface StatsGetDumpRequest extends Input<Pick<Stats, "header" | "groups" | "src">> {}
 
 /** Reply of `stats-get`: Get statistics. */
 export interface StatsGetDumpReply extends Pick<Stats, "header" | "groups" | "grp" | "src" | "raw" | "toJSON"> {}
@@ -2160,7 +2194,7 @@ export const spec = {
     "cable-test-tdr-ntf": {
       header: { id: 1, type: "nest", nest: "header" },
       status: { id: 2, type: "u8" },
-      nest: { id: 3, type: "nest", nest: "cable-nest" },
+      nest: { id: 3, type: "nest", nest: "cable-tdr-nest" },
     },
     "cable-test-tdr": {
       header: { id: 1, type: "nest", nest: "header" },
@@ -2367,6 +2401,23 @@ export const spec = {
       channelD: { id: 6, type: "nest", nest: "mse-snapshot" },
       worstChannel: { id: 7, type: "nest", nest: "mse-snapshot" },
       link: { id: 8, type: "nest", nest: "mse-snapshot" },
+    },
+    "cable-step": {
+      firstDistance: { id: 1, type: "u32" },
+      lastDistance: { id: 2, type: "u32" },
+      stepDistance: { id: 3, type: "u32" },
+    },
+    "cable-amplitude": {
+      pair: { id: 1, type: "u8" },
+      mV: { id: 2, type: "s16" },
+    },
+    "cable-pulse": {
+      mV: { id: 1, type: "s16" },
+    },
+    "cable-tdr-nest": {
+      step: { id: 1, type: "nest", nest: "cable-step" },
+      amplitude: { id: 2, type: "nest", multi: true, nest: "cable-amplitude" },
+      pulse: { id: 3, type: "nest", nest: "cable-pulse" },
     },
   },
   messages: {},

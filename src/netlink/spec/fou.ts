@@ -28,14 +28,14 @@ export interface Fou extends View {
   readonly type?: number;
   /** `FOU_ATTR_REMCSUM_NOPARTIAL`, flag. */
   readonly remcsumNopartial?: boolean;
-  /** `FOU_ATTR_LOCAL_V4`, u32. */
-  readonly localV4?: number;
+  /** `FOU_ATTR_LOCAL_V4`, u32, big-endian. */
+  readonly localV4?: string;
   /** `FOU_ATTR_LOCAL_V6`, binary. */
-  readonly localV6?: Uint8Array;
-  /** `FOU_ATTR_PEER_V4`, u32. */
-  readonly peerV4?: number;
+  readonly localV6?: string;
+  /** `FOU_ATTR_PEER_V4`, u32, big-endian. */
+  readonly peerV4?: string;
   /** `FOU_ATTR_PEER_V6`, binary. */
-  readonly peerV6?: Uint8Array;
+  readonly peerV6?: string;
   /** `FOU_ATTR_PEER_PORT`, u16, big-endian. */
   readonly peerPort?: number;
   /** `FOU_ATTR_IFINDEX`, s32. */
@@ -101,10 +101,10 @@ export const spec = {
       ipproto: { id: 3, type: "u8" },
       type: { id: 4, type: "u8" },
       remcsumNopartial: { id: 5, type: "flag" },
-      localV4: { id: 6, type: "u32" },
-      localV6: { id: 7, type: "binary" },
-      peerV4: { id: 8, type: "u32" },
-      peerV6: { id: 9, type: "binary" },
+      localV4: { id: 6, type: "u32", big: true, hint: "ipv4" },
+      localV6: { id: 7, type: "binary", hint: "ipv6" },
+      peerV4: { id: 8, type: "u32", big: true, hint: "ipv4" },
+      peerV6: { id: 9, type: "binary", hint: "ipv6" },
       peerPort: { id: 10, type: "u16", big: true },
       ifindex: { id: 11, type: "s32" },
     },

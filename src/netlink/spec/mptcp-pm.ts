@@ -147,7 +147,7 @@ export interface GetAddrRequest extends Input<Pick<Attr, "addr" | "token">> {}
 export interface GetAddrReply extends Pick<Attr, "addr" | "raw" | "toJSON"> {}
 
 /** Request of `get-addr`: Get endpoint information */
-export interface GetAddrDumpRequest extends Input<Pick<Attr, never>> {}
+export interface GetAddrDumpRequest extends Input<Pick<Attr, "token">> {}
 
 /** Reply of `get-addr`: Get endpoint information */
 export interface GetAddrDumpReply extends Pick<Attr, "addr" | "raw" | "toJSON"> {}

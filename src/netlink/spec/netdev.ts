@@ -58,7 +58,7 @@ export interface Dev extends View {
    * `NETDEV_A_DEV_XDP_FEATURES`, u64.
    * Bitmask of enabled xdp-features.
    */
-  readonly xdpFeatures?: readonly (XdpAct | number)[];
+  readonly xdpFeatures?: readonly (XdpAct | number | bigint)[];
   /**
    * `NETDEV_A_DEV_XDP_ZC_MAX_SEGS`, u32.
    * max fragment count supported by ZC driver
@@ -68,12 +68,12 @@ export interface Dev extends View {
    * `NETDEV_A_DEV_XDP_RX_METADATA_FEATURES`, u64.
    * Bitmask of supported XDP receive metadata features. See Documentation/networking/xdp-rx-metadata.rst for more details.
    */
-  readonly xdpRxMetadataFeatures?: readonly (XdpRxMetadata | number)[];
+  readonly xdpRxMetadataFeatures?: readonly (XdpRxMetadata | number | bigint)[];
   /**
    * `NETDEV_A_DEV_XSK_FEATURES`, u64.
    * Bitmask of enabled AF_XDP features.
    */
-  readonly xskFeatures?: readonly (XskFlags | number)[];
+  readonly xskFeatures?: readonly (XskFlags | number | bigint)[];
 }
 
 /** Attributes of `io-uring-provider-info`. */
@@ -308,7 +308,7 @@ export interface Qstats extends View {
    * `NETDEV_A_QSTATS_SCOPE`, uint.
    * What object type should be used to iterate over the stats.
    */
-  readonly scope?: readonly (QstatsScope | number)[];
+  readonly scope?: readonly (QstatsScope | number | bigint)[];
   /**
    * `NETDEV_A_QSTATS_RX_PACKETS`, uint.
    * Number of wire packets successfully received and passed to the stack.

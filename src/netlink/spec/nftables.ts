@@ -272,6 +272,123 @@ export type LogFlags =
   | "nflog"
   | "macdecode";
 
+/** Values of `byteorder-ops`. */
+export type ByteorderOps =
+  | "ntoh"
+  | "hton";
+
+/** Values of `dynset-ops`. */
+export type DynsetOps =
+  | "add"
+  | "update"
+  | "delete";
+
+/** Values of `exthdr-op`. */
+export type ExthdrOp =
+  | "ipv6"
+  | "tcpopt"
+  | "ipv4"
+  | "sctp"
+  | "dccp";
+
+/** Values of `hash-types`. */
+export type HashTypes =
+  | "jenkins"
+  | "sym";
+
+/** Values of `inner-type`. */
+export type InnerType =
+  | "unspec"
+  | "vxlan"
+  | "geneve";
+
+/** Values of `limit-type`. */
+export type LimitType =
+  | "pkts"
+  | "pkt-bytes";
+
+/** Values of `rt-keys`. */
+export type RtKeys =
+  | "classid"
+  | "nexthop4"
+  | "nexthop6"
+  | "tcpmss"
+  | "xfrm";
+
+/** Values of `socket-keys`. */
+export type SocketKeys =
+  | "transparent"
+  | "mark"
+  | "wildcard"
+  | "cgroupv2";
+
+/** Values of `tunnel-keys`. */
+export type TunnelKeys =
+  | "path"
+  | "id";
+
+/** Values of `tunnel-mode`. */
+export type TunnelMode =
+  | "none"
+  | "rx"
+  | "tx";
+
+/** Values of `xfrm-keys`. */
+export type XfrmKeys =
+  | "unspec"
+  | "daddr-ip4"
+  | "daddr-ip6"
+  | "saddr-ip4"
+  | "saddr-ip6"
+  | "reqid"
+  | "spi";
+
+/** Bits of `connlimit-flags`. */
+export type ConnlimitFlags =
+  | "inv";
+
+/** Bits of `dynset-flags`. */
+export type DynsetFlags =
+  | "inv"
+  | "expr";
+
+/** Bits of `exthdr-flags`. */
+export type ExthdrFlags =
+  | "present";
+
+/** Bits of `inner-flags`. */
+export type InnerFlags =
+  | "hdrsize"
+  | "ll"
+  | "nh"
+  | "th";
+
+/** Bits of `limit-flags`. */
+export type LimitFlags =
+  | "inv";
+
+/** Bits of `osf-flags`. */
+export type OsfFlags =
+  | "version";
+
+/** Bits of `queue-flags`. */
+export type QueueFlags =
+  | "bypass"
+  | "cpu-fanout";
+
+/** Bits of `synproxy-flags`. */
+export type SynproxyFlags =
+  | "mss"
+  | "wscale"
+  | "sack-perm"
+  | "timestamp";
+
+/** Bits of `tunnel-flags`. */
+export type TunnelFlags =
+  | "zero-csum-tx"
+  | "dont-fragment"
+  | "seq-number";
+
 /** `struct nfgenmsg`. */
 export interface Nfgenmsg {
   /** u8. */
@@ -326,6 +443,42 @@ export interface ExprOps {
   "tproxy": ExprTproxyAttrs;
   /** Of `masq`. */
   "masq": ExprMasqAttrs;
+  /** Of `byteorder`. */
+  "byteorder": ByteorderAttrs;
+  /** Of `connlimit`. */
+  "connlimit": ConnlimitAttrs;
+  /** Of `dup`. */
+  "dup": DupAttrs;
+  /** Of `dynset`. */
+  "dynset": DynsetAttrs;
+  /** Of `exthdr`. */
+  "exthdr": ExthdrAttrs;
+  /** Of `fwd`. */
+  "fwd": FwdAttrs;
+  /** Of `hash`. */
+  "hash": HashAttrs;
+  /** Of `inner`. */
+  "inner": InnerAttrs;
+  /** Of `last`. */
+  "last": LastAttrs;
+  /** Of `limit`. */
+  "limit": LimitAttrs;
+  /** Of `osf`. */
+  "osf": OsfAttrs;
+  /** Of `queue`. */
+  "queue": QueueAttrs;
+  /** Of `redir`. */
+  "redir": RedirAttrs;
+  /** Of `rt`. */
+  "rt": RtAttrs;
+  /** Of `socket`. */
+  "socket": SocketAttrs;
+  /** Of `synproxy`. */
+  "synproxy": SynproxyAttrs;
+  /** Of `tunnel`. */
+  "tunnel": TunnelAttrs;
+  /** Of `xfrm`. */
+  "xfrm": XfrmAttrs;
 }
 
 /** What `obj-data` holds, by the value of its selector. */
@@ -334,6 +487,22 @@ export interface ObjData {
   "counter": CounterAttrs;
   /** Of `quota`. */
   "quota": QuotaAttrs;
+  /** Of `ct-helper`. */
+  "ct-helper": CtHelperAttrs;
+  /** Of `limit`. */
+  "limit": LimitAttrs;
+  /** Of `connlimit`. */
+  "connlimit": ConnlimitAttrs;
+  /** Of `tunnel`. */
+  "tunnel": TunnelKeyAttrs;
+  /** Of `ct-timeout`. */
+  "ct-timeout": CtTimeoutAttrs;
+  /** Of `secmark`. */
+  "secmark": SecmarkAttrs;
+  /** Of `ct-expect`. */
+  "ct-expect": CtExpectAttrs;
+  /** Of `synproxy`. */
+  "synproxy": SynproxyAttrs;
 }
 
 /** Attributes of `log-attrs`. */
@@ -373,7 +542,7 @@ export interface LogAttrs extends View {
 /** Attributes of `numgen-attrs`. */
 export interface NumgenAttrs extends View {
   /**
-   * `NFTA_NG_DREG`, u32.
+   * `NFTA_NG_DREG`, u32, big-endian.
    * destination register
    */
   readonly dreg?: Registers | number;
@@ -631,7 +800,7 @@ export interface ExprAttrs extends View {
    * `NFTA_EXPR_DATA`, sub-message.
    * type specific data
    */
-  readonly data?: ExprOps[keyof ExprOps];
+  readonly data?: ExprOps[keyof ExprOps] | Uint8Array;
 }
 
 /** Attributes of `rule-compat-attrs`. */
@@ -792,10 +961,10 @@ export interface SetelemAttrs extends View {
    */
   readonly data?: DataAttrs;
   /**
-   * `NFTA_SET_ELEM_FLAGS`, binary.
+   * `NFTA_SET_ELEM_FLAGS`, u32, big-endian.
    * bitmask of nft_set_elem_flags
    */
-  readonly flags?: Uint8Array;
+  readonly flags?: readonly (SetElemFlags | number)[];
   /**
    * `NFTA_SET_ELEM_TIMEOUT`, u64, big-endian.
    * timeout value
@@ -885,7 +1054,7 @@ export interface ObjAttrs extends View {
    * `NFTA_OBJ_DATA`, sub-message.
    * stateful object data
    */
-  readonly data?: ObjData[keyof ObjData];
+  readonly data?: ObjData[keyof ObjData] | Uint8Array;
   /**
    * `NFTA_OBJ_USE`, u32, big-endian.
    * number of references to this expression
@@ -1228,6 +1397,344 @@ export interface CompatAttrs extends View {
   readonly rev?: number;
   /** `NFTABLES_A_COMPAT_ATTRS_TYPE`, u32, big-endian. */
   readonly type?: number;
+}
+
+/** Attributes of `byteorder-attrs`. */
+export interface ByteorderAttrs extends View {
+  /** `NFTA_BYTEORDER_SREG`, u32, big-endian. */
+  readonly sreg?: Registers | number;
+  /** `NFTA_BYTEORDER_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_BYTEORDER_OP`, u32, big-endian. */
+  readonly op?: ByteorderOps | number;
+  /** `NFTA_BYTEORDER_LEN`, u32, big-endian. */
+  readonly len?: number;
+  /** `NFTA_BYTEORDER_SIZE`, u32, big-endian. */
+  readonly size?: number;
+}
+
+/** Attributes of `connlimit-attrs`. */
+export interface ConnlimitAttrs extends View {
+  /** `NFTA_CONNLIMIT_COUNT`, u32, big-endian. */
+  readonly count?: number;
+  /** `NFTA_CONNLIMIT_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (ConnlimitFlags | number)[];
+}
+
+/** Attributes of `dup-attrs`. */
+export interface DupAttrs extends View {
+  /** `NFTA_DUP_SREG_ADDR`, u32, big-endian. */
+  readonly sregAddr?: Registers | number;
+  /** `NFTA_DUP_SREG_DEV`, u32, big-endian. */
+  readonly sregDev?: Registers | number;
+}
+
+/** Attributes of `dynset-attrs`. */
+export interface DynsetAttrs extends View {
+  /** `NFTA_DYNSET_SET_NAME`, string. */
+  readonly setName?: string;
+  /** `NFTA_DYNSET_SET_ID`, u32, big-endian. */
+  readonly setId?: number;
+  /** `NFTA_DYNSET_OP`, u32, big-endian. */
+  readonly op?: DynsetOps | number;
+  /** `NFTA_DYNSET_SREG_KEY`, u32, big-endian. */
+  readonly sregKey?: Registers | number;
+  /** `NFTA_DYNSET_SREG_DATA`, u32, big-endian. */
+  readonly sregData?: Registers | number;
+  /** `NFTA_DYNSET_TIMEOUT`, u64, big-endian. */
+  readonly timeout?: number | bigint;
+  /** `NFTA_DYNSET_EXPR`, nest. */
+  readonly expr?: ExprAttrs;
+  /** `NFTA_DYNSET_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (DynsetFlags | number)[];
+  /** `NFTA_DYNSET_EXPRESSIONS`, nest. */
+  readonly expressions?: ExprListAttrs;
+}
+
+/** Attributes of `exthdr-attrs`. */
+export interface ExthdrAttrs extends View {
+  /** `NFTA_EXTHDR_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_EXTHDR_TYPE`, u8. */
+  readonly type?: number;
+  /** `NFTA_EXTHDR_OFFSET`, u32, big-endian. */
+  readonly offset?: number;
+  /** `NFTA_EXTHDR_LEN`, u32, big-endian. */
+  readonly len?: number;
+  /** `NFTA_EXTHDR_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (ExthdrFlags | number)[];
+  /** `NFTA_EXTHDR_OP`, u32, big-endian. */
+  readonly op?: ExthdrOp | number;
+  /** `NFTA_EXTHDR_SREG`, u32, big-endian. */
+  readonly sreg?: Registers | number;
+}
+
+/** Attributes of `fwd-attrs`. */
+export interface FwdAttrs extends View {
+  /** `NFTA_FWD_SREG_DEV`, u32, big-endian. */
+  readonly sregDev?: Registers | number;
+  /** `NFTA_FWD_SREG_ADDR`, u32, big-endian. */
+  readonly sregAddr?: Registers | number;
+  /** `NFTA_FWD_NFPROTO`, u32, big-endian. */
+  readonly nfproto?: number;
+}
+
+/** Attributes of `hash-attrs`. */
+export interface HashAttrs extends View {
+  /** `NFTA_HASH_SREG`, u32, big-endian. */
+  readonly sreg?: Registers | number;
+  /** `NFTA_HASH_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_HASH_LEN`, u32, big-endian. */
+  readonly len?: number;
+  /** `NFTA_HASH_MODULUS`, u32, big-endian. */
+  readonly modulus?: number;
+  /** `NFTA_HASH_SEED`, u32, big-endian. */
+  readonly seed?: number;
+  /** `NFTA_HASH_OFFSET`, u32, big-endian. */
+  readonly offset?: number;
+  /** `NFTA_HASH_TYPE`, u32, big-endian. */
+  readonly type?: HashTypes | number;
+  /** `NFTA_HASH_SET_NAME`, string. */
+  readonly setName?: string;
+  /** `NFTA_HASH_SET_ID`, u32, big-endian. */
+  readonly setId?: number;
+}
+
+/** Attributes of `inner-attrs`. */
+export interface InnerAttrs extends View {
+  /** `NFTA_INNER_NUM`, u32, big-endian. */
+  readonly num?: number;
+  /** `NFTA_INNER_TYPE`, u32, big-endian. */
+  readonly type?: InnerType | number;
+  /** `NFTA_INNER_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (InnerFlags | number)[];
+  /** `NFTA_INNER_HDRSIZE`, u32, big-endian. */
+  readonly hdrsize?: number;
+  /** `NFTA_INNER_EXPR`, nest. */
+  readonly expr?: ExprAttrs;
+}
+
+/** Attributes of `last-attrs`. */
+export interface LastAttrs extends View {
+  /** `NFTA_LAST_SET`, u32, big-endian. */
+  readonly set?: number;
+  /** `NFTA_LAST_MSECS`, u64, big-endian. */
+  readonly msecs?: number | bigint;
+}
+
+/** Attributes of `limit-attrs`. */
+export interface LimitAttrs extends View {
+  /** `NFTA_LIMIT_RATE`, u64, big-endian. */
+  readonly rate?: number | bigint;
+  /** `NFTA_LIMIT_UNIT`, u64, big-endian. */
+  readonly unit?: number | bigint;
+  /** `NFTA_LIMIT_BURST`, u32, big-endian. */
+  readonly burst?: number;
+  /** `NFTA_LIMIT_TYPE`, u32, big-endian. */
+  readonly type?: LimitType | number;
+  /** `NFTA_LIMIT_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (LimitFlags | number)[];
+}
+
+/** Attributes of `osf-attrs`. */
+export interface OsfAttrs extends View {
+  /** `NFTA_OSF_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_OSF_TTL`, u8. */
+  readonly ttl?: number;
+  /** `NFTA_OSF_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (OsfFlags | number)[];
+}
+
+/** Attributes of `queue-attrs`. */
+export interface QueueAttrs extends View {
+  /** `NFTA_QUEUE_NUM`, u16, big-endian. */
+  readonly num?: number;
+  /** `NFTA_QUEUE_TOTAL`, u16, big-endian. */
+  readonly total?: number;
+  /** `NFTA_QUEUE_FLAGS`, u16, big-endian. */
+  readonly flags?: readonly (QueueFlags | number)[];
+  /** `NFTA_QUEUE_SREG_QNUM`, u32, big-endian. */
+  readonly sregQnum?: Registers | number;
+}
+
+/** Attributes of `redir-attrs`. */
+export interface RedirAttrs extends View {
+  /** `NFTA_REDIR_REG_PROTO_MIN`, u32, big-endian. */
+  readonly regProtoMin?: Registers | number;
+  /** `NFTA_REDIR_REG_PROTO_MAX`, u32, big-endian. */
+  readonly regProtoMax?: Registers | number;
+  /** `NFTA_REDIR_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (NatRangeFlags | number)[];
+}
+
+/** Attributes of `rt-attrs`. */
+export interface RtAttrs extends View {
+  /** `NFTA_RT_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_RT_KEY`, u32, big-endian. */
+  readonly key?: RtKeys | number;
+}
+
+/** Attributes of `socket-attrs`. */
+export interface SocketAttrs extends View {
+  /** `NFTA_SOCKET_KEY`, u32, big-endian. */
+  readonly key?: SocketKeys | number;
+  /** `NFTA_SOCKET_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_SOCKET_LEVEL`, u32, big-endian. */
+  readonly level?: number;
+}
+
+/** Attributes of `synproxy-attrs`. */
+export interface SynproxyAttrs extends View {
+  /** `NFTA_SYNPROXY_MSS`, u16, big-endian. */
+  readonly mss?: number;
+  /** `NFTA_SYNPROXY_WSCALE`, u8. */
+  readonly wscale?: number;
+  /** `NFTA_SYNPROXY_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (SynproxyFlags | number)[];
+}
+
+/** Attributes of `tunnel-attrs`. */
+export interface TunnelAttrs extends View {
+  /** `NFTA_TUNNEL_KEY`, u32, big-endian. */
+  readonly key?: TunnelKeys | number;
+  /** `NFTA_TUNNEL_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_TUNNEL_MODE`, u32, big-endian. */
+  readonly mode?: TunnelMode | number;
+}
+
+/** Attributes of `xfrm-attrs`. */
+export interface XfrmAttrs extends View {
+  /** `NFTA_XFRM_DREG`, u32, big-endian. */
+  readonly dreg?: Registers | number;
+  /** `NFTA_XFRM_KEY`, u32, big-endian. */
+  readonly key?: XfrmKeys | number;
+  /** `NFTA_XFRM_DIR`, u8. */
+  readonly dir?: number;
+  /** `NFTA_XFRM_SPNUM`, u32, big-endian. */
+  readonly spnum?: number;
+}
+
+/** Attributes of `ct-expect-attrs`. */
+export interface CtExpectAttrs extends View {
+  /** `NFTA_CT_EXPECT_L3PROTO`, u16, big-endian. */
+  readonly l3proto?: number;
+  /** `NFTA_CT_EXPECT_L4PROTO`, u8. */
+  readonly l4proto?: number;
+  /** `NFTA_CT_EXPECT_DPORT`, u16, big-endian. */
+  readonly dport?: number;
+  /** `NFTA_CT_EXPECT_TIMEOUT`, u32. */
+  readonly timeout?: number;
+  /** `NFTA_CT_EXPECT_SIZE`, u8. */
+  readonly size?: number;
+}
+
+/** Attributes of `ct-helper-attrs`. */
+export interface CtHelperAttrs extends View {
+  /** `NFTA_CT_HELPER_NAME`, string. */
+  readonly name?: string;
+  /** `NFTA_CT_HELPER_L3PROTO`, u16, big-endian. */
+  readonly l3proto?: number;
+  /** `NFTA_CT_HELPER_L4PROTO`, u8. */
+  readonly l4proto?: number;
+}
+
+/** Attributes of `ct-timeout-attrs`. */
+export interface CtTimeoutAttrs extends View {
+  /** `NFTA_CT_TIMEOUT_L3PROTO`, u16, big-endian. */
+  readonly l3proto?: number;
+  /** `NFTA_CT_TIMEOUT_L4PROTO`, u8. */
+  readonly l4proto?: number;
+  /** `NFTA_CT_TIMEOUT_DATA`, indexed-array, big-endian. */
+  readonly data?: readonly number[];
+}
+
+/** Attributes of `secmark-attrs`. */
+export interface SecmarkAttrs extends View {
+  /** `NFTA_SECMARK_CTX`, string. */
+  readonly ctx?: string;
+}
+
+/** Attributes of `tunnel-key-attrs`. */
+export interface TunnelKeyAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_ID`, u32, big-endian. */
+  readonly id?: number;
+  /** `NFTA_TUNNEL_KEY_IP`, nest. */
+  readonly ip?: TunnelKeyIpAttrs;
+  /** `NFTA_TUNNEL_KEY_IP6`, nest. */
+  readonly ip6?: TunnelKeyIp6Attrs;
+  /** `NFTA_TUNNEL_KEY_FLAGS`, u32, big-endian. */
+  readonly flags?: readonly (TunnelFlags | number)[];
+  /** `NFTA_TUNNEL_KEY_TOS`, u8. */
+  readonly tos?: number;
+  /** `NFTA_TUNNEL_KEY_TTL`, u8. */
+  readonly ttl?: number;
+  /** `NFTA_TUNNEL_KEY_SPORT`, u16, big-endian. */
+  readonly sport?: number;
+  /** `NFTA_TUNNEL_KEY_DPORT`, u16, big-endian. */
+  readonly dport?: number;
+  /** `NFTA_TUNNEL_KEY_OPTS`, nest. */
+  readonly opts?: TunnelKeyOptsAttrs;
+}
+
+/** Attributes of `tunnel-key-ip-attrs`. */
+export interface TunnelKeyIpAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_IP_SRC`, u32, big-endian. */
+  readonly src?: string;
+  /** `NFTA_TUNNEL_KEY_IP_DST`, u32, big-endian. */
+  readonly dst?: string;
+}
+
+/** Attributes of `tunnel-key-ip6-attrs`. */
+export interface TunnelKeyIp6Attrs extends View {
+  /** `NFTA_TUNNEL_KEY_IP6_SRC`, binary. */
+  readonly src?: string;
+  /** `NFTA_TUNNEL_KEY_IP6_DST`, binary. */
+  readonly dst?: string;
+  /** `NFTA_TUNNEL_KEY_IP6_FLOWLABEL`, u32, big-endian. */
+  readonly flowlabel?: number;
+}
+
+/** Attributes of `tunnel-key-opts-attrs`. */
+export interface TunnelKeyOptsAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_OPTS_VXLAN`, nest. */
+  readonly vxlan?: TunnelKeyVxlanAttrs;
+  /** `NFTA_TUNNEL_KEY_OPTS_ERSPAN`, nest. */
+  readonly erspan?: TunnelKeyErspanAttrs;
+  /** `NFTA_TUNNEL_KEY_OPTS_GENEVE`, nest. */
+  readonly geneve?: TunnelKeyGeneveAttrs;
+}
+
+/** Attributes of `tunnel-key-vxlan-attrs`. */
+export interface TunnelKeyVxlanAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_VXLAN_GBP`, u32, big-endian. */
+  readonly gbp?: number;
+}
+
+/** Attributes of `tunnel-key-erspan-attrs`. */
+export interface TunnelKeyErspanAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_ERSPAN_VERSION`, u32, big-endian. */
+  readonly version?: number;
+  /** `NFTA_TUNNEL_KEY_ERSPAN_V1_INDEX`, u32, big-endian. */
+  readonly v1Index?: number;
+  /** `NFTA_TUNNEL_KEY_ERSPAN_V2_HWID`, u8. */
+  readonly v2Hwid?: number;
+  /** `NFTA_TUNNEL_KEY_ERSPAN_V2_DIR`, u8. */
+  readonly v2Dir?: number;
+}
+
+/** Attributes of `tunnel-key-geneve-attrs`. */
+export interface TunnelKeyGeneveAttrs extends View {
+  /** `NFTA_TUNNEL_KEY_GENEVE_CLASS`, u16, big-endian. */
+  readonly class?: number;
+  /** `NFTA_TUNNEL_KEY_GENEVE_TYPE`, u8. */
+  readonly type?: number;
+  /** `NFTA_TUNNEL_KEY_GENEVE_DATA`, binary. */
+  readonly data?: Uint8Array;
 }
 
 /** Request of `batch-begin`: Start a batch of operations */
@@ -1664,6 +2171,26 @@ export const spec = {
     "numgen-types": { entries: { incremental: 0, random: 1 } },
     "log-level": { entries: { emerg: 0, alert: 1, crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7, audit: 8 } },
     "log-flags": { flags: true, entries: { tcpseq: 1, tcpopt: 2, ipopt: 4, uid: 8, nflog: 16, macdecode: 32 } },
+    "byteorder-ops": { entries: { ntoh: 0, hton: 1 } },
+    "dynset-ops": { entries: { add: 0, update: 1, delete: 2 } },
+    "exthdr-op": { entries: { ipv6: 0, tcpopt: 1, ipv4: 2, sctp: 3, dccp: 4 } },
+    "hash-types": { entries: { jenkins: 0, sym: 1 } },
+    "inner-type": { entries: { unspec: 0, vxlan: 1, geneve: 2 } },
+    "limit-type": { entries: { pkts: 0, "pkt-bytes": 1 } },
+    "rt-keys": { entries: { classid: 0, nexthop4: 1, nexthop6: 2, tcpmss: 3, xfrm: 4 } },
+    "socket-keys": { entries: { transparent: 0, mark: 1, wildcard: 2, cgroupv2: 3 } },
+    "tunnel-keys": { entries: { path: 0, id: 1 } },
+    "tunnel-mode": { entries: { none: 0, rx: 1, tx: 2 } },
+    "xfrm-keys": { entries: { unspec: 0, "daddr-ip4": 1, "daddr-ip6": 2, "saddr-ip4": 3, "saddr-ip6": 4, reqid: 5, spi: 6 } },
+    "connlimit-flags": { flags: true, entries: { inv: 1 } },
+    "dynset-flags": { flags: true, entries: { inv: 1, expr: 2 } },
+    "exthdr-flags": { flags: true, entries: { present: 1 } },
+    "inner-flags": { flags: true, entries: { hdrsize: 1, ll: 2, nh: 4, th: 8 } },
+    "limit-flags": { flags: true, entries: { inv: 1 } },
+    "osf-flags": { flags: true, entries: { version: 1 } },
+    "queue-flags": { flags: true, entries: { bypass: 1, "cpu-fanout": 2 } },
+    "synproxy-flags": { flags: true, entries: { mss: 1, wscale: 2, "sack-perm": 4, timestamp: 8 } },
+    "tunnel-flags": { flags: true, entries: { "zero-csum-tx": 1, "dont-fragment": 2, "seq-number": 4 } },
   },
   structs: {
     nfgenmsg: {
@@ -1682,7 +2209,7 @@ export const spec = {
       flags: { id: 6, type: "u32", enum: "log-flags", flags: true, big: true },
     },
     "numgen-attrs": {
-      dreg: { id: 1, type: "u32", enum: "registers" },
+      dreg: { id: 1, type: "u32", enum: "registers", big: true },
       modulus: { id: 2, type: "u32", big: true },
       type: { id: 3, type: "u32", enum: "numgen-types", big: true },
       offset: { id: 4, type: "u32", big: true },
@@ -1797,7 +2324,7 @@ export const spec = {
     "setelem-attrs": {
       key: { id: 1, type: "nest", nest: "data-attrs" },
       data: { id: 2, type: "nest", nest: "data-attrs" },
-      flags: { id: 3, type: "binary" },
+      flags: { id: 3, type: "u32", enum: "set-elem-flags", flags: true, big: true },
       timeout: { id: 4, type: "u64", big: true },
       expiration: { id: 5, type: "u64", big: true },
       userdata: { id: 6, type: "binary" },
@@ -1968,6 +2495,178 @@ export const spec = {
       rev: { id: 2, type: "u32", big: true },
       type: { id: 3, type: "u32", big: true },
     },
+    "byteorder-attrs": {
+      sreg: { id: 1, type: "u32", enum: "registers", big: true },
+      dreg: { id: 2, type: "u32", enum: "registers", big: true },
+      op: { id: 3, type: "u32", enum: "byteorder-ops", big: true },
+      len: { id: 4, type: "u32", big: true },
+      size: { id: 5, type: "u32", big: true },
+    },
+    "connlimit-attrs": {
+      count: { id: 1, type: "u32", big: true },
+      flags: { id: 2, type: "u32", enum: "connlimit-flags", flags: true, big: true },
+    },
+    "dup-attrs": {
+      sregAddr: { id: 1, type: "u32", enum: "registers", big: true },
+      sregDev: { id: 2, type: "u32", enum: "registers", big: true },
+    },
+    "dynset-attrs": {
+      setName: { id: 1, type: "string" },
+      setId: { id: 2, type: "u32", big: true },
+      op: { id: 3, type: "u32", enum: "dynset-ops", big: true },
+      sregKey: { id: 4, type: "u32", enum: "registers", big: true },
+      sregData: { id: 5, type: "u32", enum: "registers", big: true },
+      timeout: { id: 6, type: "u64", big: true },
+      expr: { id: 7, type: "nest", nest: "expr-attrs" },
+      pad: { id: 8, type: "pad" },
+      flags: { id: 9, type: "u32", enum: "dynset-flags", flags: true, big: true },
+      expressions: { id: 10, type: "nest", nest: "expr-list-attrs" },
+    },
+    "exthdr-attrs": {
+      dreg: { id: 1, type: "u32", enum: "registers", big: true },
+      type: { id: 2, type: "u8" },
+      offset: { id: 3, type: "u32", big: true },
+      len: { id: 4, type: "u32", big: true },
+      flags: { id: 5, type: "u32", enum: "exthdr-flags", flags: true, big: true },
+      op: { id: 6, type: "u32", enum: "exthdr-op", big: true },
+      sreg: { id: 7, type: "u32", enum: "registers", big: true },
+    },
+    "fwd-attrs": {
+      sregDev: { id: 1, type: "u32", enum: "registers", big: true },
+      sregAddr: { id: 2, type: "u32", enum: "registers", big: true },
+      nfproto: { id: 3, type: "u32", big: true },
+    },
+    "hash-attrs": {
+      sreg: { id: 1, type: "u32", enum: "registers", big: true },
+      dreg: { id: 2, type: "u32", enum: "registers", big: true },
+      len: { id: 3, type: "u32", big: true },
+      modulus: { id: 4, type: "u32", big: true },
+      seed: { id: 5, type: "u32", big: true },
+      offset: { id: 6, type: "u32", big: true },
+      type: { id: 7, type: "u32", enum: "hash-types", big: true },
+      setName: { id: 8, type: "string" },
+      setId: { id: 9, type: "u32", big: true },
+    },
+    "inner-attrs": {
+      num: { id: 1, type: "u32", big: true },
+      type: { id: 2, type: "u32", enum: "inner-type", big: true },
+      flags: { id: 3, type: "u32", enum: "inner-flags", flags: true, big: true },
+      hdrsize: { id: 4, type: "u32", big: true },
+      expr: { id: 5, type: "nest", nest: "expr-attrs" },
+    },
+    "last-attrs": {
+      set: { id: 1, type: "u32", big: true },
+      msecs: { id: 2, type: "u64", big: true },
+      pad: { id: 3, type: "pad" },
+    },
+    "limit-attrs": {
+      rate: { id: 1, type: "u64", big: true },
+      unit: { id: 2, type: "u64", big: true },
+      burst: { id: 3, type: "u32", big: true },
+      type: { id: 4, type: "u32", enum: "limit-type", big: true },
+      flags: { id: 5, type: "u32", enum: "limit-flags", flags: true, big: true },
+      pad: { id: 6, type: "pad" },
+    },
+    "osf-attrs": {
+      dreg: { id: 1, type: "u32", enum: "registers", big: true },
+      ttl: { id: 2, type: "u8" },
+      flags: { id: 3, type: "u32", enum: "osf-flags", flags: true, big: true },
+    },
+    "queue-attrs": {
+      num: { id: 1, type: "u16", big: true },
+      total: { id: 2, type: "u16", big: true },
+      flags: { id: 3, type: "u16", enum: "queue-flags", flags: true, big: true },
+      sregQnum: { id: 4, type: "u32", enum: "registers", big: true },
+    },
+    "redir-attrs": {
+      regProtoMin: { id: 1, type: "u32", enum: "registers", big: true },
+      regProtoMax: { id: 2, type: "u32", enum: "registers", big: true },
+      flags: { id: 3, type: "u32", enum: "nat-range-flags", flags: true, big: true },
+    },
+    "rt-attrs": {
+      dreg: { id: 1, type: "u32", enum: "registers", big: true },
+      key: { id: 2, type: "u32", enum: "rt-keys", big: true },
+    },
+    "socket-attrs": {
+      key: { id: 1, type: "u32", enum: "socket-keys", big: true },
+      dreg: { id: 2, type: "u32", enum: "registers", big: true },
+      level: { id: 3, type: "u32", big: true },
+    },
+    "synproxy-attrs": {
+      mss: { id: 1, type: "u16", big: true },
+      wscale: { id: 2, type: "u8" },
+      flags: { id: 3, type: "u32", enum: "synproxy-flags", flags: true, big: true },
+    },
+    "tunnel-attrs": {
+      key: { id: 1, type: "u32", enum: "tunnel-keys", big: true },
+      dreg: { id: 2, type: "u32", enum: "registers", big: true },
+      mode: { id: 3, type: "u32", enum: "tunnel-mode", big: true },
+    },
+    "xfrm-attrs": {
+      dreg: { id: 1, type: "u32", enum: "registers", big: true },
+      key: { id: 2, type: "u32", enum: "xfrm-keys", big: true },
+      dir: { id: 3, type: "u8" },
+      spnum: { id: 4, type: "u32", big: true },
+    },
+    "ct-expect-attrs": {
+      l3proto: { id: 1, type: "u16", big: true },
+      l4proto: { id: 2, type: "u8" },
+      dport: { id: 3, type: "u16", big: true },
+      timeout: { id: 4, type: "u32" },
+      size: { id: 5, type: "u8" },
+    },
+    "ct-helper-attrs": {
+      name: { id: 1, type: "string" },
+      l3proto: { id: 2, type: "u16", big: true },
+      l4proto: { id: 3, type: "u8" },
+    },
+    "ct-timeout-attrs": {
+      l3proto: { id: 1, type: "u16", big: true },
+      l4proto: { id: 2, type: "u8" },
+      data: { id: 3, type: "indexed-array", sub: "u32", big: true },
+    },
+    "secmark-attrs": {
+      ctx: { id: 1, type: "string" },
+    },
+    "tunnel-key-attrs": {
+      id: { id: 1, type: "u32", big: true },
+      ip: { id: 2, type: "nest", nest: "tunnel-key-ip-attrs" },
+      ip6: { id: 3, type: "nest", nest: "tunnel-key-ip6-attrs" },
+      flags: { id: 4, type: "u32", enum: "tunnel-flags", flags: true, big: true },
+      tos: { id: 5, type: "u8" },
+      ttl: { id: 6, type: "u8" },
+      sport: { id: 7, type: "u16", big: true },
+      dport: { id: 8, type: "u16", big: true },
+      opts: { id: 9, type: "nest", nest: "tunnel-key-opts-attrs" },
+    },
+    "tunnel-key-ip-attrs": {
+      src: { id: 1, type: "u32", big: true, hint: "ipv4" },
+      dst: { id: 2, type: "u32", big: true, hint: "ipv4" },
+    },
+    "tunnel-key-ip6-attrs": {
+      src: { id: 1, type: "binary", hint: "ipv6" },
+      dst: { id: 2, type: "binary", hint: "ipv6" },
+      flowlabel: { id: 3, type: "u32", big: true },
+    },
+    "tunnel-key-opts-attrs": {
+      vxlan: { id: 1, type: "nest", nest: "tunnel-key-vxlan-attrs" },
+      erspan: { id: 2, type: "nest", nest: "tunnel-key-erspan-attrs" },
+      geneve: { id: 3, type: "nest", nest: "tunnel-key-geneve-attrs" },
+    },
+    "tunnel-key-vxlan-attrs": {
+      gbp: { id: 1, type: "u32", big: true },
+    },
+    "tunnel-key-erspan-attrs": {
+      version: { id: 1, type: "u32", big: true },
+      v1Index: { id: 2, type: "u32", big: true },
+      v2Hwid: { id: 3, type: "u8" },
+      v2Dir: { id: 4, type: "u8" },
+    },
+    "tunnel-key-geneve-attrs": {
+      class: { id: 1, type: "u16", big: true },
+      type: { id: 2, type: "u8" },
+      data: { id: 3, type: "binary" },
+    },
   },
   messages: {
     "expr-ops": {
@@ -1992,10 +2691,36 @@ export const spec = {
       target: { set: "expr-target-attrs" },
       tproxy: { set: "expr-tproxy-attrs" },
       masq: { set: "expr-masq-attrs" },
+      byteorder: { set: "byteorder-attrs" },
+      connlimit: { set: "connlimit-attrs" },
+      dup: { set: "dup-attrs" },
+      dynset: { set: "dynset-attrs" },
+      exthdr: { set: "exthdr-attrs" },
+      fwd: { set: "fwd-attrs" },
+      hash: { set: "hash-attrs" },
+      inner: { set: "inner-attrs" },
+      last: { set: "last-attrs" },
+      limit: { set: "limit-attrs" },
+      osf: { set: "osf-attrs" },
+      queue: { set: "queue-attrs" },
+      redir: { set: "redir-attrs" },
+      rt: { set: "rt-attrs" },
+      socket: { set: "socket-attrs" },
+      synproxy: { set: "synproxy-attrs" },
+      tunnel: { set: "tunnel-attrs" },
+      xfrm: { set: "xfrm-attrs" },
     },
     "obj-data": {
       counter: { set: "counter-attrs" },
       quota: { set: "quota-attrs" },
+      "ct-helper": { set: "ct-helper-attrs" },
+      limit: { set: "limit-attrs" },
+      connlimit: { set: "connlimit-attrs" },
+      tunnel: { set: "tunnel-key-attrs" },
+      "ct-timeout": { set: "ct-timeout-attrs" },
+      secmark: { set: "secmark-attrs" },
+      "ct-expect": { set: "ct-expect-attrs" },
+      synproxy: { set: "synproxy-attrs" },
     },
   },
   operations: {

@@ -595,10 +595,10 @@ export interface Nl80211Attrs extends View {
   readonly chSwitchBlockTx?: boolean;
   /** `NL80211_ATTR_CSA_IES`, binary. */
   readonly csaIes?: Uint8Array;
-  /** `NL80211_ATTR_CNTDWN_OFFS_BEACON`, binary. */
-  readonly cntdwnOffsBeacon?: Uint8Array;
-  /** `NL80211_ATTR_CNTDWN_OFFS_PRESP`, binary. */
-  readonly cntdwnOffsPresp?: Uint8Array;
+  /** `NL80211_ATTR_CNTDWN_OFFS_BEACON`, u16[]. */
+  readonly cntdwnOffsBeacon?: readonly number[];
+  /** `NL80211_ATTR_CNTDWN_OFFS_PRESP`, u16[]. */
+  readonly cntdwnOffsPresp?: readonly number[];
   /** `NL80211_ATTR_RXMGMT_FLAGS`, binary. */
   readonly rxmgmtFlags?: Uint8Array;
   /** `NL80211_ATTR_STA_SUPPORTED_CHANNELS`, binary. */
@@ -633,8 +633,8 @@ export interface Nl80211Attrs extends View {
   readonly tdlsPeerCapability?: number;
   /** `NL80211_ATTR_SOCKET_OWNER`, flag. */
   readonly socketOwner?: boolean;
-  /** `NL80211_ATTR_CSA_C_OFFSETS_TX`, binary. */
-  readonly csaCOffsetsTx?: Uint8Array;
+  /** `NL80211_ATTR_CSA_C_OFFSETS_TX`, u16[]. */
+  readonly csaCOffsetsTx?: readonly number[];
   /** `NL80211_ATTR_MAX_CSA_COUNTERS`, u8. */
   readonly maxCsaCounters?: number;
   /** `NL80211_ATTR_TDLS_INITIATOR`, flag. */
@@ -1517,8 +1517,8 @@ export const spec = {
       chSwitchCount: { id: 183, type: "u32" },
       chSwitchBlockTx: { id: 184, type: "flag" },
       csaIes: { id: 185, type: "binary" },
-      cntdwnOffsBeacon: { id: 186, type: "binary" },
-      cntdwnOffsPresp: { id: 187, type: "binary" },
+      cntdwnOffsBeacon: { id: 186, type: "binary", sub: "u16" },
+      cntdwnOffsPresp: { id: 187, type: "binary", sub: "u16" },
       rxmgmtFlags: { id: 188, type: "binary" },
       staSupportedChannels: { id: 189, type: "binary" },
       staSupportedOperClasses: { id: 190, type: "binary" },
@@ -1536,7 +1536,7 @@ export const spec = {
       maxApAssocSta: { id: 202, type: "u32" },
       tdlsPeerCapability: { id: 203, type: "u32" },
       socketOwner: { id: 204, type: "flag" },
-      csaCOffsetsTx: { id: 205, type: "binary" },
+      csaCOffsetsTx: { id: 205, type: "binary", sub: "u16" },
       maxCsaCounters: { id: 206, type: "u8" },
       tdlsInitiator: { id: 207, type: "flag" },
       useRrm: { id: 208, type: "flag" },

@@ -115,7 +115,7 @@ export interface OpPolicyAttrs extends View {
 }
 
 /** Request of `getfamily`: Get / dump genetlink families */
-export interface GetfamilyRequest extends Input<Pick<CtrlAttrs, "familyName">> {}
+export interface GetfamilyRequest extends Input<Pick<CtrlAttrs, "familyName" | "familyId">> {}
 
 /** Reply of `getfamily`: Get / dump genetlink families */
 export interface GetfamilyReply extends Pick<CtrlAttrs, "familyId" | "familyName" | "hdrsize" | "maxattr" | "mcastGroups" | "ops" | "version" | "raw" | "toJSON"> {}

@@ -149,9 +149,9 @@ export interface OvsKeyIcmp {
 /** `struct ovs_key_arp`. */
 export interface OvsKeyArp {
   /** u32, big-endian. */
-  readonly arpSip: number;
+  readonly arpSip: string;
   /** u32, big-endian. */
-  readonly arpTip: number;
+  readonly arpTip: string;
   /** u16, big-endian. */
   readonly arpOp: number;
   /** binary. */
@@ -163,7 +163,7 @@ export interface OvsKeyArp {
 /** `struct ovs_key_nd`. */
 export interface OvsKeyNd {
   /** binary, big-endian. */
-  readonly ndTarget: Uint8Array;
+  readonly ndTarget: string;
   /** binary. */
   readonly ndSll: string;
   /** binary. */
@@ -173,9 +173,9 @@ export interface OvsKeyNd {
 /** `struct ovs_key_ct_tuple_ipv4`. */
 export interface OvsKeyCtTupleIpv4 {
   /** u32, big-endian. */
-  readonly ipv4Src: number;
+  readonly ipv4Src: string;
   /** u32, big-endian. */
-  readonly ipv4Dst: number;
+  readonly ipv4Dst: string;
   /** u16, big-endian. */
   readonly srcPort: number;
   /** u16, big-endian. */
@@ -220,6 +220,20 @@ export interface OvsActionAddMpls {
   readonly mplsEthertype: number;
   /** u16. */
   readonly tunFlags: number;
+}
+
+/** `struct ovs_key_ct_tuple_ipv6`. */
+export interface OvsKeyCtTupleIpv6 {
+  /** binary. */
+  readonly ipv6Src: string;
+  /** binary. */
+  readonly ipv6Dst: string;
+  /** u16, big-endian. */
+  readonly srcPort: number;
+  /** u16, big-endian. */
+  readonly dstPort: number;
+  /** u8. */
+  readonly ipv6Proto: number;
 }
 
 /** Attributes of `flow-attrs`. */
@@ -384,7 +398,7 @@ export interface KeyAttrs extends View {
    * `OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6`, binary.
    * struct ovs_key_ct_tuple_ipv6
    */
-  readonly ctOrigTupleIpv6?: Uint8Array;
+  readonly ctOrigTupleIpv6?: OvsKeyCtTupleIpv6;
   /** `OVS_KEY_ATTR_NSH`, nest. */
   readonly nsh?: OvsNshKeyAttrs;
   /**
@@ -484,7 +498,7 @@ export interface ActionAttrs extends View {
    * `OVS_ACTION_ATTR_PUSH_ETH`, binary.
    * struct ovs_action_push_eth
    */
-  readonly pushEth?: Uint8Array;
+  readonly pushEth?: OvsKeyEthernet;
   /** `OVS_ACTION_ATTR_POP_ETH`, flag. */
   readonly popEth?: boolean;
   /** `OVS_ACTION_ATTR_CT_CLEAR`, flag. */
@@ -538,9 +552,9 @@ export interface TunnelKeyAttrs extends View {
   /** `OVS_TUNNEL_KEY_ATTR_ID`, u64, big-endian. */
   readonly id?: number | bigint;
   /** `OVS_TUNNEL_KEY_ATTR_IPV4_SRC`, u32, big-endian. */
-  readonly ipv4Src?: number;
+  readonly ipv4Src?: string;
   /** `OVS_TUNNEL_KEY_ATTR_IPV4_DST`, u32, big-endian. */
-  readonly ipv4Dst?: number;
+  readonly ipv4Dst?: string;
   /** `OVS_TUNNEL_KEY_ATTR_TOS`, u8. */
   readonly tos?: number;
   /** `OVS_TUNNEL_KEY_ATTR_TTL`, u8. */
@@ -563,12 +577,12 @@ export interface TunnelKeyAttrs extends View {
    * `OVS_TUNNEL_KEY_ATTR_IPV6_SRC`, binary.
    * struct in6_addr source IPv6 address
    */
-  readonly ipv6Src?: Uint8Array;
+  readonly ipv6Src?: string;
   /**
    * `OVS_TUNNEL_KEY_ATTR_IPV6_DST`, binary.
    * struct in6_addr destination IPv6 address
    */
-  readonly ipv6Dst?: Uint8Array;
+  readonly ipv6Dst?: string;
   /** `OVS_TUNNEL_KEY_ATTR_PAD`, binary. */
   readonly pad?: Uint8Array;
   /**
@@ -649,9 +663,9 @@ export interface NatAttrs extends View {
   /** `OVS_NAT_ATTR_DST`, flag. */
   readonly dst?: boolean;
   /** `OVS_NAT_ATTR_IP_MIN`, binary. */
-  readonly ipMin?: Uint8Array;
+  readonly ipMin?: string;
   /** `OVS_NAT_ATTR_IP_MAX`, binary. */
-  readonly ipMax?: Uint8Array;
+  readonly ipMax?: string;
   /** `OVS_NAT_ATTR_PROTO_MIN`, u16. */
   readonly protoMin?: number;
   /** `OVS_NAT_ATTR_PROTO_MAX`, u16. */
@@ -782,20 +796,20 @@ export const spec = {
       icmpCode: { type: "u8" },
     },
     "ovs-key-arp": {
-      arpSip: { type: "u32", big: true },
-      arpTip: { type: "u32", big: true },
+      arpSip: { type: "u32", big: true, hint: "ipv4" },
+      arpTip: { type: "u32", big: true, hint: "ipv4" },
       arpOp: { type: "u16", big: true },
       arpSha: { type: "binary", len: 6, hint: "mac" },
       arpTha: { type: "binary", len: 6, hint: "mac" },
     },
     "ovs-key-nd": {
-      ndTarget: { type: "binary", len: 16, big: true },
+      ndTarget: { type: "binary", len: 16, big: true, hint: "ipv6" },
       ndSll: { type: "binary", len: 6, hint: "mac" },
       ndTll: { type: "binary", len: 6, hint: "mac" },
     },
     "ovs-key-ct-tuple-ipv4": {
-      ipv4Src: { type: "u32", big: true },
-      ipv4Dst: { type: "u32", big: true },
+      ipv4Src: { type: "u32", big: true, hint: "ipv4" },
+      ipv4Dst: { type: "u32", big: true, hint: "ipv4" },
       srcPort: { type: "u16", big: true },
       dstPort: { type: "u16", big: true },
       ipv4Proto: { type: "u8" },
@@ -810,12 +824,20 @@ export const spec = {
     },
     "ovs-action-push-mpls": {
       mplsLse: { type: "u32", big: true },
-      mplsEthertype: { type: "u32", big: true },
+      mplsEthertype: { type: "u16", big: true },
     },
     "ovs-action-add-mpls": {
       mplsLse: { type: "u32", big: true },
       mplsEthertype: { type: "u16", big: true },
       tunFlags: { type: "u16" },
+    },
+    "ovs-key-ct-tuple-ipv6": {
+      ipv6Src: { type: "binary", len: 16, hint: "ipv6" },
+      ipv6Dst: { type: "binary", len: 16, hint: "ipv6" },
+      srcPort: { type: "u16", big: true },
+      dstPort: { type: "u16", big: true },
+      ipv6Proto: { type: "u8" },
+      pad: { type: "pad", len: 3 },
     },
   },
   sets: {
@@ -859,7 +881,7 @@ export const spec = {
       ctMark: { id: 24, type: "u32" },
       ctLabels: { id: 25, type: "binary", hint: "hex" },
       ctOrigTupleIpv4: { id: 26, type: "binary", struct: "ovs-key-ct-tuple-ipv4" },
-      ctOrigTupleIpv6: { id: 27, type: "binary" },
+      ctOrigTupleIpv6: { id: 27, type: "binary", struct: "ovs-key-ct-tuple-ipv6" },
       nsh: { id: 28, type: "nest", nest: "ovs-nsh-key-attrs" },
       packetType: { id: 29, type: "u32", big: true },
       ndExtensions: { id: 30, type: "binary" },
@@ -880,7 +902,7 @@ export const spec = {
       setMasked: { id: 11, type: "nest", nest: "key-attrs" },
       ct: { id: 12, type: "nest", nest: "ct-attrs" },
       trunc: { id: 13, type: "u32" },
-      pushEth: { id: 14, type: "binary" },
+      pushEth: { id: 14, type: "binary", struct: "ovs-key-ethernet" },
       popEth: { id: 15, type: "flag" },
       ctClear: { id: 16, type: "flag" },
       pushNsh: { id: 17, type: "nest", nest: "ovs-nsh-key-attrs" },
@@ -894,8 +916,8 @@ export const spec = {
     },
     "tunnel-key-attrs": {
       id: { id: 0, type: "u64", big: true },
-      ipv4Src: { id: 1, type: "u32", big: true },
-      ipv4Dst: { id: 2, type: "u32", big: true },
+      ipv4Src: { id: 1, type: "u32", big: true, hint: "ipv4" },
+      ipv4Dst: { id: 2, type: "u32", big: true, hint: "ipv4" },
       tos: { id: 3, type: "u8" },
       ttl: { id: 4, type: "u8" },
       dontFragment: { id: 5, type: "flag" },
@@ -905,8 +927,8 @@ export const spec = {
       tpSrc: { id: 9, type: "u16", big: true },
       tpDst: { id: 10, type: "u16", big: true },
       vxlanOpts: { id: 11, type: "nest", nest: "vxlan-ext-attrs" },
-      ipv6Src: { id: 12, type: "binary" },
-      ipv6Dst: { id: 13, type: "binary" },
+      ipv6Src: { id: 12, type: "binary", hint: "ipv6" },
+      ipv6Dst: { id: 13, type: "binary", hint: "ipv6" },
       pad: { id: 14, type: "binary" },
       erspanOpts: { id: 15, type: "binary" },
       ipv4InfoBridge: { id: 16, type: "flag" },
@@ -945,8 +967,8 @@ export const spec = {
     "nat-attrs": {
       src: { id: 1, type: "flag" },
       dst: { id: 2, type: "flag" },
-      ipMin: { id: 3, type: "binary" },
-      ipMax: { id: 4, type: "binary" },
+      ipMin: { id: 3, type: "binary", hint: "ipv4-or-v6" },
+      ipMax: { id: 4, type: "binary", hint: "ipv4-or-v6" },
       protoMin: { id: 5, type: "u16" },
       protoMax: { id: 6, type: "u16" },
       persistent: { id: 7, type: "flag" },

@@ -62,17 +62,17 @@ export interface AddrAttrs extends View {
   /** `IFA_BROADCAST`, u32, big-endian. */
   readonly broadcast?: string;
   /** `IFA_ANYCAST`, binary. */
-  readonly anycast?: Uint8Array;
+  readonly anycast?: string;
   /** `IFA_CACHEINFO`, binary. */
   readonly cacheinfo?: IfaCacheinfo;
   /** `IFA_MULTICAST`, binary. */
-  readonly multicast?: Uint8Array;
+  readonly multicast?: string;
   /** `IFA_FLAGS`, u32. */
   readonly flags?: readonly (IfaFlags | number)[];
   /** `IFA_RT_PRIORITY`, u32. */
   readonly rtPriority?: number;
-  /** `IFA_TARGET_NETNSID`, binary. */
-  readonly targetNetnsid?: Uint8Array;
+  /** `IFA_TARGET_NETNSID`, s32. */
+  readonly targetNetnsid?: number;
   /** `IFA_PROTO`, u8. */
   readonly proto?: number;
 }
@@ -161,12 +161,12 @@ export const spec = {
       local: { id: 2, type: "binary", hint: "ipv4-or-v6" },
       label: { id: 3, type: "string" },
       broadcast: { id: 4, type: "u32", big: true, hint: "ipv4" },
-      anycast: { id: 5, type: "binary" },
+      anycast: { id: 5, type: "binary", hint: "ipv4-or-v6" },
       cacheinfo: { id: 6, type: "binary", struct: "ifa-cacheinfo" },
-      multicast: { id: 7, type: "binary" },
+      multicast: { id: 7, type: "binary", hint: "ipv4-or-v6" },
       flags: { id: 8, type: "u32", enum: "ifa-flags", flags: true },
       rtPriority: { id: 9, type: "u32" },
-      targetNetnsid: { id: 10, type: "binary" },
+      targetNetnsid: { id: 10, type: "s32" },
       proto: { id: 11, type: "u8" },
     },
   },

@@ -570,7 +570,7 @@ export interface IflaVfVlanInfo {
   readonly vlan: number;
   /** u32. */
   readonly qos: number;
-  /** u32. */
+  /** u16, big-endian. */
   readonly vlanProto: number;
 }
 
@@ -580,6 +580,28 @@ export interface IflaVxlanPortRange {
   readonly low: number;
   /** u16, big-endian. */
   readonly high: number;
+}
+
+/** `struct rtnl_hw_stats64`. */
+export interface RtnlHwStats64 {
+  /** u64. */
+  readonly rxPackets: number | bigint;
+  /** u64. */
+  readonly txPackets: number | bigint;
+  /** u64. */
+  readonly rxBytes: number | bigint;
+  /** u64. */
+  readonly txBytes: number | bigint;
+  /** u64. */
+  readonly rxErrors: number | bigint;
+  /** u64. */
+  readonly txErrors: number | bigint;
+  /** u64. */
+  readonly rxDropped: number | bigint;
+  /** u64. */
+  readonly txDropped: number | bigint;
+  /** u64. */
+  readonly multicast: number | bigint;
 }
 
 /** `struct bridge_vlan_info`. */
@@ -900,13 +922,13 @@ export interface LinkinfoAttrs extends View {
   /** `IFLA_INFO_KIND`, string. */
   readonly kind?: string;
   /** `IFLA_INFO_DATA`, sub-message. */
-  readonly data?: LinkinfoDataMsg[keyof LinkinfoDataMsg];
+  readonly data?: LinkinfoDataMsg[keyof LinkinfoDataMsg] | Uint8Array;
   /** `IFLA_INFO_XSTATS`, binary. */
   readonly xstats?: Uint8Array;
   /** `IFLA_INFO_SLAVE_KIND`, string. */
   readonly slaveKind?: string;
   /** `IFLA_INFO_SLAVE_DATA`, sub-message. */
-  readonly slaveData?: LinkinfoMemberDataMsg[keyof LinkinfoMemberDataMsg];
+  readonly slaveData?: LinkinfoMemberDataMsg[keyof LinkinfoMemberDataMsg] | Uint8Array;
 }
 
 /** Attributes of `linkinfo-bond-attrs`. */
@@ -1604,11 +1626,11 @@ export interface StatsAttrs extends View {
 /** Attributes of `link-offload-xstats`. */
 export interface LinkOffloadXstats extends View {
   /** `IFLA_OFFLOAD_XSTATS_CPU_HIT`, binary. */
-  readonly cpuHit?: Uint8Array;
+  readonly cpuHit?: RtnlLinkStats64;
   /** `IFLA_OFFLOAD_XSTATS_HW_S_INFO`, indexed-array. */
   readonly hwSInfo?: readonly Element<HwSInfoOne>[];
   /** `IFLA_OFFLOAD_XSTATS_L3_STATS`, binary. */
-  readonly l3Stats?: Uint8Array;
+  readonly l3Stats?: RtnlHwStats64;
 }
 
 /** Attributes of `hw-s-info-one`. */
@@ -2057,11 +2079,22 @@ export const spec = {
       vf: { type: "u32" },
       vlan: { type: "u32" },
       qos: { type: "u32" },
-      vlanProto: { type: "u32" },
+      vlanProto: { type: "u16", big: true },
     },
     "ifla-vxlan-port-range": {
       low: { type: "u16", big: true },
       high: { type: "u16", big: true },
+    },
+    "rtnl-hw-stats64": {
+      rxPackets: { type: "u64" },
+      txPackets: { type: "u64" },
+      rxBytes: { type: "u64" },
+      txBytes: { type: "u64" },
+      rxErrors: { type: "u64" },
+      txErrors: { type: "u64" },
+      rxDropped: { type: "u64" },
+      txDropped: { type: "u64" },
+      multicast: { type: "u64" },
     },
     "bridge-vlan-info": {
       flags: { type: "u16", enum: "bridge-vlan-info-flags", flags: true },
@@ -2533,9 +2566,9 @@ export const spec = {
       afSpec: { id: 5, type: "binary" },
     },
     "link-offload-xstats": {
-      cpuHit: { id: 1, type: "binary" },
+      cpuHit: { id: 1, type: "binary", struct: "rtnl-link-stats64" },
       hwSInfo: { id: 2, type: "indexed-array", sub: "nest", nest: "hw-s-info-one" },
-      l3Stats: { id: 3, type: "binary" },
+      l3Stats: { id: 3, type: "binary", struct: "rtnl-hw-stats64" },
     },
     "hw-s-info-one": {
       request: { id: 1, type: "u8" },

@@ -163,8 +163,8 @@ export interface NeighbourAttrs extends View {
   readonly protocol?: number;
   /** `NDA_NH_ID`, u32. */
   readonly nhId?: number;
-  /** `NDA_FDB_EXT_ATTRS`, binary. */
-  readonly fdbExtAttrs?: Uint8Array;
+  /** `NDA_FDB_EXT_ATTRS`, nest. */
+  readonly fdbExtAttrs?: FdbExtAttrs;
   /** `NDA_FLAGS_EXT`, u32. */
   readonly flagsExt?: readonly (NtfExtFlags | number)[];
   /** `NDA_NDM_STATE_MASK`, u16. */
@@ -231,6 +231,14 @@ export interface NdtpaAttrs extends View {
   readonly mcastReprobes?: number;
   /** `NDTPA_INTERVAL_PROBE_TIME_MS`, u64. */
   readonly intervalProbeTimeMs?: number | bigint;
+}
+
+/** Attributes of `fdb-ext-attrs`. */
+export interface FdbExtAttrs extends View {
+  /** `NFEA_ACTIVITY_NOTIFY`, u8. */
+  readonly activityNotify?: number;
+  /** `NFEA_DONT_REFRESH`, flag. */
+  readonly dontRefresh?: boolean;
 }
 
 /** Request of `newneigh`: Add new neighbour entry */
@@ -386,7 +394,7 @@ export const spec = {
       srcVni: { id: 11, type: "u32" },
       protocol: { id: 12, type: "u8" },
       nhId: { id: 13, type: "u32" },
-      fdbExtAttrs: { id: 14, type: "binary" },
+      fdbExtAttrs: { id: 14, type: "nest", nest: "fdb-ext-attrs" },
       flagsExt: { id: 15, type: "u32", enum: "ntf-ext-flags", flags: true },
       ndmStateMask: { id: 16, type: "u16" },
       ndmFlagsMask: { id: 17, type: "u8" },
@@ -422,6 +430,10 @@ export const spec = {
       mcastReprobes: { id: 17, type: "u32" },
       pad: { id: 18, type: "pad" },
       intervalProbeTimeMs: { id: 19, type: "u64" },
+    },
+    "fdb-ext-attrs": {
+      activityNotify: { id: 1, type: "u8" },
+      dontRefresh: { id: 2, type: "flag" },
     },
   },
   messages: {},

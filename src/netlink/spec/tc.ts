@@ -1125,11 +1125,11 @@ export interface Attrs extends View {
   /** `TCA_KIND`, string. */
   readonly kind?: string;
   /** `TCA_OPTIONS`, sub-message. */
-  readonly options?: OptionsMsg[keyof OptionsMsg];
+  readonly options?: OptionsMsg[keyof OptionsMsg] | Uint8Array;
   /** `TCA_STATS`, binary. */
   readonly stats?: TcStats;
   /** `TCA_XSTATS`, sub-message. */
-  readonly xstats?: TcaStatsAppMsg[keyof TcaStatsAppMsg];
+  readonly xstats?: TcaStatsAppMsg[keyof TcaStatsAppMsg] | Uint8Array;
   /** `TCA_RATE`, binary. */
   readonly rate?: GnetEstimator;
   /** `TCA_FCNT`, u32. */
@@ -1159,7 +1159,7 @@ export interface ActAttrs extends View {
   /** `TCA_ACT_KIND`, string. */
   readonly kind?: string;
   /** `TCA_ACT_OPTIONS`, sub-message. */
-  readonly options?: ActOptionsMsg[keyof ActOptionsMsg];
+  readonly options?: ActOptionsMsg[keyof ActOptionsMsg] | Uint8Array;
   /** `TCA_ACT_INDEX`, u32. */
   readonly index?: number;
   /** `TCA_ACT_STATS`, nest. */
@@ -1231,13 +1231,13 @@ export interface ActCtAttrs extends View {
   /** `TCA_CT_LABELS_MASK`, binary. */
   readonly labelsMask?: Uint8Array;
   /** `TCA_CT_NAT_IPV4_MIN`, u32, big-endian. */
-  readonly natIpv4Min?: number;
+  readonly natIpv4Min?: string;
   /** `TCA_CT_NAT_IPV4_MAX`, u32, big-endian. */
-  readonly natIpv4Max?: number;
+  readonly natIpv4Max?: string;
   /** `TCA_CT_NAT_IPV6_MIN`, binary. */
-  readonly natIpv6Min?: Uint8Array;
+  readonly natIpv6Min?: string;
   /** `TCA_CT_NAT_IPV6_MAX`, binary. */
-  readonly natIpv6Max?: Uint8Array;
+  readonly natIpv6Max?: string;
   /** `TCA_CT_NAT_PORT_MIN`, u16, big-endian. */
   readonly natPortMin?: number;
   /** `TCA_CT_NAT_PORT_MAX`, u16, big-endian. */
@@ -1301,9 +1301,9 @@ export interface ActIfeAttrs extends View {
   /** `TCA_IFE_TM`, binary. */
   readonly tm?: TcfT;
   /** `TCA_IFE_DMAC`, binary. */
-  readonly dmac?: Uint8Array;
+  readonly dmac?: string;
   /** `TCA_IFE_SMAC`, binary. */
-  readonly smac?: Uint8Array;
+  readonly smac?: string;
   /** `TCA_IFE_TYPE`, u16. */
   readonly type?: number;
   /** `TCA_IFE_METALST`, binary. */
@@ -1399,9 +1399,9 @@ export interface ActSkbmodAttrs extends View {
   /** `TCA_SKBMOD_PARMS`, binary. */
   readonly parms?: Uint8Array;
   /** `TCA_SKBMOD_DMAC`, binary. */
-  readonly dmac?: Uint8Array;
+  readonly dmac?: string;
   /** `TCA_SKBMOD_SMAC`, binary. */
-  readonly smac?: Uint8Array;
+  readonly smac?: string;
   /** `TCA_SKBMOD_ETYPE`, binary. */
   readonly etype?: Uint8Array;
 }
@@ -1413,13 +1413,13 @@ export interface ActTunnelKeyAttrs extends View {
   /** `TCA_TUNNEL_KEY_PARMS`, binary. */
   readonly parms?: Uint8Array;
   /** `TCA_TUNNEL_KEY_ENC_IPV4_SRC`, u32, big-endian. */
-  readonly encIpv4Src?: number;
+  readonly encIpv4Src?: string;
   /** `TCA_TUNNEL_KEY_ENC_IPV4_DST`, u32, big-endian. */
-  readonly encIpv4Dst?: number;
+  readonly encIpv4Dst?: string;
   /** `TCA_TUNNEL_KEY_ENC_IPV6_SRC`, binary. */
-  readonly encIpv6Src?: Uint8Array;
+  readonly encIpv6Src?: string;
   /** `TCA_TUNNEL_KEY_ENC_IPV6_DST`, binary. */
-  readonly encIpv6Dst?: Uint8Array;
+  readonly encIpv6Dst?: string;
   /** `TCA_TUNNEL_KEY_ENC_KEY_ID`, u64, big-endian. */
   readonly encKeyId?: number | bigint;
   /** `TCA_TUNNEL_KEY_ENC_DST_PORT`, u16, big-endian. */
@@ -1896,13 +1896,13 @@ export interface FlowerAttrs extends View {
   /** `TCA_FLOWER_KEY_ICMPV6_TYPE_MASK`, u8. */
   readonly keyIcmpv6TypeMask?: number;
   /** `TCA_FLOWER_KEY_ARP_SIP`, u32, big-endian. */
-  readonly keyArpSip?: number;
+  readonly keyArpSip?: string;
   /** `TCA_FLOWER_KEY_ARP_SIP_MASK`, u32, big-endian. */
-  readonly keyArpSipMask?: number;
+  readonly keyArpSipMask?: string;
   /** `TCA_FLOWER_KEY_ARP_TIP`, u32, big-endian. */
-  readonly keyArpTip?: number;
+  readonly keyArpTip?: string;
   /** `TCA_FLOWER_KEY_ARP_TIP_MASK`, u32, big-endian. */
-  readonly keyArpTipMask?: number;
+  readonly keyArpTipMask?: string;
   /** `TCA_FLOWER_KEY_ARP_OP`, u8. */
   readonly keyArpOp?: number;
   /** `TCA_FLOWER_KEY_ARP_OP_MASK`, u8. */
@@ -2601,7 +2601,7 @@ export interface TcaStatsAttrs extends View {
   /** `TCA_STATS_QUEUE`, binary. */
   readonly queue?: GnetStatsQueue;
   /** `TCA_STATS_APP`, sub-message. */
-  readonly app?: TcaStatsAppMsg[keyof TcaStatsAppMsg];
+  readonly app?: TcaStatsAppMsg[keyof TcaStatsAppMsg] | Uint8Array;
   /** `TCA_STATS_RATE_EST64`, binary. */
   readonly rateEst64?: GnetStatsRateEst64;
   /** `TCA_STATS_BASIC_HW`, binary. */
@@ -3316,10 +3316,10 @@ export const spec = {
       markMask: { id: 6, type: "u32" },
       labels: { id: 7, type: "binary" },
       labelsMask: { id: 8, type: "binary" },
-      natIpv4Min: { id: 9, type: "u32", big: true },
-      natIpv4Max: { id: 10, type: "u32", big: true },
-      natIpv6Min: { id: 11, type: "binary" },
-      natIpv6Max: { id: 12, type: "binary" },
+      natIpv4Min: { id: 9, type: "u32", big: true, hint: "ipv4" },
+      natIpv4Max: { id: 10, type: "u32", big: true, hint: "ipv4" },
+      natIpv6Min: { id: 11, type: "binary", hint: "ipv6" },
+      natIpv6Max: { id: 12, type: "binary", hint: "ipv6" },
       natPortMin: { id: 13, type: "u16", big: true },
       natPortMax: { id: 14, type: "u16", big: true },
       pad: { id: 15, type: "pad" },
@@ -3354,8 +3354,8 @@ export const spec = {
     "act-ife-attrs": {
       parms: { id: 1, type: "binary" },
       tm: { id: 2, type: "binary", struct: "tcf-t" },
-      dmac: { id: 3, type: "binary" },
-      smac: { id: 4, type: "binary" },
+      dmac: { id: 3, type: "binary", hint: "mac" },
+      smac: { id: 4, type: "binary", hint: "mac" },
       type: { id: 5, type: "u16" },
       metalst: { id: 6, type: "binary" },
       pad: { id: 7, type: "pad" },
@@ -3410,18 +3410,18 @@ export const spec = {
     "act-skbmod-attrs": {
       tm: { id: 1, type: "binary", struct: "tcf-t" },
       parms: { id: 2, type: "binary" },
-      dmac: { id: 3, type: "binary" },
-      smac: { id: 4, type: "binary" },
+      dmac: { id: 3, type: "binary", hint: "mac" },
+      smac: { id: 4, type: "binary", hint: "mac" },
       etype: { id: 5, type: "binary" },
       pad: { id: 6, type: "pad" },
     },
     "act-tunnel-key-attrs": {
       tm: { id: 1, type: "binary", struct: "tcf-t" },
       parms: { id: 2, type: "binary" },
-      encIpv4Src: { id: 3, type: "u32", big: true },
-      encIpv4Dst: { id: 4, type: "u32", big: true },
-      encIpv6Src: { id: 5, type: "binary" },
-      encIpv6Dst: { id: 6, type: "binary" },
+      encIpv4Src: { id: 3, type: "u32", big: true, hint: "ipv4" },
+      encIpv4Dst: { id: 4, type: "u32", big: true, hint: "ipv4" },
+      encIpv6Src: { id: 5, type: "binary", hint: "ipv6" },
+      encIpv6Dst: { id: 6, type: "binary", hint: "ipv6" },
       encKeyId: { id: 7, type: "u64", big: true },
       pad: { id: 8, type: "pad" },
       encDstPort: { id: 9, type: "u16", big: true },
@@ -3643,10 +3643,10 @@ export const spec = {
       keyIcmpv6CodeMask: { id: 54, type: "u8" },
       keyIcmpv6Type: { id: 55, type: "u8" },
       keyIcmpv6TypeMask: { id: 56, type: "u8" },
-      keyArpSip: { id: 57, type: "u32", big: true },
-      keyArpSipMask: { id: 58, type: "u32", big: true },
-      keyArpTip: { id: 59, type: "u32", big: true },
-      keyArpTipMask: { id: 60, type: "u32", big: true },
+      keyArpSip: { id: 57, type: "u32", big: true, hint: "ipv4" },
+      keyArpSipMask: { id: 58, type: "u32", big: true, hint: "ipv4" },
+      keyArpTip: { id: 59, type: "u32", big: true, hint: "ipv4" },
+      keyArpTipMask: { id: 60, type: "u32", big: true, hint: "ipv4" },
       keyArpOp: { id: 61, type: "u8" },
       keyArpOpMask: { id: 62, type: "u8" },
       keyArpSha: { id: 63, type: "binary", hint: "mac" },
