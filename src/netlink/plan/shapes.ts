@@ -7,21 +7,14 @@ import type { Desired, Prune, RouteScope } from "./desired.ts";
 type All<T> = shapes.All<T>;
 const RANGE: Shape = ["number"];
 
+// What is not for a plan.
+const { netns: _netns, data: _data, ...settings } = shapes.LINK;
+
 /** Of a link; the options of its kind are checked by the kind's own table. */
 const link = {
-  name: "text",
-  kind: "text",
+  ...settings,
   peer: shapes.PEER,
-  mtu: "number",
-  address: "text",
-  up: "boolean",
   master: "text or null",
-  alias: "text",
-  txQueueLength: "number",
-  promiscuous: "boolean",
-  allMulticast: "boolean",
-  arp: "boolean",
-  group: "number",
   altNames: ["text"],
   bridgePort: { backupPort: "text", "...": "anything" },
   bondPort: { "...": "anything" },
