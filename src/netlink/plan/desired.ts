@@ -24,7 +24,8 @@ export type Named<T> = Without<T, "link"> & {
 /**
  * A link: with a kind one that is created where it is missing, without one a link that is there, or
  * that is the other end of a declared pair. What `peer` says is compared too, in the same namespace; of
- * an end in another one, no more than that it is elsewhere is seen, and no more can be declared.
+ * an end in another one, no more than that it is elsewhere is seen, and no more can be declared. The
+ * state of a bridge's port is the spanning tree's, and is not declared.
  */
 export type DesiredLink =
   & (
@@ -129,7 +130,10 @@ export interface Prune {
   neighbours?: readonly string[];
   /** Static forwarding entries of these links. */
   fdb?: readonly string[];
-  /** Nexthops with ids from the first to the last. */
+  /**
+   * Nexthops with ids from the first to the last. The kernel lets what uses one go with it: a plan is
+   * refused that would take a route, group or forwarding entry along that nobody declares or prunes.
+   */
   nexthops?: readonly [first: number, last: number];
   /** Routes. */
   routes?: readonly RouteScope[];
