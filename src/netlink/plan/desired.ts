@@ -83,12 +83,15 @@ export type DesiredClass = Without<NewClass, "link" | "data"> & {
 };
 /**
  * A filter; its link, parent, chain and priority identify it. A priority has one filter: what else is
- * there of a declared one's goes when it is replaced. Hash tables of u32 cannot be declared, and stay
- * unless they are pruned.
+ * there of a declared one's goes when it is replaced. Beside that one, u32 has hash tables and what
+ * stands in them, which their handles identify, and which stay unless they are pruned.
  */
 export type DesiredFilter = Without<NewFilter, "link" | "data" | "handle"> & {
-  /** The mark, of a filter of kind fw; others have none here. */
-  handle?: number;
+  /**
+   * The mark, of a filter of kind fw. Of u32 "2:" is a hash table, with a `divisor`, and "2:5:1" the
+   * first filter in its bucket 5. Others have none here.
+   */
+  handle?: number | string;
   /** The link, by name. */
   link: string;
   /** Where it hangs; not "root". */

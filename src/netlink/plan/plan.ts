@@ -26,6 +26,7 @@ import { routes } from "./routes.ts";
 import { rules } from "./rules.ts";
 import type { Context, Item, Section } from "./section.ts";
 import { strays } from "./strays.ts";
+import { checkTables } from "./table_references.ts";
 
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
@@ -137,6 +138,7 @@ export async function plan(
   await checkNeeds(context, future, lost);
   await checkNexthops(context, wanted, lost);
   await checkReferences(context, wanted, lost);
+  await checkTables(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
 }
 

@@ -70,6 +70,6 @@ export const DESIRED: All<Desired> = {
   rules: [RULE],
   qdiscs: [declared(QDISC, "data")],
   classes: [declared(QDISC, "data")],
-  filters: [{ ...declared(FILTER, "data") as Shapes, handle: "number" }],
+  filters: [declared(FILTER, "data")],
   prune,
 };
