@@ -33,6 +33,10 @@ const everything = {
     { name: "gr0", kind: "gre", inputKey: 7, checksum: true, encapsulation: "fou" },
     { name: "a1", up: true, master: "bo0", bondPort: { queueId: 1 } },
   ],
+  bridgeVlans: [
+    { link: "p0", vlan: 5, end: 9, untagged: true },
+    { link: "br0", vlan: 1, pvid: true },
+  ],
   addresses: [{
     ...{ link: "a0", address: "10.0.0.1/24", peer: "10.0.0.2", broadcast: "10.0.0.255" },
     ...{ label: "a0:1", scope: "link", validLifetime: 60, preferredLifetime: 50, metric: 5 },
@@ -130,6 +134,17 @@ const everything = {
       ...{ link: "a0", parent: "ingress", priority: 1, kind: "bpf" },
       options: { bytecode: [[6, 0, 0, 0]], directAction: true },
     },
+    {
+      ...{ link: "a0", parent: "1:", priority: 2, protocol: "ip", kind: "u32", handle: "2:" },
+      options: { divisor: 4 },
+    },
+    {
+      ...{ link: "a0", parent: "1:", priority: 2, protocol: "ip", kind: "u32", handle: "2:1:1" },
+      options: {
+        ...{ table: "2:1:", nextTable: "2:", hashKey: { offset: 4, mask: 7 } },
+        advance: { bytes: 4, eat: true },
+      },
+    },
     { link: "a0", parent: "egress", priority: 1, kind: "bpf", options: { fd: 5, name: "x" } },
     {
       ...{ link: "a0", parent: "ingress", priority: 2, protocol: "ip", kind: "flower" },
@@ -155,7 +170,14 @@ const everything = {
     },
   ],
   prune: {
-    ...{ links: ["br*"], addresses: ["a0"], neighbours: ["a0"], fdb: ["a2"], qdiscs: ["a0"] },
+    ...{
+      links: ["br*"],
+      bridgeVlans: ["p0"],
+      addresses: ["a0"],
+      neighbours: ["a0"],
+      fdb: ["a2"],
+      qdiscs: ["a0"],
+    },
     ...{ nexthops: [1, 9], rules: [100, 101] },
     routes: [{ table: 77, family: 4, link: "a0", protocol: "static" }],
   },

@@ -2,6 +2,7 @@
 
 import type { Handle, Parent } from "../route/tc/handle.ts";
 import type { NewAddress } from "../route/addresses.ts";
+import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
 import type { NewFdbEntry } from "../route/fdb.ts";
 import type { LinkSettings, NewLink } from "../route/links.ts";
 import type { NewNeighbour } from "../route/neighbours.ts";
@@ -37,6 +38,11 @@ export type DesiredLink =
     altNames?: readonly string[];
   };
 
+/**
+ * VLANs of a bridge's port, or of a bridge itself; their numbers identify them. A bridge gives a new
+ * port its default one, which is no other than those that somebody adds: it stays unless it is pruned.
+ */
+export type DesiredBridgeVlan = Named<Without<NewBridgeVlan, "self">>;
 /** An address of a link. */
 export type DesiredAddress = Named<Without<NewAddress, "replace">>;
 /**
@@ -127,6 +133,8 @@ export interface RouteScope {
 export interface Prune {
   /** Links of these names. */
   links?: readonly string[];
+  /** VLANs of these links, which are bridges or their ports. */
+  bridgeVlans?: readonly string[];
   /** Addresses of these links. */
   addresses?: readonly string[];
   /** Permanent neighbours of these links. */
@@ -150,6 +158,8 @@ export interface Prune {
 export interface Desired {
   /** Links. */
   links?: readonly DesiredLink[];
+  /** VLANs of bridges and their ports. */
+  bridgeVlans?: readonly DesiredBridgeVlan[];
   /** Addresses. */
   addresses?: readonly DesiredAddress[];
   /** Neighbours. */

@@ -2,7 +2,9 @@
 
 import { bad } from "../route/input.ts";
 import { neighbours } from "./addressing.ts";
+import { checkVlans } from "./bridge_vlans.ts";
 import { fdb } from "./fdb.ts";
+import { filtersVlans } from "./link_conflicts.ts";
 import type { Context, Item } from "./section.ts";
 
 /**
@@ -18,6 +20,8 @@ export async function checkNeeds(
   lost: ReadonlySet<string>,
 ): Promise<void> {
   checkPorts(context, future);
+  checkBridges(context, future);
+  checkVlans(context);
   await checkMacs(context, future, lost);
 }
 
@@ -32,6 +36,18 @@ function checkPorts({ desired }: Context, future: ReadonlyMap<string, Item>): vo
       master !== undefined && [undefined, "bridge"].includes(master.kind as "bridge")
     ) continue;
     throw bad(`fdb[${i}].link`, "a port of a bridge, with table master", link);
+  }
+}
+
+/** Refuses VLANs of links that are no bridges and no ports of them, or where no bridge has any. */
+function checkBridges({ desired, links }: Context, future: ReadonlyMap<string, Item>): void {
+  for (const [i, { link }] of (desired.bridgeVlans ?? []).entries()) {
+    const item = future.get(link), master = future.get(String(item?.master));
+    if (item?.kind !== "bridge" && master?.kind !== "bridge") {
+      throw bad(`bridgeVlans[${i}].link`, "a bridge, or a port of one", link);
+    }
+    if (filtersVlans(links)) continue;
+    throw new TypeError("Cannot plan bridgeVlans: this kernel lacks VLAN filtering");
   }
 }
 

@@ -5,6 +5,7 @@ import type { LinkRef } from "../route/input.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import { addresses, neighbours } from "./addressing.ts";
 import { mendLinks } from "./anew.ts";
+import { bridgeVlans } from "./bridge_vlans.ts";
 import { type Change, Plan } from "./change.ts";
 import { declared } from "./check.ts";
 import { fdb } from "./fdb.ts";
@@ -31,6 +32,7 @@ import { checkTables } from "./table_references.ts";
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
   links,
+  bridgeVlans,
   addresses,
   neighbours,
   fdb,

@@ -2,7 +2,7 @@
 
 import type { Shape, Shapes } from "../route/shape.ts";
 import * as shapes from "../route/shapes.ts";
-import type { Desired, Prune, RouteScope } from "./desired.ts";
+import type { Desired, DesiredBridgeVlan, Prune, RouteScope } from "./desired.ts";
 
 type All<T> = shapes.All<T>;
 const RANGE: Shape = ["number"];
@@ -28,6 +28,14 @@ const link = {
   "...": "anything",
 } satisfies { [name: string]: Shape };
 
+const vlan: All<DesiredBridgeVlan> = {
+  link: "text",
+  vlan: "number",
+  end: "number",
+  pvid: "boolean",
+  untagged: "boolean",
+};
+
 const scope: All<RouteScope> = {
   table: "number",
   family: "number",
@@ -37,6 +45,7 @@ const scope: All<RouteScope> = {
 
 const prune: All<Prune> = {
   links: ["text"],
+  bridgeVlans: ["text"],
   addresses: ["text"],
   neighbours: ["text"],
   fdb: ["text"],
@@ -62,6 +71,7 @@ const { ADDRESS, FDB_ENTRY, FILTER, NEIGHBOUR, NEXTHOP, QDISC, ROUTE, RULE } = s
 /** Of a whole declaration. */
 export const DESIRED: All<Desired> = {
   links: [link],
+  bridgeVlans: [vlan],
   addresses: [declared(ADDRESS, "replace")],
   neighbours: [declared(NEIGHBOUR)],
   fdb: [declared(FDB_ENTRY)],
