@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { apply, type Desired, plan, RouteConnection } from "../../src/netlink/mod.ts";
+import "../seed.ts";
 import { need, testNamespace } from "../support.ts";
 import { lab, striking } from "./plan_lab.ts";
 import { linkStates } from "./plan_links.ts";

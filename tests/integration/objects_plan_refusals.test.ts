@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Desired, plan } from "../../src/netlink/mod.ts";
+import { apply, type Desired, plan } from "../../src/netlink/mod.ts";
 import { need } from "../support.ts";
 import { lab } from "./plan_lab.ts";
 
@@ -79,6 +79,119 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
         ip,
       ),
     ]);
+  });
+
+  it("what the kernel would refuse half-way", async () => {
+    await using t = await lab();
+    const mac = "02:00:00:00:00:07", address = "10.9.0.5", gateway = "fd20::2";
+    const neighbour = (entry: Wrong): [Wrong, string] => [
+      { neighbours: [{ link: "b0", address, mac }, { link: "a0", address, ...entry }] },
+      cannot("neighbours[1].mac", "given: the kernel knows none"),
+    ];
+    const hop = { gateway, weight: 2 };
+    await refused(t, [
+      neighbour({}),
+      neighbour({ state: "noarp" }),
+      neighbour({ state: "reachable", router: true }),
+      [
+        { routes: [{ destination: "fd09::/32", nexthops: [{ gateway }, hop] }] },
+        cannot("routes[0].nexthops[1]", "another one than before", hop),
+      ],
+      [
+        { fdb: [{ link: "a0", mac }] },
+        cannot("fdb[0].link", "a port of a bridge, with table master", "a0"),
+      ],
+      [
+        { links: [{ name: "a2", master: null }], fdb: [{ link: "a2", mac }] },
+        cannot("fdb[0].link", "a port of a bridge, with table master", "a2"),
+      ],
+      [
+        { fdb: [{ link: "a2", mac, lifetime: "permanent", sticky: true }] },
+        cannot("fdb[0].sticky", "absent, with lifetime permanent", true),
+      ],
+      [
+        { fdb: [{ link: "vx9", mac, remote: "192.0.2.1", sourceVni: 5 }] },
+        "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:07 self source VNI 5: " +
+        "vx9 is not external, and has no other sourceVni than 99",
+      ],
+      [
+        { fdb: [{ link: "vx9", mac, remote: "fd00::1" }] },
+        "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:07 self: vx9 is of IPv4",
+      ],
+      [
+        { rules: [{ priority: 1, table: 7, dscp: 5, dscpMask: 4 }] },
+        cannot("rules[0].dscpMask", "one of which dscp 5 is a part", 4),
+      ],
+      [
+        { rules: [{ priority: 1, table: 7, tos: 64 }] },
+        "RangeError Cannot use rules[0].tos: must be 0 to 28, current value is 64",
+      ],
+      [
+        { nexthops: [{ id: 1, link: "a0" }, { id: 5, group: [{ id: 1 }], resilient: {} }] },
+        "TypeError Cannot plan nexthop 5: a new resilient group needs buckets",
+      ],
+      [
+        { routes: [{ destination: "10.9.0.0/16", link: "a0", scope: "nowhere" }] },
+        cannot("routes[0].scope", "another one, or absent", "nowhere"),
+      ],
+      [
+        { links: [{ name: "m0", kind: "macvlan", link: "a2" }] },
+        "TypeError Cannot plan link m0: a2 is a port of sw, and no more than a port",
+      ],
+      [
+        {
+          links: [
+            { name: "m0", kind: "macvlan", link: "a0" },
+            { name: "m1", kind: "macvtap", link: "m0" },
+          ],
+        },
+        "TypeError Cannot plan link m1: m0 is of kind macvlan, and the kernel would take the link " +
+        "below that",
+      ],
+      [
+        { links: [{ name: "m0", kind: "macvlan", link: "a0", mtu: 1501 }] },
+        "TypeError Cannot plan link m0: mtu must be 0 to 1500, as a0 has, current value is 1501",
+      ],
+      [
+        { links: [{ name: "a2", bridgePort: { backupPort: "a0" } }] },
+        "TypeError Cannot plan link a2: backupPort a0 is no other port of its bridge",
+      ],
+    ]);
+    // Where the kernel knows it, or needs none, it may be left out.
+    await t.nl.neighbours.add({ link: "a0", address, mac, state: "stale" });
+    assert.equal((await plan(t.nl, { neighbours: [{ link: "a0", address }] })).changes.length, 1);
+    const dynamic: Desired = { neighbours: [{ link: "a1", address, state: "none" }] };
+    assert.equal((await plan(t.nl, dynamic)).changes.length, 1);
+  });
+
+  it("to prune a nexthop that something uses which nobody declares", async () => {
+    await using t = await lab();
+    for (const id of [1, 2, 3]) await t.nl.nexthops.add({ id, link: "b2" });
+    await t.nl.nexthops.add({ id: 20, group: [{ id: 2 }] });
+    await t.nl.nexthops.add({ id: 30, group: [{ id: 1 }, { id: 3 }] });
+    await t.nl.routes.add({ destination: "10.9.0.0/16", nexthop: 3 });
+    const pruned = (first: number, last = first, more: Wrong = {}): Wrong => ({
+      prune: { nexthops: [first, last], ...more },
+    });
+    const along = (id: number, what: string) =>
+      `TypeError Cannot plan: nexthop ${id}, to be pruned, would take ${what} along, which is not ` +
+      "declared";
+    await refused(t, [
+      [pruned(3), along(3, "route 10.9.0.0/16 table 254 priority 0")],
+      [pruned(2), along(2, "nexthop 20")],
+    ]);
+    // A group outlives a member, and what uses a nexthop may go with it or stand on another.
+    const group = [{ id: 3, weight: 1 }];
+    assert.deepEqual((await plan(t.nl, pruned(1))).changes.map((c) => c.key), ["1"]);
+    assert.equal((await plan(t.nl, pruned(3, 3, { routes: [{}] }))).changes.length, 2);
+    const moved: Desired = {
+      nexthops: [{ id: 3, link: "b2" }, { id: 30, group }],
+      routes: [{ destination: "10.9.0.0/16", nexthop: 30 }],
+      prune: { nexthops: [1, 20] },
+    };
+    await apply(t.nl, await plan(t.nl, moved));
+    assert.equal(String(await plan(t.nl, moved)), "");
+    assert.match(t.ip("route show 10.9.0.0/16"), /nhid 30/);
   });
 
   it("nexthops that the kernel would refuse, and what uses none", async () => {

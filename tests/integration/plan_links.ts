@@ -60,6 +60,12 @@ function sound(link: Loose, all: readonly Loose[]): Loose {
   return out;
 }
 
+/** The links that one stands on, each on the next. */
+function below({ link }: Loose, all: readonly Loose[]): unknown[] {
+  const next = all.find((other) => other.name === link);
+  return next === undefined ? [link] : [link, ...below(next, all)];
+}
+
 /** Declarations of up to four links in any order, some of them ports, with addresses and queues. */
 export const linkStates: fc.Arbitrary<Desired> = fc.record({
   links: fc.tuple(...["x0", "x1", "x2", "x3"].map((n) => fc.option(link(n), { freq: 3 }))),
@@ -76,10 +82,14 @@ export const linkStates: fc.Arbitrary<Desired> = fc.record({
     const carries = all.some((other) => other.link === name);
     // Nothing else gets what a macvlan's lower link receives; and it must be up for those above.
     const upper = master === "null" ? null : bridges[master as number];
-    const port = (kind === "veth" || kind === "vxlan") && !carries && upper !== link
+    // Nothing is a port of what it stands on.
+    const free = !carries && !below(all[i], all).includes(upper);
+    const port = (kind === "veth" || kind === "vxlan") && free
       ? { master: upper, ...upper && Object.keys(bridgePort).length > 0 ? { bridgePort } : {} }
       : {};
-    out.links.push({ name, kind, link, ...rest, ...port, ...carries ? { up: true } : {} });
+    // Nothing is on a port, which a link would stay that was one.
+    const under = carries ? { up: true, master: null } : {};
+    out.links.push({ name, kind, link, ...rest, ...port, ...under });
     if (kind === "veth" && peer) out.links.push({ name: `${name}p`, up: true, mtu: 1350 });
     for (let k = 0; k < addresses; k++) {
       out.addresses.push({ link: name, address: `10.5${i}.${k}.1/24` });

@@ -109,11 +109,11 @@ describe("a plan of traffic control", { skip }, () => {
     );
     await refused(
       { filters: [{ ...at, kind: "u32", handle: 5 }] },
-      "filters[0].handle: must be absent",
+      "filters[0].handle: must be one in a hash table, such as 2:5:1, of a table from 1: to 7ff:",
     );
     await refused(
       { filters: [{ ...at, kind: "u32", options: { divisor: 4 } }] },
-      "filters[0].options.divisor: must be absent",
+      "filters[0].handle: must be given, such as 2:, for a hash table",
     );
     const actions = [{ kind: "gact", verdict: "drop", mode: "mirror" }];
     await refused(

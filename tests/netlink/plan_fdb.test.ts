@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { fdb } from "../../src/netlink/plan/addressing.ts";
+import { fdb } from "../../src/netlink/plan/fdb.ts";
 import type { Context, Item } from "../../src/netlink/plan/section.ts";
 
 const mac = "02:00:00:00:00:07";

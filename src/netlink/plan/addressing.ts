@@ -1,21 +1,21 @@
-/** Addresses, neighbours and forwarding entries of a plan. */
+/** Addresses and neighbours of a plan. */
 
-import { bad, integer } from "../route/input.ts";
-import type { Link } from "../route/link.ts";
+import { ipv4Text } from "../codec/address.ts";
+import { swap32 } from "../codec/words.ts";
+import { bad, integer, prefix } from "../route/input.ts";
 import { scopeName, scopeValue } from "../route/names.ts";
 import { protocol } from "./route_parts.ts";
-import type { DesiredAddress, DesiredFdbEntry, DesiredNeighbour } from "./desired.ts";
+import type { DesiredAddress, DesiredNeighbour } from "./desired.ts";
 import {
   alike,
   canonicalIp,
   canonicalMac,
   canonicalPrefix,
-  type Context,
+  isNowhere,
   type Item,
   linkText,
   matches,
   type Section,
-  someIp,
   tidy,
   unlike,
   without,
@@ -29,7 +29,15 @@ const PASSING = "optimistic";
 // What the kernel gives itself: IFAPROT_KERNEL_LO, IFAPROT_KERNEL_RA, IFAPROT_KERNEL_LL.
 const KERNEL_ADDRESS = [1, 2, 3];
 
+const NOWHERE = "0.0.0.0"; // the other end of an address with none, which the kernel does not tell
+
 const isV6 = (item: Item) => String(item.address).includes(":");
+
+/** The network of an address with its prefix length. */
+function networkOf(text: string): string {
+  const { words, length } = prefix("address", text), mask = length === 0 ? 0 : -1 << (32 - length);
+  return `${ipv4Text(Int32Array.of(words[0] & swap32(mask)), 0)}/${length}`;
+}
 
 /** Whether what is left of a lifetime fits what was declared. */
 function lives(declared: unknown, current: unknown): boolean {
@@ -69,6 +77,9 @@ export const addresses: Section = {
     if (six && item.label !== undefined) throw bad("label", "absent, with IPv6", item.label);
     checkLifetimes(item, six);
     const peer = item.peer === undefined ? undefined : canonicalIp("peer", item.peer);
+    // The kernel would keep it as if there were none, and delete it only by this peer.
+    if (isNowhere(peer)) throw bad("peer", "another end, or absent", item.peer);
+    if (isNowhere(address.split("/")[0])) throw bad("address", "one of somewhere", item.address);
     return tidy({
       ...item,
       link,
@@ -83,11 +94,13 @@ export const addresses: Section = {
       flags: flags && [...new Set(flags)].sort(),
     });
   },
-  // IPv6 has an address once on a link, whatever its prefix.
-  key: (item) =>
-    isV6(item)
-      ? `${item.link} ${String(item.address).split("/")[0]}`
-      : `${item.link} ${item.address}${item.peer === undefined ? "" : ` peer ${item.peer}`}`,
+  // IPv6 has an address once on a link, whatever its prefix; IPv4 once in the network of the other end.
+  key(item) {
+    const { link } = item, [ip, length] = String(item.address).split("/");
+    if (isV6(item)) return `${link} ${ip}`;
+    const networks = [ip, item.peer ?? ip].map((end) => networkOf(`${end}/${length}`));
+    return `${link} ${item.address}${networks[0] === networks[1] ? "" : ` peer ${networks[1]}`}`;
+  },
   async read({ nl, nameOf, options }) {
     const all = await nl.addresses.list(options).toArray();
     return all.map((a) => {
@@ -96,7 +109,7 @@ export const addresses: Section = {
       return tidy({
         link: nameOf(link),
         address,
-        peer,
+        peer: peer ?? (a.family === 4 && a.attributes.address === undefined ? NOWHERE : undefined),
         broadcast,
         label,
         scope,
@@ -112,7 +125,10 @@ export const addresses: Section = {
   differs(declared, current) {
     const names = ["broadcast", "label", "metric", ...isV6(declared) ? ["address"] : ["scope"]];
     const none = { broadcast: "0.0.0.0" };
-    const out = unlike(declared, { ...none, ...current }, [...names, "peer"]);
+    const out = unlike(declared, { ...none, ...current }, names);
+    if (declared.peer !== current.peer && (declared.peer !== undefined || !isV6(declared))) {
+      out.push("peer");
+    }
     if (declared.flags !== undefined && !alike(lasting(declared), lasting(current))) {
       out.push("flags");
     }
@@ -221,171 +237,4 @@ export const neighbours: Section = {
   pruned: (item, prune) => neighbours.own(item) && matches(prune.neighbours, item.link),
   own: (item) => item.state === "permanent" || item.proxy === true,
   rank: () => 2,
-};
-
-/** Whether a tunnel sends what is for a MAC address to all remotes; to others it sends to one. */
-function floods(item: Item): boolean {
-  return item.mac === NO_MAC || parseInt(String(item.mac).slice(0, 2), 16) % 2 === 1;
-}
-
-const NO_MAC = "00:00:00:00:00:00";
-// What `replace` changes; the rest identifies an entry or cannot be changed.
-const IN_PLACE = ["lifetime", "sticky", "remote", "port", "vni", "via"];
-/** What the kernel does not tell where it is the tunnel's own. */
-const OWN = ["port", "vni", "sourceVni"] as const;
-
-const TUNNEL = ["remote", "port", "vni", "sourceVni", "via", "nexthop"];
-
-/** What of its tunnel an entry has where it says nothing. */
-function ownValues({ options }: Link): Item {
-  const { port, id = 0, external } = options as { port?: number; id?: number; external?: boolean };
-  return { port, vni: id, sourceVni: external ? 0 : id };
-}
-
-/** Which entry it is, but for what the kernel may not tell of it. */
-function fdbPlace({ link, mac, vlan, table, remote, via }: Item): string {
-  const place = `${link} ${mac}${vlan === undefined ? "" : ` vlan ${vlan}`}`;
-  if (table !== "self") return place;
-  if (!floods({ mac }) || remote === undefined) return `${place} self`;
-  return `${place} ${remote}${via === undefined ? "" : ` via ${via}`}`;
-}
-
-/** An entry of a tunnel, with what a declared one says that is the tunnel's own anyhow. */
-function asDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
-  const told = (wish: Item, name: string) =>
-    item[name] ?? (wish[name] === own[name] ? own[name] : undefined);
-  const part = floods(item) ? OWN : ["sourceVni"];
-  const wish = declared.find((w) =>
-    fdbPlace(w) === fdbPlace(item) && part.every((name) => told(w, name) === w[name])
-  );
-  if (wish === undefined) return item;
-  return { ...item, ...tidy(Object.fromEntries(OWN.map((name) => [name, told(wish, name)]))) };
-}
-
-/** Refuses what a table would make nothing of, as far as its link's kind is known. */
-function checkTunnels(
-  declared: readonly Item[],
-  { links, desired }: Pick<Context, "links" | "desired">,
-) {
-  const kinds = new Map(links.map(({ name, kind }) => [name, kind]));
-  for (const { name, kind } of desired.links ?? []) if (kind !== undefined) kinds.set(name, kind);
-  for (const item of declared) {
-    const link = String(item.link), kind = kinds.get(link);
-    if (!kinds.has(link) || kind === "vxlan") continue;
-    const own = item.table === "self" && kind !== "bridge" ? ["sticky", "externallyLearned"] : [];
-    const name = [...TUNNEL, ...own].find((name) =>
-      item[name] !== undefined && item[name] !== false
-    );
-    if (name === undefined) continue;
-    const why = `the table of ${link} has no ${name}`;
-    throw new TypeError(`Cannot plan forwarding entry ${fdb.key(item)}: ${why}`);
-  }
-}
-
-/** Entries of forwarding tables. */
-export const fdb: Section = {
-  name: "fdb",
-  object: "forwarding entry",
-  normal(item) {
-    const table = item.table ?? (item.remote ?? item.nexthop ? "self" : "master");
-    if (table === "master") without(item, TUNNEL, "with table master");
-    if (item.remote ?? item.nexthop) without(item, ["vlan"], "of a tunnel");
-    if (item.nexthop !== undefined) without(item, ["remote", "port", "vni", "via"], "with nexthop");
-    // A bridge lets others keep it up to date, and then knows no other lifetime.
-    const dynamic = table === "master" && item.externallyLearned === true;
-    if (dynamic && (item.lifetime ?? "dynamic") !== "dynamic") {
-      throw bad("lifetime", "dynamic, of what a bridge learned externally", item.lifetime);
-    }
-    return tidy({
-      ...item,
-      link: linkText(item),
-      mac: canonicalMac("mac", item.mac),
-      table,
-      remote: someIp("remote", item.remote),
-      lifetime: item.lifetime ??
-        (dynamic ? "dynamic" : table === "master" ? "static" : "permanent"),
-    });
-  },
-  key(item) {
-    const { sourceVni, port, vni } = item;
-    const of = sourceVni === undefined ? "" : ` source VNI ${sourceVni}`;
-    const several = item.table === "self" && floods(item) && item.remote !== undefined;
-    const to = several
-      ? `${port === undefined ? "" : ` port ${port}`}${vni === undefined ? "" : ` VNI ${vni}`}`
-      : "";
-    return `${fdbPlace(item)}${of}${to}`;
-  },
-  async read({ nl, links, desired, nameOf, options }) {
-    const declared = (desired.fdb ?? []).map((entry) => fdb.normal(entry as unknown as Item));
-    checkTunnels(declared, { links, desired });
-    const all = await nl.fdb.list(options).toArray();
-    const tunnels = new Map(links.filter((l) => l.kind === "vxlan").map((l) => [l.index, l]));
-    const keys = new Set(declared.map((item) => fdb.key(item)));
-    return all.map((entry) => {
-      const { bridge, via, link, flags, ...rest } = entry.toJSON() as Record<string, unknown>;
-      const tunnel = tunnels.get(link as number);
-      const item = tidy({
-        ...rest,
-        // Of its own entries a bridge says no more than that they are on itself.
-        table: link === bridge ? "self" : rest.table,
-        link: nameOf(link as number),
-        via: nameOf(via as number | undefined),
-        sticky: (flags as string[]).includes("sticky"),
-        externallyLearned: (flags as string[]).includes("ext-learned"),
-        // The remote of a tunnel itself.
-        kernel: rest.mac === NO_MAC && rest.remote !== undefined && rest.port === undefined &&
-            rest.vni === undefined && tunnel?.options.remote === rest.remote || undefined,
-      });
-      // A bridge of VLANs copies an entry without one into each of them.
-      const copy = item.vlan !== undefined && !keys.has(fdb.key(item)) &&
-        keys.has(fdb.key({ ...item, vlan: undefined }));
-      return tunnel
-        ? asDeclared(item, ownValues(tunnel), declared)
-        : copy
-        ? { ...item, kernel: true }
-        : item;
-    });
-  },
-  differs: (declared, current) =>
-    unlike(declared, current, [
-      "lifetime",
-      "remote",
-      "port",
-      "vni",
-      "via",
-      "nexthop",
-      "sticky",
-      "externallyLearned",
-    ]),
-  // An entry that was static stays so, whatever a bridge is told of it later.
-  inPlace: (declared, differences) =>
-    !(floods(declared) && declared.remote !== undefined) &&
-    !(declared.table === "master" && declared.externallyLearned) &&
-    differences.every((name) => IN_PLACE.includes(name)),
-  create({ nl, options }, { kernel: _, ...item }) {
-    const entry = item as unknown as DesiredFdbEntry;
-    return floods(item) && item.remote !== undefined
-      ? nl.fdb.append(entry, options)
-      : nl.fdb.replace(entry, options);
-  },
-  set({ nl, options }, item, current) {
-    // What is not told is reset: the rest goes along as it is.
-    const { port, vni, via, sticky, externallyLearned } = current;
-    const kept = item.table === "self" ? { port, vni, via, sticky, externallyLearned } : { sticky };
-    return nl.fdb.replace({ ...tidy(kept), ...item } as unknown as DesiredFdbEntry, options);
-  },
-  remove({ nl, options }, item) {
-    const { link, mac, table, vlan, remote, port, vni, sourceVni, via } =
-      item as unknown as DesiredFdbEntry;
-    const ref = { link, mac, table, vlan, remote, port, vni, sourceVni, via };
-    return nl.fdb.delete(ref, options);
-  },
-  pruned: (item, prune) =>
-    fdb.own(item) && item.lifetime !== "dynamic" && matches(prune.fdb, item.link),
-  // A permanent entry is a link's own address or group, or else it leads somewhere.
-  own: ({ kernel, lifetime, remote, nexthop, externallyLearned }) =>
-    !kernel &&
-    (lifetime === "static" || externallyLearned === true ||
-      lifetime === "permanent" && (remote ?? nexthop) !== undefined),
-  rank: (item) => item.nexthop === undefined ? 2 : 4.5,
 };

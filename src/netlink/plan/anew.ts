@@ -3,7 +3,16 @@
 import type { Link } from "../route/link.ts";
 import { kindOptionNames } from "../route/link_kinds.ts";
 import type { Change } from "./change.ts";
-import { below, LINK_OPTIONS, links, PAIRS, peerName, standsOn } from "./links.ts";
+import {
+  ADDRESSES,
+  below,
+  LINK_OPTIONS,
+  links,
+  outerVersion,
+  PAIRS,
+  peerName,
+  standsOn,
+} from "./links.ts";
 import { type Context, type Item, tidy } from "./section.ts";
 import { type Stack, stack } from "./stack.ts";
 
@@ -126,11 +135,13 @@ function kept(item: Item, was: Item, future: Future): Item {
   // What other options mean, and whether they are allowed, depends on the mode.
   const sameMode = item.mode === undefined || item.mode === was.mode;
   const options = ofKind && sameMode ? kindOptionNames(String(item.kind)) : [];
+  const version = outerVersion(item);
   for (const name of [...GENERAL, ...ofKind ? OF_KIND : [], ...options]) {
     const value = was[name];
     if (LINK_OPTIONS.has(name) && !future.stays(value)) continue;
     // A port of what it stood upon does not stand there any more.
     if (name === "link" && future.over(String(value), self)) continue;
+    if (ADDRESSES.has(name) && version !== undefined && version !== outerVersion(was)) continue;
     // What comes from another link comes from there again.
     if (name === "address" && !isOwn(was, future)) continue;
     if (

@@ -2,6 +2,7 @@
 
 import { addresses } from "./addressing.ts";
 import type { Change } from "./change.ts";
+import { bridgeVlans } from "./bridge_vlans.ts";
 import { classDepths, classes } from "./classes.ts";
 import type { DesiredRoute } from "./desired.ts";
 import { filters } from "./filters.ts";
@@ -9,6 +10,7 @@ import { byKey, SECTIONS, SEVERAL } from "./plan.ts";
 import { qdiscs } from "./qdiscs.ts";
 import { nexthops } from "./nexthops.ts";
 import { routes } from "./routes.ts";
+import { trimVlans } from "./rejoined.ts";
 import { alike, type Context, gone, type Item, type Section } from "./section.ts";
 
 /** Sections with several items of one key. */
@@ -20,11 +22,17 @@ type Wanted = ReadonlyMap<Section, ReadonlyMap<string, Item>>;
 export class Bystanders {
   readonly #items: ReadonlyMap<Section, readonly Item[]>;
   readonly #wanted: Wanted;
+  readonly #masters: ReadonlyMap<unknown, string | undefined>;
   readonly #doomed: Change[] = [];
 
-  private constructor(items: ReadonlyMap<Section, readonly Item[]>, wanted: Wanted) {
+  private constructor(
+    items: ReadonlyMap<Section, readonly Item[]>,
+    wanted: Wanted,
+    context: Context,
+  ) {
     this.#items = items;
     this.#wanted = wanted;
+    this.#masters = masters(context);
   }
 
   /** Reads what is there; `wanted` is what is declared. */
@@ -33,7 +41,7 @@ export class Bystanders {
     for (const section of SECTIONS) {
       items.set(section, (await section.read(context)).filter((item) => section.own(item)));
     }
-    return new Bystanders(items, wanted);
+    return new Bystanders(items, wanted, context);
   }
 
   /** What these changes delete is to go. */
@@ -53,6 +61,10 @@ export class Bystanders {
     for (let failed = Infinity;;) {
       const errors: unknown[] = [];
       for (const section of SECTIONS) await this.#mend(context, section, done, last, errors);
+      const vlans = this.#items.get(bridgeVlans)!.filter(({ link }) =>
+        this.#masterStays(context, link)
+      );
+      errors.push(...await trimVlans(context, vlans, this.#wanted.get(bridgeVlans)!, done));
       if (errors.length === 0 || errors.length >= failed) return errors;
       failed = errors.length;
     }
@@ -85,6 +97,14 @@ export class Bystanders {
       };
       const whole = section === nexthops ? withMembers(item, noted, there) : item;
       if ((whole.group as readonly unknown[] | undefined)?.length === 0) continue;
+      if (section === bridgeVlans && is.length > 0) {
+        // A port that joins its bridge again has a VLAN by default, which may be one that it had.
+        const differences = section.differs(item, is[0]);
+        if (differences.length > 0) {
+          await attempt(() => section.set(context, item, is[0], differences));
+        }
+        continue;
+      }
       if (is.length >= stood.length) {
         // A nexthop that goes leaves its groups, and does not come back with its like.
         if (section !== nexthops || alike(whole.group, is[0].group)) continue;
@@ -101,17 +121,23 @@ export class Bystanders {
     }
   }
 
+  /** Whether a link is a port of what it was a port of. */
+  #masterStays(context: Context, name: unknown): boolean {
+    return this.#masters.get(name) === masters(context).get(name);
+  }
+
   /** What there shall be, by key. */
   #expected(
-    { links }: Context,
+    context: Context,
     section: Section,
     done: readonly Change[],
     last: boolean,
   ): Map<string, Item[]> {
-    const names = new Set<unknown>(links.map(({ name }) => name));
+    const names = new Set<unknown>(context.links.map(({ name }) => name));
     const doomed = this.#doomed.filter(({ object }) => object === section.object);
     const stays = (item: Item) =>
       (typeof item.link !== "string" || names.has(item.link)) &&
+      (section !== bridgeVlans || this.#masterStays(context, item.link)) &&
       !doomed.some(({ key, before }) =>
         key === section.key(item) && (!SEVERAL.includes(section) || isLike(before!, item))
       );
@@ -126,6 +152,11 @@ export class Bystanders {
     }
     return out;
   }
+}
+
+/** The link that each is a port of, by name. */
+function masters({ links, nameOf }: Context): Map<unknown, string | undefined> {
+  return new Map(links.map(({ name, master }) => [name, nameOf(master)]));
 }
 
 /** Whether one is the other, later: what is left of its time is less. */

@@ -2,6 +2,7 @@
 
 import type { Handle, Parent } from "../route/tc/handle.ts";
 import type { NewAddress } from "../route/addresses.ts";
+import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
 import type { NewFdbEntry } from "../route/fdb.ts";
 import type { LinkSettings, NewLink } from "../route/links.ts";
 import type { NewNeighbour } from "../route/neighbours.ts";
@@ -24,7 +25,8 @@ export type Named<T> = Without<T, "link"> & {
 /**
  * A link: with a kind one that is created where it is missing, without one a link that is there, or
  * that is the other end of a declared pair. What `peer` says is compared too, in the same namespace; of
- * an end in another one, no more than that it is elsewhere is seen, and no more can be declared.
+ * an end in another one, no more than that it is elsewhere is seen, and no more can be declared. The
+ * state of a bridge's port is the spanning tree's, and is not declared.
  */
 export type DesiredLink =
   & (
@@ -36,6 +38,11 @@ export type DesiredLink =
     altNames?: readonly string[];
   };
 
+/**
+ * VLANs of a bridge's port, or of a bridge itself; their numbers identify them. A bridge gives a new
+ * port its default one, which is no other than those that somebody adds: it stays unless it is pruned.
+ */
+export type DesiredBridgeVlan = Named<Without<NewBridgeVlan, "self">>;
 /** An address of a link. */
 export type DesiredAddress = Named<Without<NewAddress, "replace">>;
 /**
@@ -82,12 +89,15 @@ export type DesiredClass = Without<NewClass, "link" | "data"> & {
 };
 /**
  * A filter; its link, parent, chain and priority identify it. A priority has one filter: what else is
- * there of a declared one's goes when it is replaced. Hash tables of u32 cannot be declared, and stay
- * unless they are pruned.
+ * there of a declared one's goes when it is replaced. Beside that one, u32 has hash tables and what
+ * stands in them, which their handles identify, and which stay unless they are pruned.
  */
 export type DesiredFilter = Without<NewFilter, "link" | "data" | "handle"> & {
-  /** The mark, of a filter of kind fw; others have none here. */
-  handle?: number;
+  /**
+   * The mark, of a filter of kind fw. Of u32 "2:" is a hash table, with a `divisor`, and "2:5:1" the
+   * first filter in its bucket 5. Others have none here.
+   */
+  handle?: number | string;
   /** The link, by name. */
   link: string;
   /** Where it hangs; not "root". */
@@ -123,13 +133,18 @@ export interface RouteScope {
 export interface Prune {
   /** Links of these names. */
   links?: readonly string[];
+  /** VLANs of these links, which are bridges or their ports. */
+  bridgeVlans?: readonly string[];
   /** Addresses of these links. */
   addresses?: readonly string[];
   /** Permanent neighbours of these links. */
   neighbours?: readonly string[];
   /** Static forwarding entries of these links. */
   fdb?: readonly string[];
-  /** Nexthops with ids from the first to the last. */
+  /**
+   * Nexthops with ids from the first to the last. The kernel lets what uses one go with it: a plan is
+   * refused that would take a route, group or forwarding entry along that nobody declares or prunes.
+   */
   nexthops?: readonly [first: number, last: number];
   /** Routes. */
   routes?: readonly RouteScope[];
@@ -143,6 +158,8 @@ export interface Prune {
 export interface Desired {
   /** Links. */
   links?: readonly DesiredLink[];
+  /** VLANs of bridges and their ports. */
+  bridgeVlans?: readonly DesiredBridgeVlan[];
   /** Addresses. */
   addresses?: readonly DesiredAddress[];
   /** Neighbours. */

@@ -4,21 +4,33 @@ import { bad } from "../route/input.ts";
 import { type Action, actionAsTold } from "../route/tc/actions.ts";
 import { ethertype, filterInfo, readInfo } from "../route/tc/ethertype.ts";
 import { type CommonFilterOptions, filterOptionsAsTold } from "../route/tc/filter_kinds.ts";
-import type { Filter, NewFilter } from "../route/tc/filters.ts";
+import type { NewFilter } from "../route/tc/filters.ts";
 import type { Parent } from "../route/tc/handle.ts";
 import { classes } from "./classes.ts";
 import { qdiscs } from "./qdiscs.ts";
 import {
   alike,
   type Context,
+  gone,
   type Item,
   linkText,
   matches,
   type Section,
   tidy,
   unlike,
+  without,
 } from "./section.ts";
 import { ENTRY, parentOf } from "./traffic.ts";
+import {
+  fits,
+  inTables,
+  isTable,
+  type Listed,
+  ownOf,
+  removeU32,
+  u32Text,
+  usersOf,
+} from "./u32_tables.ts";
 
 /** Filters. */
 export const filters: Section = {
@@ -32,23 +44,23 @@ export const filters: Section = {
     if (!item.priority) throw bad("priority", "given, for a filter of a plan", item.priority);
     const kind = item.kind as string,
       type = ethertype("protocol", (item.protocol ?? "all") as string);
-    if ((kind === "fw") !== (item.handle !== undefined)) {
-      const form = kind === "fw"
-        ? "given, the mark, for a filter of kind fw"
-        : "absent, but for fw";
-      throw bad("handle", form, item.handle);
+    if (kind === "fw" && item.handle === undefined) {
+      throw bad("handle", "given, the mark, for a filter of kind fw", undefined);
     }
+    if (!["fw", "u32"].includes(kind)) without(item, ["handle"], "but for fw and u32");
+    const { handle, options } = kind === "u32" ? inTables(item) : item;
     return tidy({
       ...item,
+      handle,
       link: linkText(item),
       parent: parent === "clsact" ? "ingress" : parent,
       protocol: readInfo(filterInfo(0, type)).protocol,
       chain: item.chain ?? 0,
-      options: normalOptions(kind, (item.options ?? {}) as Item, type),
+      options: normalOptions(kind, (options ?? {}) as Item, type),
     });
   },
   key({ link, parent, chain, priority, kind, handle }) {
-    const table = kind === "u32" && handle !== undefined ? ` handle ${handle}` : "";
+    const table = kind === "u32" && handle !== undefined ? ` ${u32Text(handle as number)}` : "";
     return `${link} ${parent} chain ${chain} priority ${priority}${table}`;
   },
   async read(context) {
@@ -95,29 +107,36 @@ export const filters: Section = {
     return nl.filters.add(item as unknown as NewFilter, options);
   },
   set: () => Promise.resolve(),
-  async remove({ nl, options }, item) {
-    const { link, parent, priority, protocol, chain, kind, handle } = item as unknown as NewFilter;
-    const one = kind === "u32" && handle !== undefined ? { kind, handle } : {};
-    await nl.filters.delete({ link, parent, priority, protocol, chain, ...one }, options);
+  async remove(context, item) {
+    if (item.kind === "u32") {
+      // What shall point elsewhere is made again, by a change of its own.
+      const users = isTable(item) ? usersOf(item, await filters.read(context)) : [];
+      for (const user of users) await gone(removeU32(context, user));
+      return await removeU32(context, item);
+    }
+    const { link, parent, priority, protocol, chain } = item as unknown as NewFilter;
+    await context.nl.filters.delete({ link, parent, priority, protocol, chain }, context.options);
+  },
+  async swap(context, item, current) {
+    const users = isTable(current) ? usersOf(current, await filters.read(context)) : [];
+    await gone(filters.remove(context, current));
+    await filters.create(context, item);
+    // What fits no more into a smaller table is for a change of its own.
+    for (const user of users.reverse()) {
+      if (fits(user, item)) await filters.create(context, user);
+    }
   },
   pruned: (item, prune) => matches(prune.qdiscs, item.link),
   own: () => true,
   rank({ kind, handle, options }) {
     if (kind !== "u32" || handle === undefined) return 11;
-    return "divisor" in (options as Item) ? 10.8 : 10.9;
+    return "divisor" in ((options ?? {}) as Item) ? 10.8 : 10.9;
   },
 };
-
-// A priority has one filter here, and these need several.
-const TABLES = ["divisor", "table", "nextTable"];
 
 /** Options as the kernel tells them: without what is off, and with what it takes for granted. */
 function normalOptions(kind: string, options: CommonFilterOptions & Item, type: number): Item {
   const told = filterOptionsAsTold(kind, options, type), { actions, fd } = options;
-  for (const name of TABLES) {
-    if (options[name] === undefined) continue;
-    throw bad(`options.${name}`, "absent, for a filter of a plan", options[name]);
-  }
   return tidy({
     ...told,
     fd,
@@ -143,58 +162,4 @@ async function hooks(context: Context): Promise<Map<string, Map<Parent, string>>
     if (kind === "htb") add(link, handle, `${String(handle).split(":")[0]}:`);
   }
   return out;
-}
-
-/** A filter where it was listed. */
-interface Listed {
-  filter: Filter;
-  link: string;
-  parent: Parent;
-  /** The queueing discipline that the parent belongs to. */
-  qdisc: string;
-  /** Whether it is a hash table of u32 that somebody made, or in one. */
-  inTable?: boolean;
-}
-
-const ROOT_TABLE = 0xfff00000; // TC_U32_ROOT
-const tableOf = ({ handle }: Filter) => handle >>> 20;
-
-/**
- * Without those of elsewhere: u32 keeps the hash tables of a queueing discipline together, and lists
- * all of one priority with each parent and chain that has it. Tables that somebody made are those of
- * the first.
- */
-async function ownOf({ nl, options }: Context, found: readonly Listed[]): Promise<Listed[]> {
-  const groups = new Map<string, Map<string, Listed[]>>();
-  for (const entry of found) {
-    const { filter, link, parent, qdisc } = entry;
-    if (filter.kind !== "u32") continue;
-    const group = `${link} ${qdisc} ${filter.priority}`, place = `${parent} ${filter.chain}`;
-    const places = groups.get(group) ?? new Map<string, Listed[]>();
-    const entries = places.get(place) ?? [];
-    groups.set(group, places.set(place, entries));
-    entries.push(entry);
-  }
-  const strangers = new Set<Listed>();
-  for (const places of groups.values()) {
-    const roots = new Map<string, number>();
-    for (const [place, entries] of places) {
-      const tables = new Set(entries.map(({ filter }) => tableOf(filter)));
-      const made = entries.some(({ filter }) => filter.options && "divisor" in filter.options);
-      if (places.size === 1 && tables.size === 1 && !made) continue;
-      const { filter: { link, priority, protocol, chain, kind }, parent } = entries[0];
-      const ref = { link, parent, priority, protocol, chain, kind, handle: ROOT_TABLE };
-      roots.set(place, tableOf(await nl.filters.get(ref, options)));
-    }
-    const all = new Set(roots.values()), [firstPlace] = places.keys();
-    for (const [place, root] of roots) {
-      for (const entry of places.get(place)!) {
-        const table = tableOf(entry.filter);
-        if (table === root) continue;
-        if (!all.has(table) && place === firstPlace) entry.inTable = true;
-        else strangers.add(entry);
-      }
-    }
-  }
-  return found.filter((entry) => !strangers.has(entry));
 }

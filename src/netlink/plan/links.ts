@@ -5,15 +5,16 @@ import { bad, linkName } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
 import type { LinkChanges, NewLink } from "../route/links.ts";
+import { checkLimits } from "./link_limits.ts";
 import {
   alike,
   canonicalIp,
   canonicalMac,
   type Context,
+  isNowhere,
   type Item,
   matches,
   type Section,
-  someIp,
   tidy,
   unlike,
 } from "./section.ts";
@@ -74,7 +75,7 @@ function samePeer(declared: Item, current: Item): boolean {
 }
 
 /** A link as it would be declared. */
-function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
+export function describeLink(link: Link, nameOf: Context["nameOf"]): Item {
   const named = (options: Record<string, unknown> | undefined) =>
     options && Object.fromEntries(
       Object.entries(options).map(([name, value]) => [
@@ -123,18 +124,37 @@ function normalOptions(kind: string, item: Item): Item {
   const kept = kindOptions(kind, kindData(kind, item, false).data),
     out: Record<string, unknown> = {};
   for (const name of kindOptionNames(kind)) {
-    if (item[name] === undefined || kept[name] === undefined || LINK_OPTIONS.has(name)) continue;
+    if (item[name] === undefined || LINK_OPTIONS.has(name)) continue;
     const value = kept[name];
-    out[name] = ADDRESSES.has(name)
-      ? canonicalIp(name, value)
-      : name === "groupAddress"
-      ? String(value).toLowerCase()
-      : value;
+    if (ADDRESSES.has(name)) out[name] = canonicalIp(name, item[name]);
+    else if (name === "sources") out[name] = macs(item[name] as readonly string[]);
+    else if (value !== undefined) {
+      out[name] = name === "groupAddress" ? String(value).toLowerCase() : value;
+    }
   }
   return out;
 }
 
-const ADDRESSES = new Set(["local", "remote"]);
+/** MAC addresses as the kernel tells them: each once, in an order of ours. */
+function macs(list: readonly string[]): string[] {
+  return [...new Set(list.map((text, i) => canonicalMac(`sources[${i}]`, text)))].sort();
+}
+
+/** Options that are addresses of the outer packets. */
+export const ADDRESSES = new Set(["local", "remote"]);
+
+/** The IP version of a tunnel's addresses, of those kinds that have either one, for life. */
+export function outerVersion({ kind, local, remote }: Item): 4 | 6 | undefined {
+  if (kind !== "vxlan" && kind !== "geneve") return undefined;
+  const address = [remote, local].find((ip) => ip !== undefined && !isNowhere(ip));
+  return address === undefined ? undefined : String(address).includes(":") ? 6 : 4;
+}
+
+/** Whether a declared option says that there is none, of which the kernel says nothing. */
+function isNone(name: string, value: unknown): boolean {
+  return value === false || name === "alias" && value === "" ||
+    ADDRESSES.has(name) && isNowhere(value) || name === "sourcePorts" && alike(value, [0, 0]);
+}
 
 /** Whether a link becomes a port of a bond, which takes none that is up, and switches it on itself. */
 function joinsBond({ desired, links }: Context, { master }: Item): boolean {
@@ -167,15 +187,14 @@ export const links: Section = {
     if (item.bridgePort !== undefined && item.bondPort !== undefined) {
       throw bad("bondPort", "absent beside bridgePort", item.bondPort);
     }
-    return tidy({
+    const out = tidy({
       ...item,
       ...kind !== undefined && normalOptions(kind, item),
       address: address === undefined ? undefined : canonicalMac("address", address),
-      // No address is what the kernel says nothing of.
-      ...options.includes("remote") ? { remote: someIp("remote", item.remote) } : {},
-      ...options.includes("local") ? { local: someIp("local", item.local) } : {},
       altNames: altNames === undefined ? undefined : [...altNames as string[]].sort(),
     });
+    checkLimits(out);
+    return out;
   },
   key: (item) => String(item.name),
   read: ({ links, nameOf }) => Promise.resolve(links.map((link) => describeLink(link, nameOf))),
@@ -186,11 +205,8 @@ export const links: Section = {
       "altNames",
       ...kindOptionNames(kind ?? ""),
     ]);
-    // What is not there is off.
-    const off = (name: string) =>
-      declared[name] === false || name === "alias" && declared[name] === "";
-    const kept = out.filter((name) => current[name] === undefined && off(name));
-    for (const name of kept) out.splice(out.indexOf(name), 1);
+    const none = out.filter((name) => current[name] === undefined && isNone(name, declared[name]));
+    for (const name of none) out.splice(out.indexOf(name), 1);
     if (kind !== undefined && kind !== current.kind) out.unshift("kind");
     else if (declared.peer !== undefined && !samePeer(declared, current)) out.push("peer");
     for (const port of ["bridgePort", "bondPort"]) {
@@ -206,6 +222,8 @@ export const links: Section = {
     // One that went to another namespace cannot be renamed from here.
     if (differences.includes("peer") && peerName(current) === undefined) return false;
     if (differences.includes("mode") && fixesMode(declared, current)) return false;
+    const version = outerVersion(declared);
+    if (version !== undefined && version !== (outerVersion(current) ?? 4)) return false;
     if (differences.includes("ttl") && [declared.ttl, current.ttl].includes("inherit")) {
       return false;
     }
@@ -218,7 +236,10 @@ export const links: Section = {
     );
   },
   async create(context, item) {
-    const { nl, options } = context, { altNames, ...link } = item, name = item.name as string;
+    const { nl, options } = context, name = item.name as string;
+    const { altNames, vlanFiltering, ...rest } = item;
+    // A kernel without VLAN filtering refuses even to leave it off.
+    const link = vlanFiltering ? { ...rest, vlanFiltering } : rest;
     if (joinsBond(context, item)) {
       const { up, master, bondPort, ...rest } = link;
       await nl.links.add(rest as unknown as NewLink, options);

@@ -1,6 +1,6 @@
 /** The nexthop objects that a plan's items use. */
 
-import { fdb } from "./addressing.ts";
+import { fdb } from "./fdb.ts";
 import { nexthops } from "./nexthops.ts";
 import { routes } from "./routes.ts";
 import type { Context, Item, Section } from "./section.ts";
@@ -24,9 +24,16 @@ export async function checkNexthops(
       for (const id of used(item)) uses.push({ section, key, item, id });
     }
   }
-  if (uses.length === 0) return;
   const { prune = {} } = context.desired, declared = [...wanted.get(nexthops)!.values()];
+  const resilient = declared.filter((item) =>
+    item.resilient && (item.resilient as Item).buckets === undefined
+  );
+  if (uses.length === 0 && resilient.length === 0 && prune.nexthops === undefined) return;
   const there = new Map((await nexthops.read(context)).map((item) => [item.id, item]));
+  for (const { id } of resilient) {
+    if (there.get(id)?.resilient !== undefined) continue;
+    throw new TypeError(`Cannot plan nexthop ${id}: a new resilient group needs buckets`);
+  }
   const gone = (item: Item) => lost.has(String(item.link)) || nexthops.pruned(item, prune);
   const after = new Map([
     ...[...there].filter(([, item]) => !gone(item)),
@@ -41,6 +48,31 @@ export async function checkNexthops(
       : "is neither declared nor there";
     if (why !== undefined) {
       throw new TypeError(`Cannot plan ${section.object} ${key}: nexthop ${id} ${why}`);
+    }
+  }
+  const doomed = [...there].filter(([id, item]) => nexthops.pruned(item, prune) && !after.has(id));
+  await checkPruned(context, wanted, lost, new Set(doomed.map(([id]) => id)));
+}
+
+/** Refuses to prune what somebody uses that nobody declares: the kernel would let that go as well. */
+async function checkPruned(
+  context: Context,
+  wanted: ReadonlyMap<Section, ReadonlyMap<string, Item>>,
+  lost: ReadonlySet<string>,
+  doomed: ReadonlySet<unknown>,
+): Promise<void> {
+  const { prune = {} } = context.desired;
+  for (const section of doomed.size === 0 ? [] : [nexthops, fdb, routes]) {
+    for (const item of await section.read(context)) {
+      const all = used(item), [id] = all, key = section.key(item);
+      // A group outlives members.
+      if (id === undefined || !all.every((id) => doomed.has(id))) continue;
+      if (lost.has(String(item.link))) continue;
+      if (wanted.get(section)!.has(key) || section.pruned(item, prune)) continue;
+      const what = `${section.object} ${key}`;
+      throw new TypeError(
+        `Cannot plan: nexthop ${id}, to be pruned, would take ${what} along, which is not declared`,
+      );
     }
   }
 }

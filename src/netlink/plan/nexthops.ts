@@ -81,6 +81,8 @@ export const nexthops: Section = {
   inPlace: (declared, differences, current) =>
     (declared.group === undefined) === (current.group === undefined) &&
     !resilience(declared, current).includes("buckets") &&
+    // The kernel keeps who made a group.
+    !(declared.group !== undefined && differences.includes("protocol")) &&
     !differences.includes("fdb") && !differences.includes("family"),
   create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
   set({ nl, options }, item, current) {

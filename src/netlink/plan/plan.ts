@@ -3,13 +3,18 @@
 import type { RequestOptions } from "../exchange.ts";
 import type { LinkRef } from "../route/input.ts";
 import type { RouteConnection } from "../route_connection.ts";
-import { addresses, fdb, neighbours } from "./addressing.ts";
+import { addresses, neighbours } from "./addressing.ts";
 import { mendLinks } from "./anew.ts";
+import { bridgeVlans } from "./bridge_vlans.ts";
 import { type Change, Plan } from "./change.ts";
 import { declared } from "./check.ts";
+import { fdb } from "./fdb.ts";
 import { classes } from "./classes.ts";
 import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
+import { futureLinks } from "./future_links.ts";
+import { checkConflicts } from "./link_conflicts.ts";
+import { checkNeeds } from "./link_needs.ts";
 import { checkLinks } from "./link_references.ts";
 import { links, peerName } from "./links.ts";
 import { checkNames, paired } from "./pairs.ts";
@@ -22,10 +27,12 @@ import { routes } from "./routes.ts";
 import { rules } from "./rules.ts";
 import type { Context, Item, Section } from "./section.ts";
 import { strays } from "./strays.ts";
+import { checkTables } from "./table_references.ts";
 
 /** All sections. */
 export const SECTIONS: readonly Section[] = [
   links,
+  bridgeVlans,
   addresses,
   neighbours,
   fdb,
@@ -128,8 +135,12 @@ export async function plan(
     }
   }
   checkLinks(context, wanted, lost);
+  const future = futureLinks(context, wanted, lost);
+  checkConflicts(context, wanted.get(links)!, future);
+  await checkNeeds(context, future, lost);
   await checkNexthops(context, wanted, lost);
   await checkReferences(context, wanted, lost);
+  await checkTables(context, wanted, lost);
   return new Plan(desired, inOrder(changes));
 }
 

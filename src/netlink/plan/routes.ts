@@ -38,7 +38,15 @@ function checkRoute(item: Item, six: boolean): Item {
     throw bad("link", "given, or gateway, nexthops or nexthop", undefined);
   }
   const { tos, realms } = item, some = { tos: tos || undefined, realms: realms || undefined };
-  if (item.type === "unspec") throw bad("type", "another one, or absent", item.type);
+  if (["unspec", "nat"].includes(item.type as string)) {
+    throw bad("type", "another one, or absent", item.type);
+  }
+  if (!six && item.scope !== undefined && scopeValue("scope", item.scope as string) === NO_SCOPE) {
+    throw bad("scope", "another one, or absent", item.scope);
+  }
+  if (!six && item.type === "local" && item.scope === undefined) {
+    without(item, ["gateway", "nexthops"], "with type local");
+  }
   if (item.nexthop !== undefined) without(some, ["realms"], "with nexthop");
   if (item.nexthops !== undefined) without(some, ["realms"], "with nexthops");
   if (six) without(some, ["tos", "realms"], "with IPv6");
@@ -59,7 +67,29 @@ function checkRoute(item: Item, six: boolean): Item {
   return normalHop(item);
 }
 
+const NO_SCOPE = 255; // RT_SCOPE_NOWHERE
+
 const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
+
+/** Next hops as the kernel's list says them, checked. */
+function normalHops(hops: readonly RouteHop[], six: boolean): Item[] {
+  const out = hops.map((hop, i) =>
+    inside(`nexthops[${i}].`, () => {
+      const { gateway } = hop;
+      if (six && !gateway?.includes(":")) throw bad("gateway", "an IPv6 address", gateway);
+      return normalHop(hop as unknown as Item);
+    })
+  );
+  // IPv6 has each of them once, whatever its weight.
+  const twice = out.findIndex((hop, i) =>
+    six &&
+    out.some((other, j) =>
+      j < i && hop.link === other.link && sameHop({ ...hop, weight: other.weight }, other)
+    )
+  );
+  if (twice >= 0) throw bad(`nexthops[${twice}]`, "another one than before", hops[twice]);
+  return out;
+}
 
 /** Routes. */
 export const routes: Section = {
@@ -92,13 +122,7 @@ export const routes: Section = {
         : scopeName(scopeValue("scope", item.scope as string)),
       protocol: protocol(item),
       metrics: item.metrics && readMetrics(metricValues(item.metrics as RouteMetrics)),
-      nexthops: hops?.map((hop, i) =>
-        inside(`nexthops[${i}].`, () => {
-          const { gateway } = hop;
-          if (six && !gateway?.includes(":")) throw bad("gateway", "an IPv6 address", gateway);
-          return normalHop(hop as unknown as Item);
-        })
-      ),
+      nexthops: hops && normalHops(hops, six),
     });
   },
   // IPv6 has a route into the link for each link.
@@ -151,7 +175,8 @@ export const routes: Section = {
       "realms",
       ...declared.family === 4 ? ["scope"] : [],
     ];
-    const out = unlike(declared, { mtu: 0, ...current }, names);
+    const none = { mtu: 0, source: declared.family === 6 ? "::" : "0.0.0.0" };
+    const out = unlike(declared, { ...none, ...current }, names);
     if ((declared.type ?? "unicast") !== (current.type ?? "unicast")) out.push("type");
     if ((declared.preference ?? "medium") !== (current.preference ?? "medium")) {
       if (declared.preference !== undefined) out.push("preference");

@@ -1,6 +1,6 @@
 /** Rules of a plan. */
 
-import { bad } from "../route/input.ts";
+import { bad, integer } from "../route/input.ts";
 import {
   compared,
   hasNamed,
@@ -46,14 +46,22 @@ export const rules: Section = {
       if (item[name] === 0) throw bad(name, "from 1, or absent for any", 0);
     }
     if (family === 4) without(item, ["flowLabel"], "with IPv4");
-    if (item.dscp !== undefined) without({ tos: item.tos || undefined }, ["tos"], "with dscp");
-    else without(item, ["dscpMask"], "without dscp");
+    if (item.dscp === undefined) without(item, ["dscpMask"], "without dscp");
+    else without({ tos: item.tos || undefined }, ["tos"], "with dscp");
+    if ((item.dscp as number) & ~(item.dscpMask as number ?? -1)) {
+      throw bad("dscpMask", `one of which dscp ${item.dscp} is a part`, item.dscpMask);
+    }
     checkTos(item);
+    // Of IPv4 no more than this of it is looked at.
+    if (family === 4 && item.tos !== undefined) integer("tos", item.tos as number, 0, 28);
     for (const side of ["source", "destination"]) {
       const [first, last] = (item[`${side}Ports`] ?? []) as readonly number[];
       const mask = `${side}PortMask`, whole = item[mask] === 0xffff;
       if (first === undefined) without(item, [mask], `without ${side}Ports`);
       else if (first !== last && !whole) without(item, [mask], "with several ports");
+      else if (first & ~(item[mask] as number ?? -1)) {
+        throw bad(mask, `one of which port ${first} is a part`, item[mask]);
+      }
     }
     const mark = item.mark ?? (item.markMask === undefined ? undefined : 0);
     const mask = item.markMask ?? (mark === undefined ? undefined : 0xffffffff);

@@ -127,10 +127,15 @@ export function inside<T>(path: string, call: () => T): T {
   }
 }
 
+/** Whether an address stands for none. */
+export function isNowhere(address: unknown): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
 /** An address, undefined for the one that stands for none. */
 export function someIp(parameter: string, text: unknown): string | undefined {
   const address = text === undefined ? undefined : canonicalIp(parameter, text);
-  return address === "0.0.0.0" || address === "::" ? undefined : address;
+  return isNowhere(address) ? undefined : address;
 }
 
 /** Refuses what has no meaning in an item of some sort, which the kernel would ignore or refuse. */

@@ -2,26 +2,19 @@
 
 import type { Shape, Shapes } from "../route/shape.ts";
 import * as shapes from "../route/shapes.ts";
-import type { Desired, Prune, RouteScope } from "./desired.ts";
+import type { Desired, DesiredBridgeVlan, Prune, RouteScope } from "./desired.ts";
 
 type All<T> = shapes.All<T>;
 const RANGE: Shape = ["number"];
 
+// What is not for a plan.
+const { netns: _netns, data: _data, ...settings } = shapes.LINK;
+
 /** Of a link; the options of its kind are checked by the kind's own table. */
 const link = {
-  name: "text",
-  kind: "text",
+  ...settings,
   peer: shapes.PEER,
-  mtu: "number",
-  address: "text",
-  up: "boolean",
   master: "text or null",
-  alias: "text",
-  txQueueLength: "number",
-  promiscuous: "boolean",
-  allMulticast: "boolean",
-  arp: "boolean",
-  group: "number",
   altNames: ["text"],
   bridgePort: { backupPort: "text", "...": "anything" },
   bondPort: { "...": "anything" },
@@ -35,6 +28,14 @@ const link = {
   "...": "anything",
 } satisfies { [name: string]: Shape };
 
+const vlan: All<DesiredBridgeVlan> = {
+  link: "text",
+  vlan: "number",
+  end: "number",
+  pvid: "boolean",
+  untagged: "boolean",
+};
+
 const scope: All<RouteScope> = {
   table: "number",
   family: "number",
@@ -44,6 +45,7 @@ const scope: All<RouteScope> = {
 
 const prune: All<Prune> = {
   links: ["text"],
+  bridgeVlans: ["text"],
   addresses: ["text"],
   neighbours: ["text"],
   fdb: ["text"],
@@ -69,6 +71,7 @@ const { ADDRESS, FDB_ENTRY, FILTER, NEIGHBOUR, NEXTHOP, QDISC, ROUTE, RULE } = s
 /** Of a whole declaration. */
 export const DESIRED: All<Desired> = {
   links: [link],
+  bridgeVlans: [vlan],
   addresses: [declared(ADDRESS, "replace")],
   neighbours: [declared(NEIGHBOUR)],
   fdb: [declared(FDB_ENTRY)],
@@ -77,6 +80,6 @@ export const DESIRED: All<Desired> = {
   rules: [RULE],
   qdiscs: [declared(QDISC, "data")],
   classes: [declared(QDISC, "data")],
-  filters: [{ ...declared(FILTER, "data") as Shapes, handle: "number" }],
+  filters: [declared(FILTER, "data")],
   prune,
 };

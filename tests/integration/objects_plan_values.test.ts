@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { apply, type Desired, plan } from "../../src/netlink/mod.ts";
+import { need } from "../support.ts";
+import { lab } from "./plan_lab.ts";
+import { settle } from "./plan_settle.ts";
+import { portValues, values } from "./plan_values.ts";
+
+const skip = need("net-admin", "ip");
+
+type Lab = Awaited<ReturnType<typeof lab>>;
+
+/** What is wrong with how a declaration is taken: it is refused at once, or it settles. */
+async function wrong(t: Lab, links: object[]): Promise<string | undefined> {
+  const wanted = { links } as Desired;
+  const found = await plan(t.nl, wanted).catch((error: Error) => error);
+  if (found instanceof Error) {
+    const told = /^Cannot (use links\[0\]\.|plan link v1: )/.test(found.message);
+    return told ? undefined : String(found);
+  }
+  try {
+    await apply(t.nl, found);
+    const rest = String(await plan(t.nl, wanted));
+    return rest === "" ? undefined : `leaves ${rest}`;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+describe("a plan takes no value that never settles, or that the kernel refuses,", { skip }, () => {
+  for (const [kind, [needed, options]] of Object.entries(values)) {
+    it(`of kind ${kind}`, { timeout: 120_000 }, async () => {
+      await using t = await lab();
+      const plain = { name: "v1", kind, ...needed }, bad: string[] = [];
+      for (const [option, all] of Object.entries(options)) {
+        for (const value of all) {
+          const link = { ...plain, [option]: value };
+          for (const first of [[], [plain]]) {
+            await apply(t.nl, await plan(t.nl, { prune: { links: ["v*"] } }));
+            await apply(t.nl, await plan(t.nl, { links: first } as Desired));
+            const why = await wrong(t, [link]);
+            if (why !== undefined) bad.push(`${option} ${JSON.stringify(value)}: ${why}`);
+          }
+        }
+      }
+      assert.deepEqual(bad, []);
+    });
+  }
+
+  it("of a bridge's port", { timeout: 120_000 }, async () => {
+    await using t = await lab();
+    const bad: string[] = [];
+    for (const [option, all] of Object.entries(portValues)) {
+      for (const value of all) {
+        const port = {
+          ...{ name: "v1", kind: "veth", peer: { name: "v2" }, up: true, master: "sw" },
+          bridgePort: { [option]: value },
+        };
+        const why = await wrong(t, [port]);
+        if (why !== undefined) bad.push(`${option} ${JSON.stringify(value)}: ${why}`);
+      }
+    }
+    assert.deepEqual(bad, []);
+  });
+
+  it("of addresses, nexthops and routes", { timeout: 60_000 }, async () => {
+    await using t = await lab();
+    for (const address of ["0.0.0.0/0", "0.0.0.0/32", "::/0"]) {
+      await assert.rejects(
+        plan(t.nl, { addresses: [{ link: "b0", address }] }),
+        /^TypeError: Cannot use addresses\[0\]\.address: must be one of somewhere/,
+      );
+    }
+    const address = "10.9.0.1/24";
+    await assert.rejects(
+      plan(t.nl, { addresses: [{ link: "b0", address, peer: "0.0.0.0" }] }),
+      /^TypeError: Cannot use addresses\[0\]\.peer: must be another end, or absent/,
+    );
+    // One of these that somebody else made goes though.
+    await t.nl.addresses.add({ link: "b0", address, peer: "0.0.0.0" });
+    await settle(t, { prune: { addresses: ["b0"] } });
+    assert.equal(t.ip("-4 address show dev b0"), "");
+    // To the kernel these are one address.
+    await settle(t, { addresses: [{ link: "b0", address }] });
+    for (const peer of ["10.9.0.2", "10.9.0.3", undefined]) {
+      assert.equal(
+        await settle(t, { addresses: [{ link: "b0", address, peer }] }),
+        "replace address peer",
+      );
+    }
+    const group = [{ id: 1 }];
+    for (const protocol of ["static", 99]) {
+      await settle(t, { nexthops: [{ id: 1, link: "b2" }, { id: 2, group, protocol }] });
+    }
+    for (const [destination, source] of [["10.9.9.0/24", "0.0.0.0"], ["fd09::/64", "::"]]) {
+      await settle(t, { routes: [{ destination, link: "b2", source }] });
+    }
+    await settle(t, { routes: [{ destination: "10.9.9.0/24", link: "b2", source: "10.20.0.1" }] });
+    assert.equal(
+      await settle(t, { routes: [{ destination: "10.9.9.0/24", link: "b2", source: "0.0.0.0" }] }),
+      "set route source",
+    );
+  });
+
+  it("and notices that a tunnel has an end that it shall not have", async () => {
+    await using t = await lab();
+    const vxlan = { name: "v1", kind: "vxlan", id: 5 } as const;
+    await settle(t, { links: [{ ...vxlan, remote: "192.0.2.1", sourcePorts: [5, 6] as const }] });
+    assert.equal(
+      await settle(t, { links: [{ ...vxlan, remote: "0.0.0.0" }] }),
+      "set link remote",
+    );
+    assert.equal(
+      await settle(t, { links: [{ ...vxlan, sourcePorts: [0, 0] as const }] }),
+      "replace link sourcePorts",
+    );
+    await settle(t, { links: [{ ...vxlan, local: "10.20.0.1", remote: "192.0.2.1" }] });
+    // An address of the other IP version does not stay.
+    assert.equal(
+      await settle(t, { links: [{ ...vxlan, remote: "fd00::1" }] }),
+      "replace link remote",
+    );
+  });
+});
