@@ -2,23 +2,16 @@
 
 import type { Values } from "../../codec/encode.ts";
 import { bad, boolean, integer } from "../input.ts";
-import { encodeFields, type Fields, whole } from "../fields.ts";
-import { decodeFields } from "../fields.ts";
+import { decodeFields, encodeFields, type Fields, whole } from "../fields.ts";
 import { handleText } from "./handle.ts";
 import { asRead, inOptions, untold } from "./tc_object.ts";
 import type {
   BpfOptions,
   CommonFilterOptions,
   FilterOptions,
-  FlowerOptions,
   FwOptions,
   MatchallOptions,
-  OffloadOptions,
-  U32Advance,
-  U32Key,
-  U32Options,
 } from "./filter_options.ts";
-
 import {
   classid,
   type FilterCodec,
@@ -29,19 +22,6 @@ import {
 } from "./filter_codec.ts";
 import { u32 } from "./u32.ts";
 import { flower, fullMask } from "./flower.ts";
-
-export type {
-  BpfOptions,
-  CommonFilterOptions,
-  FilterOptions,
-  FlowerOptions,
-  FwOptions,
-  MatchallOptions,
-  OffloadOptions,
-  U32Advance,
-  U32Key,
-  U32Options,
-};
 
 const matchall: FilterCodec<MatchallOptions> = {
   known: OFFLOAD,

@@ -12,13 +12,8 @@ import { checkOptions } from "../shape.ts";
 import { type All, FILTER, LIST } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
 import { ethertype, filterInfo, readInfo } from "./ethertype.ts";
-import {
-  type CommonFilterOptions,
-  filterData,
-  type FilterOptions,
-  filterOptions,
-  filterValues,
-} from "./filter_kinds.ts";
+import { filterData, filterOptions, filterValues } from "./filter_kinds.ts";
+import type { CommonFilterOptions, FilterOptions } from "./filter_options.ts";
 import { type Parent, parentText, parentValue, u32Handle } from "./handle.ts";
 import { tcCodec, TcObject } from "./tc_object.ts";
 
