@@ -89,14 +89,14 @@ export type {
   Neighbours,
   NewNeighbour,
 } from "./route/neighbours.ts";
+export type { Nexthop } from "./route/nexthop.ts";
 export type {
   NewNexthop,
-  Nexthop,
   NexthopFilter,
   NexthopMember,
-  Nexthops,
   ResilientOptions,
-} from "./route/nexthops.ts";
+} from "./route/nexthop_settings.ts";
+export type { Nexthops } from "./route/nexthops.ts";
 export type { Route } from "./route/route.ts";
 export type {
   ListedHop,

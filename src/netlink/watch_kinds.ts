@@ -5,7 +5,7 @@ import type { Words } from "./codec/words.ts";
 import type { Address } from "./route/address.ts";
 import type { Link } from "./route/link.ts";
 import type { Neighbour } from "./route/neighbour.ts";
-import type { Nexthop } from "./route/nexthops.ts";
+import type { Nexthop } from "./route/nexthop.ts";
 import type { Route } from "./route/route.ts";
 import type { Rule } from "./route/rule.ts";
 import type { Qdisc } from "./route/tc/qdiscs.ts";
@@ -119,7 +119,7 @@ export const kinds: { readonly [K in WatchKind]: () => Promise<KindSpec<WatchIte
     };
   },
   async nexthop() {
-    const { Nexthop } = await import("./route/nexthops.ts");
+    const { Nexthop } = await import("./route/nexthop.ts");
     return {
       groups: [32],
       type: 104,

@@ -8,7 +8,7 @@ import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
 import type { LinkSettings, VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
-import type { NewNexthop } from "./nexthops.ts";
+import type { NewNexthop } from "./nexthop_settings.ts";
 import type { RouteHop, RouteMetrics } from "./route_details.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
