@@ -102,6 +102,11 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use alias: must be told by a connection there, not with netns, current value is "far"$/,
   ],
   [
+    "a port of both a bridge and a bond",
+    (nl) => nl.links.set(1, { bridgePort: { cost: 5 }, bondPort: { queueId: 1 } }),
+    /^Cannot use bondPort: must be given without bridgePort, current value is \{"queueId":1\}$/,
+  ],
+  [
     "an alias of 256 bytes",
     (nl) => nl.links.set(1, { alias: "ä".repeat(128) }),
     /^Cannot use alias: must be text of up to 255 bytes without NUL/,

@@ -1,5 +1,6 @@
 /** What the options of tunnels mean on the wire. */
 
+import { spec } from "../spec/rt-link.ts";
 import { type Fields, ipText, named, nth, present, whole, yesNo } from "./fields.ts";
 import { greFlag, greKey, ip6Only, linkField, portRange, ttl } from "./link_fields.ts";
 import type {
@@ -36,7 +37,7 @@ export const vxlan: Fields<VxlanOptions> = {
   external: yesNo("collectMetadata"),
   vniFilter: yesNo("vnifilter"),
   groupPolicy: present("gbp"),
-  dontFragment: named("df"),
+  dontFragment: named("df", spec.enums["vxlan-df"].entries),
   flowLabel: whole("label", 0xfffff),
   localBypass: yesNo("localbypass"),
 };

@@ -1,7 +1,7 @@
 /** How the options of filters go over the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, boolean, integer } from "../input.ts";
+import { bad, boolean, integer, isText } from "../input.ts";
 import { decodeFields, encodeFields, type Fields, whole } from "../fields.ts";
 import { handleText } from "./handle.ts";
 import { asRead, inOptions, untold } from "./tc_object.ts";
@@ -42,6 +42,7 @@ const bpf: FilterCodec<BpfOptions> = {
       throw bad("fd", "given, or bytecode, and not both", fd);
     }
     if (bytecode !== undefined && o.name !== undefined) throw bad("name", "given with fd", o.name);
+    if (o.name !== undefined && !isText(o.name)) throw bad("name", "text without NUL", o.name);
     const ops = bytecode && new Uint8Array(bytecode.length * 8);
     bytecode?.forEach(([code, jt, jf, k], i) => {
       const view = new DataView(ops!.buffer, i * 8);
