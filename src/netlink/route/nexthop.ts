@@ -7,7 +7,7 @@ import { version } from "./item.ts";
 import { protocolName, scopeName } from "./names.ts";
 import type { NexthopMember, ResilientOptions } from "./nexthop_settings.ts";
 import { spec } from "./nexthop_spec.ts";
-import { pick } from "./requests.ts";
+import { pick, pickTrue } from "./requests.ts";
 
 /** The codec of nexthops. */
 export const nexthopCodec: Codec = new Codec(spec);
@@ -132,9 +132,7 @@ export class Nexthop {
     return {
       ...pick(this, ["id", "family", "link", "gateway", "encapsulation", "group", "resilient"]),
       ...pick(this, ["protocol", "scope", "flags"]),
-      ...this.blackhole ? { blackhole: true } : {},
-      ...this.fdb ? { fdb: true } : {},
-      ...this.onlink ? { onlink: true } : {},
+      ...pickTrue(this, ["blackhole", "fdb", "onlink"]),
     };
   }
 
