@@ -1,7 +1,7 @@
 /** Any family that the kernel specifies, typed. */
 
 import type { Ask, RequestOptions } from "./exchange.ts";
-import type { Watch } from "./watch.ts";
+import type { Watch } from "./watch_stream.ts";
 import type { FamilyEvent, FamilyWatchOptions } from "./watch_family.ts";
 import { Codec } from "./codec/codec.ts";
 import { Encoder, type Values } from "./codec/encode.ts";

@@ -33,7 +33,6 @@ export type { MirrorTable } from "./mirror_table.ts";
 export { createNamespace, deleteNamespace, type NamespaceTarget } from "./namespace.ts";
 export {
   type NamespaceEvent,
-  type NamespaceWatch,
   type NamespaceWatchOptions,
   watchNamespaces,
 } from "./namespace_watch.ts";
@@ -90,14 +89,14 @@ export type {
   Neighbours,
   NewNeighbour,
 } from "./route/neighbours.ts";
+export type { Nexthop } from "./route/nexthop.ts";
 export type {
   NewNexthop,
-  Nexthop,
   NexthopFilter,
   NexthopMember,
-  Nexthops,
   ResilientOptions,
-} from "./route/nexthops.ts";
+} from "./route/nexthop_settings.ts";
+export type { Nexthops } from "./route/nexthops.ts";
 export type { Route } from "./route/route.ts";
 export type {
   ListedHop,
@@ -117,7 +116,6 @@ export { RouteConnection } from "./route_connection.ts";
 export { runInNamespace } from "./run_in_namespace.ts";
 export type { Families, FamilyProtocols } from "./spec/mod.ts";
 export {
-  type Watch,
   watch,
   type WatchChange,
   type WatchEvent,
@@ -134,4 +132,5 @@ export type { WatchItems, WatchKind } from "./watch_kinds.ts";
 export type { NamespaceId } from "./watch_namespace_id.ts";
 export type { RawEvent, RawWatchOptions } from "./watch_raw.ts";
 export type { WatchState } from "./watch_snapshot.ts";
+export type { Watch } from "./watch_stream.ts";
 export type { TableChange } from "./watch_table.ts";

@@ -5,6 +5,7 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { NetlinkError } from "./error.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { type Mounted, mountedNamespaces } from "./mount_table.ts";
+import { type Source, Watch } from "./watch_stream.ts";
 
 const O_CLOEXEC = 0o2000000; // asm-generic/fcntl.h
 const EPOLL_CTL_ADD = 1, EPOLLIN = 1, EPOLLET = 0x80000000; // linux/eventpoll.h
@@ -37,110 +38,38 @@ export interface NamespaceWatchOptions {
   adapter?: KernelAccess;
 }
 
-/**
- * Events, one after the other, as they are asked for. Nothing holds the process while nobody asks.
- * `break`, `close` and the end of an `await using` end it.
- *
- * @example
- * ```ts
- * import { createNamespace, deleteNamespace, watchNamespaces } from "@x/pool/netlink";
- *
- * await using events = await watchNamespaces();
- * await createNamespace("red");
- * const { value } = await events.next();
- * console.log(value?.action, value?.name); // set red
- * await deleteNamespace("red");
- * ```
- */
-export class NamespaceWatch
-  implements AsyncIterableIterator<NamespaceEvent, undefined>, AsyncDisposable {
+/** Looks at what is mounted whenever that changes. */
+class NamespaceSource implements Source<NamespaceEvent> {
   readonly #adapter: KernelAccess;
   readonly #changes: MountChanges;
-  readonly #events: AsyncGenerator<NamespaceEvent, undefined>;
-  readonly #stop = new AbortController();
-  readonly #signal?: AbortSignal;
-  readonly #abort = () => {
-    this.#failed = true;
-    this.close();
-  };
   #known: Map<string, Mounted>;
-  #failed = false;
 
-  /** @internal Use {@linkcode watchNamespaces}. */
-  constructor(adapter: KernelAccess, options: NamespaceWatchOptions) {
+  constructor(adapter: KernelAccess, initial: boolean) {
     this.#adapter = adapter;
     this.#changes = new MountChanges(adapter.libc);
     try {
       const now = mountedNamespaces(adapter.libc);
-      this.#known = options.initial ? new Map() : now;
+      this.#known = initial ? new Map() : now;
     } catch (error) {
-      this.#changes.close();
+      this.close();
       throw error;
     }
-    this.#signal = options.signal;
-    this.#signal?.addEventListener("abort", this.#abort, { once: true });
-    this.#events = this.#run();
   }
 
-  async *#run(): AsyncGenerator<NamespaceEvent, undefined> {
-    try {
-      while (!this.closed) {
-        // Before the look, so that what changes during it wakes the next wait.
-        this.#changes.clear();
-        const now = mountedNamespaces(this.#adapter.libc), events = changes(this.#known, now);
-        this.#known = now;
-        for (const event of events) {
-          yield event;
-          if (this.closed) break;
-        }
-        if (events.length > 0) continue;
-        await this.#adapter.readable(this.#changes.fd, { signal: this.#stop.signal });
-      }
-    } catch (error) {
-      if (!this.closed) throw error;
-    } finally {
-      this.close();
-    }
-    if (this.#failed) throw this.#signal!.reason;
+  read(): NamespaceEvent[] | undefined {
+    // Before the look, so that what changes during it wakes the next wait.
+    this.#changes.clear();
+    const now = mountedNamespaces(this.#adapter.libc), events = changes(this.#known, now);
+    this.#known = now;
+    return events.length > 0 ? events : undefined;
   }
 
-  /**
-   * The next event; the end once the watch was closed.
-   *
-   * @throws {unknown} the signal's reason, if that has ended the watch
-   */
-  next(): Promise<IteratorResult<NamespaceEvent, undefined>> {
-    return this.#events.next();
+  readable(signal: AbortSignal): Promise<void> {
+    return this.#adapter.readable(this.#changes.fd, { signal });
   }
 
-  /** Ends the watch; what a `break` calls. */
-  async return(): Promise<IteratorResult<NamespaceEvent, undefined>> {
-    this.close();
-    return await this.#events.return(undefined);
-  }
-
-  /** The watch itself: there is one stream of events, however often it is iterated. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** Whether it has ended. */
-  get closed(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
-  /** Ends the watch. Who waits for an event learns that there is none. Idempotent. */
   close(): void {
-    if (this.closed) return;
-    this.#signal?.removeEventListener("abort", this.#abort);
-    this.#stop.abort();
     this.#changes.close();
-  }
-
-  /** The same as {@linkcode close}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
   }
 }
 
@@ -219,9 +148,10 @@ function check(result: number, call: string): number {
  */
 export async function watchNamespaces(
   options: NamespaceWatchOptions = {},
-): Promise<NamespaceWatch> {
+): Promise<Watch<NamespaceEvent>> {
   options.signal?.throwIfAborted();
   const adapter = options.adapter ?? await loadAdapter();
   options.signal?.throwIfAborted();
-  return new NamespaceWatch(adapter, options);
+  const source = new NamespaceSource(adapter, options.initial ?? false);
+  return new Watch(adapter, source, options.signal);
 }

@@ -12,8 +12,8 @@ import {
   type RawRequest,
   type RawRequestOptions,
 } from "./raw.ts";
-import type { Watch } from "./watch.ts";
 import type { RawEvent, RawWatchOptions } from "./watch_raw.ts";
+import type { Watch } from "./watch_stream.ts";
 
 /** Protocols by name (NETLINK_* of linux/netlink.h). */
 export type ProtocolName =

@@ -6,10 +6,11 @@ import { type NamespaceTarget, pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
+import { feedSource } from "./watch_feed_source.ts";
 import { kinds, type KindSpec, type WatchItems, type WatchKind } from "./watch_kinds.ts";
 import { copied, snapshot, type Specs, stateOf, type WatchState } from "./watch_snapshot.ts";
+import { Watch } from "./watch_stream.ts";
 import { concerns, removes } from "./watch_table.ts";
-import { Turn } from "./turn.ts";
 
 /** An item is new or has changed, or it is gone. */
 export type WatchChange<K extends WatchKind> = {
@@ -66,145 +67,6 @@ export interface WatchOptions {
    * @default the adapter of the runtime
    */
   adapter?: KernelAccess;
-}
-
-/** @internal Makes the next event; undefined where there is none to be made. */
-export interface Source<E> {
-  /** Takes one message of the feed, of `size` bytes. */
-  take(w: Int32Array<ArrayBufferLike>, at: number, size: number): E | undefined;
-  /** Tells of the state after an overrun, or at the start. */
-  resync(reason: "start" | "overrun", signal: AbortSignal): Promise<E>;
-  /** Ends. */
-  close(): void;
-}
-
-/**
- * Events, one after the other, as they are asked for: what is not asked for stays in the kernel's
- * buffer, and nothing holds the process while nobody asks. `break`, `close` and the end of an `await
- * using` end it.
- *
- * @example
- * ```ts
- * import { RouteConnection, watch } from "@x/pool/netlink";
- *
- * await using events = await watch(["address"], { initial: true });
- * await using nl = await RouteConnection.open();
- * const { value: first } = await events.next();
- * if (first?.kind === "resync") console.log(first.reason, first.state.address.length); // start 2
- * await nl.addresses.add({ link: "lo", address: "10.13.0.1/32" });
- * const { value } = await events.next();
- * if (value?.kind === "address") console.log(value.action, value.item.ip); // set 10.13.0.1
- * ```
- */
-export class Watch<E> implements AsyncIterableIterator<E, undefined>, AsyncDisposable {
-  readonly #feed: Feed;
-  readonly #adapter: KernelAccess;
-  readonly #source: Source<E>;
-  readonly #events: AsyncGenerator<E, undefined>;
-  readonly #stop = new AbortController();
-  readonly #signal?: AbortSignal;
-  readonly #abort = () => this.#end(this.#signal!.reason);
-  #failed = false;
-
-  /** @internal Use {@linkcode watch}. */
-  constructor(
-    adapter: KernelAccess,
-    feed: Feed,
-    source: Source<E>,
-    options: { signal?: AbortSignal; initial?: boolean },
-  ) {
-    this.#feed = feed;
-    this.#adapter = adapter;
-    this.#source = source;
-    this.#signal = options.signal;
-    this.#signal?.addEventListener("abort", this.#abort, { once: true });
-    this.#events = this.#run(options.initial ?? false);
-    if (this.#signal?.aborted) this.#abort();
-  }
-
-  async *#run(initial: boolean): AsyncGenerator<E, undefined> {
-    const { signal } = this.#stop;
-    let ready: E[] = [];
-    const take = (w: Int32Array<ArrayBufferLike>, at: number, size: number) => {
-      const event = this.#source.take(w, at, size);
-      if (event !== undefined) ready.push(event);
-    };
-    try {
-      if (initial) yield await this.#source.resync("start", signal);
-      const turn = new Turn(this.#adapter);
-      while (!this.#feed.closed) {
-        const found = this.#feed.read(take);
-        if (found === "nothing") {
-          await this.#feed.readable(signal);
-          turn.renew();
-        } else if (found === "overrun") {
-          yield await this.#source.resync("overrun", signal);
-        } else {
-          const events = ready;
-          ready = [];
-          for (const event of events) {
-            yield event;
-            if (this.#feed.closed) break;
-          }
-        }
-        if (turn.over) await turn.next();
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      this.close();
-    }
-    if (this.#failed) throw signal.reason;
-  }
-
-  /**
-   * The next event; the end once the watch was closed.
-   *
-   * @throws {NetlinkError} when the socket fails, or the state cannot be listed after events were
-   * lost
-   * @throws {unknown} the signal's reason, if that has ended the watch
-   */
-  next(): Promise<IteratorResult<E, undefined>> {
-    return this.#events.next();
-  }
-
-  /** Ends the watch; what a `break` calls. */
-  async return(): Promise<IteratorResult<E, undefined>> {
-    this.close();
-    return await this.#events.return(undefined);
-  }
-
-  /** The watch itself: there is one stream of events, however often it is iterated. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** Whether it has ended. */
-  get closed(): boolean {
-    return this.#feed.closed;
-  }
-
-  /** Ends the watch. Who waits for an event learns that there is none. Idempotent. */
-  close(): void {
-    if (this.#feed.closed) return;
-    this.#signal?.removeEventListener("abort", this.#abort);
-    this.#stop.abort();
-    this.#source.close();
-    this.#feed.close();
-  }
-
-  #end(reason: unknown): void {
-    if (this.#feed.closed) return;
-    this.#failed = true;
-    this.#stop.abort(reason);
-    this.close();
-  }
-
-  /** The same as {@linkcode close}, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
-  }
 }
 
 /** What {@linkcode subscribe} gives. @internal */
@@ -294,7 +156,7 @@ export async function watch<K extends WatchKind>(
 ): Promise<Watch<WatchEvent<K>>> {
   const { adapter, feed, connection, specs } = await subscribe(kinds, options);
   const all = [...specs];
-  return new Watch<WatchEvent<K>>(adapter, feed, {
+  const source = feedSource<WatchEvent<K>>(feed, {
     take(w, at) {
       for (const [kind, spec] of all) {
         if (!concerns(spec, w, at)) continue;
@@ -308,5 +170,6 @@ export async function watch<K extends WatchKind>(
       return { kind: "resync", reason, state: stateOf<K>(tables) };
     },
     close: () => connection.close(),
-  }, options);
+  }, options.initial);
+  return new Watch(adapter, source, options.signal);
 }

@@ -10,9 +10,11 @@ import { pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
 import { type Families, families } from "./spec/mod.ts";
-import { Watch, type WatchOptions } from "./watch.ts";
+import type { WatchOptions } from "./watch.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
+import { feedSource } from "./watch_feed_source.ts";
 import { copied } from "./watch_snapshot.ts";
+import { Watch } from "./watch_stream.ts";
 
 const ESTALE = 116;
 /** How often a list is made anew because events came while it was made. */
@@ -106,7 +108,7 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
       same(connection.channel.namespace, options.namespace, name);
       const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
       const read = reader(spec!, family.id);
-      return new Watch<Event>(adapter, feed, {
+      const source = feedSource<Event>(feed, {
         take: (w, at) => read(w, at) as Event | undefined,
         async resync() {
           for (let attempt = 1;; attempt++) {
@@ -117,7 +119,8 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
           }
         },
         close: () => connection.close(),
-      }, { signal });
+      });
+      return new Watch(adapter, source, signal);
     } catch (error) {
       connection.close();
       throw error;

@@ -5,7 +5,7 @@ import type { Words } from "./codec/words.ts";
 import type { Address } from "./route/address.ts";
 import type { Link } from "./route/link.ts";
 import type { Neighbour } from "./route/neighbour.ts";
-import type { Nexthop } from "./route/nexthops.ts";
+import type { Nexthop } from "./route/nexthop.ts";
 import type { Route } from "./route/route.ts";
 import type { Rule } from "./route/rule.ts";
 import type { Qdisc } from "./route/tc/qdiscs.ts";
@@ -51,6 +51,8 @@ export interface KindSpec<T> {
   key(item: T, w: Words, at: number): string | number;
   /** Whether several items may share a key, and by what they then differ. */
   detail?(item: T): string;
+  /** Whether several items may be the same in everything, so that how many there are counts. */
+  readonly repeats?: true;
   /** Whether a message is about an item of this kind; groups and types are shared. */
   accepts?(w: Words, at: number): boolean;
 }
@@ -115,11 +117,12 @@ export const kinds: { readonly [K in WatchKind]: () => Promise<KindSpec<WatchIte
       header: 3,
       make: (w, at) => new Rule(w, at),
       key: ({ attributes }) => JSON.stringify(attributes),
+      repeats: true,
       accepts: (w, at) => family(w, at) === AF_INET || family(w, at) === AF_INET6,
     };
   },
   async nexthop() {
-    const { Nexthop } = await import("./route/nexthops.ts");
+    const { Nexthop } = await import("./route/nexthop.ts");
     return {
       groups: [32],
       type: 104,

@@ -7,8 +7,10 @@ import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
 import { type RawMessage, rawMessage } from "./raw.ts";
 import { bad, integer } from "./route/input.ts";
-import { Watch, type WatchOptions } from "./watch.ts";
+import type { WatchOptions } from "./watch.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
+import { feedSource } from "./watch_feed_source.ts";
+import { Watch } from "./watch_stream.ts";
 
 const ESTALE = 116;
 
@@ -50,7 +52,7 @@ export async function watchRaw(
     }
     const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
     const text = protocol === Protocol.uevent;
-    return new Watch<RawEvent>(adapter, feed, {
+    const source = feedSource<RawEvent>(feed, {
       take: (w, at, size) => ({
         kind: "event",
         ...text ? { type: 0, flags: 0, body: bytes(w, at << 2, size) } : rawMessage(w, at),
@@ -59,7 +61,7 @@ export async function watchRaw(
         feed.drain();
         return Promise.resolve({ kind: "resync" });
       },
-      close() {},
-    }, options);
+    });
+    return new Watch(adapter, source, options.signal);
   });
 }

@@ -64,11 +64,15 @@ export async function snapshot(
     signal.throwIfAborted();
     if (collect()) {
       for (const w of events) apply(tables, specs, w);
-      return tables;
-    }
-    feed.grow();
+      if (!uncounted(tables, specs)) return tables;
+    } else feed.grow();
     await pauses.pause();
   }
+}
+
+/** Whether it is unknown how many there are of what may be there more than once. */
+function uncounted(tables: Tables, specs: Specs): boolean {
+  return [...specs].some(([kind, { repeats }]) => repeats && tables.get(kind)!.unsure);
 }
 
 /** What a message has done to one of several tables. */

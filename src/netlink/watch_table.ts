@@ -28,7 +28,7 @@ export function concerns(kind: KindSpec<unknown>, w: Words, at: number): boolean
   return (type === kind.type || type === kind.type + 1) && (kind.accepts?.(w, at) ?? true);
 }
 
-/** Items by key. Where several may share a key, such as appended routes, they form a list. */
+/** Items by key. Where several may share a key, such as appended routes or rules, they form a list. */
 export class Table<T extends object> {
   readonly #kind: KindSpec<T>;
   readonly #items = new Map<string | number, T | T[]>();
@@ -43,15 +43,21 @@ export class Table<T extends object> {
   add(w: Words, at: number): void {
     const item = this.#kind.make(w, at), key = this.#kind.key(item, w, at);
     const old = this.#items.get(key);
-    if (old === undefined || this.#kind.detail === undefined) this.#items.set(key, item);
+    const { detail, repeats } = this.#kind;
+    if (old === undefined || !(detail || repeats)) this.#items.set(key, item);
     else this.#items.set(key, [...list(old), item]);
   }
 
   /** Does what an event says; `w` becomes the item's own. */
   apply(w: Words, at: number): TableChange<T> | undefined {
     const kind = this.#kind, item = kind.make(w, at), key = kind.key(item, w, at);
-    const old = this.#items.get(key);
-    if (removes(kind, w, at)) return this.#remove(key, item, old);
+    const old = this.#items.get(key), gone = removes(kind, w, at);
+    // Nothing tells whether the list was made with this already, where there is one like it.
+    if (kind.repeats && (gone ? Array.isArray(old) : old !== undefined)) {
+      this.unsure = true;
+      return undefined;
+    }
+    if (gone) return this.#remove(key, item, old);
     const several = kind.detail !== undefined && (w[at + 4] & 0xff) === AF_INET;
     if (old === undefined || !several) {
       this.#items.set(key, item);
@@ -109,7 +115,7 @@ export class Table<T extends object> {
   /** How many items there are. */
   get size(): number {
     let size = this.#items.size;
-    if (this.#kind.detail !== undefined) {
+    if (this.#kind.detail || this.#kind.repeats) {
       for (const item of this.#items.values()) if (Array.isArray(item)) size += item.length - 1;
     }
     return size;

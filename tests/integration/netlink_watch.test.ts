@@ -283,6 +283,24 @@ it("a signal ends a loop with its reason, wherever it strikes", { skip }, async 
   }
 });
 
+it("the state has rules that are the same as often as they are there", { skip }, async () => {
+  await using ns = await testNamespace();
+  await using nl = await RouteConnection.open({ netns: ns.name });
+  const from = ["10.1.0.0/16", "fd01::/64"];
+  for (const network of [...from, ...from, ...from]) {
+    await nl.rules.append({ priority: 5, from: network, table: 77 });
+  }
+  const told = async () => {
+    await using events = await watch(["rule"], { netns: ns.name, initial: true });
+    const { value } = await events.next();
+    assert.ok(value?.kind === "resync");
+    return from.map((network) => value.state.rule.filter((r) => r.from === network).length);
+  };
+  assert.deepEqual(await told(), [3, 3]);
+  for (const network of from) await nl.rules.delete({ priority: 5, from: network });
+  assert.deepEqual(await told(), [2, 2]);
+});
+
 it("bad options are refused by name", async () => {
   await assert.rejects(watch([]), /kinds must name at least one/);
   await assert.rejects(watch(["links" as "link"]), /kinds must be of link, .*"links"/);

@@ -265,7 +265,6 @@ const cases: Case[] = [
   [
     "bridge fdb add 02:00:00:00:00:07 dev e0 master static vlan 5 sticky",
     (nl) => nl.fdb.add({ link: E0, mac: MAC, vlan: 5, sticky: true }),
-    { "header 070000000b00000042004400": "header 070000000b00000040004400" },
   ],
   [
     "bridge fdb replace 02:00:00:00:00:07 dev e0 master dynamic extern_learn",

@@ -70,3 +70,39 @@ it("a signal ends the pause between two attempts with its own reason", async () 
   control.abort(reason);
   await assert.rejects(running, reason);
 });
+
+it("is made anew where rules that are the same come or go while it is made", async () => {
+  const { kinds } = await import("../../src/netlink/watch_kinds.ts");
+  const spec = await kinds.rule(), specs = new Map([["rule", spec]]) as never;
+  // struct nlmsghdr and struct fib_rule_hdr, of IPv4.
+  const rule = (type: number) => Int32Array.of(28, type, 0, 0, 2, 0, 0);
+  const NEW = 32, DELETE = 33;
+  /** How often it is listed, and what is there in the end, where `listed` are and then `events` come. */
+  async function made(listed: number, ...events: number[]) {
+    let lists = 0;
+    const queue = [...events];
+    const connection = {
+      async *list(_: unknown, make: (w: Int32Array, at: number) => unknown) {
+        lists++;
+        for (let i = 0; i < listed; i++) yield make(rule(NEW), 0);
+      },
+    } as unknown as Connection;
+    const feed = {
+      drain() {},
+      read(take: (w: Int32Array, at: number) => void) {
+        if (lists === 0 || queue.length === 0) return "nothing";
+        take(rule(queue.shift()!), 0);
+        return "messages";
+      },
+      grow() {},
+    } as unknown as Feed;
+    const tables = await snapshot(feed, connection, specs, never);
+    return [lists, tables.get("rule")!.size];
+  }
+  assert.deepEqual(await made(2), [1, 2]);
+  assert.deepEqual(await made(0, NEW), [1, 1]);
+  assert.deepEqual(await made(1, DELETE), [1, 0]);
+  assert.deepEqual(await made(1, NEW), [2, 1]);
+  assert.deepEqual(await made(2, DELETE), [2, 2]);
+  assert.deepEqual(await made(0, NEW, NEW), [2, 0]);
+});

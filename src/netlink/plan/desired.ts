@@ -6,7 +6,7 @@ import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
 import type { NewFdbEntry } from "../route/fdb.ts";
 import type { LinkSettings, NewLink } from "../route/links.ts";
 import type { NewNeighbour } from "../route/neighbours.ts";
-import type { NewNexthop } from "../route/nexthops.ts";
+import type { NewNexthop } from "../route/nexthop_settings.ts";
 import type { NewRoute } from "../route/routes.ts";
 import type { NewRule } from "../route/rules.ts";
 import type { NewClass } from "../route/tc/classes.ts";

@@ -3,7 +3,8 @@
 import { bad } from "../route/input.ts";
 import { type Action, actionAsTold } from "../route/tc/actions.ts";
 import { ethertype, filterInfo, readInfo } from "../route/tc/ethertype.ts";
-import { type CommonFilterOptions, filterOptionsAsTold } from "../route/tc/filter_kinds.ts";
+import { filterOptionsAsTold } from "../route/tc/filter_kinds.ts";
+import type { CommonFilterOptions } from "../route/tc/filter_options.ts";
 import type { NewFilter } from "../route/tc/filters.ts";
 import type { Parent } from "../route/tc/handle.ts";
 import { classes } from "./classes.ts";

@@ -79,10 +79,11 @@ export interface FdbFilter extends DumpOptions {
   bridge?: LinkRef;
 }
 
-const STATES: Record<FdbLifetime, string> = {
-  permanent: "permanent",
-  static: "noarp",
-  dynamic: "reachable",
+// VXLANs take "noarp" beside another state alone, bridges either way.
+const STATES: Record<FdbLifetime, readonly string[]> = {
+  permanent: ["permanent"],
+  static: ["noarp", "reachable"],
+  dynamic: ["reachable"],
 };
 const FILTER: All<FdbFilter> = { ...LIST, link: "text or number", bridge: "text or number" };
 /** With what the kernel tells of one, which may be told back. */
@@ -198,7 +199,7 @@ export class Fdb {
       ...reference,
       header: {
         ...reference.header,
-        ndmState: [STATES[lifetime]],
+        ndmState: STATES[lifetime],
         ndmFlags: [
           own,
           ...entry.sticky ? ["sticky"] : [],

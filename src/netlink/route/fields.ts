@@ -1,7 +1,7 @@
 /** Options as tables: which attribute carries each, and how its value goes there and back. */
 
 import type { Values } from "../codec/encode.ts";
-import { address, bad, boolean, integer, mac, outside } from "./input.ts";
+import { address, bad, boolean, byteLength, integer, isText, mac, outside } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** Attributes as they are gathered. */
@@ -51,6 +51,15 @@ export function refuseUnknown(fields: object, options: object, what: string, pat
     const known = Object.keys(fields).join(", ") || "none";
     throw bad(path + name, `one of the options of ${what}: ${known}`, value);
   }
+}
+
+function nameIn<T extends string>(
+  table: { readonly [K in T]: number },
+  parameter: string,
+  v: T,
+): T {
+  if (typeof v === "string" && Object.hasOwn(table, v)) return v;
+  throw bad(parameter, `one of ${Object.keys(table).join(", ")}`, v);
 }
 
 function field<T, W = unknown>(
@@ -111,12 +120,16 @@ export function present(attribute: string): Field<boolean> {
   };
 }
 
-/** A name that the codec knows as a value of an enumeration. */
-export function named<T extends string>(attribute: string): Field<T> {
-  return field<T, T | number>(attribute, (parameter, v) => {
-    if (typeof v !== "string") throw bad(parameter, "a name", v);
-    return v;
-  }, (v) => String(v) as T);
+/** A name that the codec knows as one of the `entries` of an enumeration. */
+export function named<T extends string>(
+  attribute: string,
+  entries: { readonly [K in T]: number },
+): Field<T> {
+  return field<T, T | number>(
+    attribute,
+    (parameter, v) => nameIn(entries, parameter, v),
+    (v) => String(v) as T,
+  );
 }
 
 /** A name for a number, by a table of ours. */
@@ -126,10 +139,7 @@ export function oneOf<T extends string>(
 ): Field<T> {
   const names = new Map(Object.entries(table).map(([name, v]) => [v as number, name as T]));
   return field(attribute, (parameter, v) => {
-    if (typeof v !== "string" || !Object.hasOwn(table, v)) {
-      throw bad(parameter, `one of ${Object.keys(table).join(", ")}`, v);
-    }
-    return table[v];
+    return table[nameIn(table, parameter, v)];
   }, (v) => names.get(v) ?? String(v) as T);
 }
 
@@ -142,7 +152,7 @@ export function nth<T extends string>(attribute: string, names: readonly T[]): F
 /** Text of at most `most` bytes. */
 export function text(attribute: string, most: number): Field<string> {
   return field(attribute, (parameter, v) => {
-    if (typeof v !== "string" || v.includes("\0") || new TextEncoder().encode(v).length > most) {
+    if (!isText(v) || byteLength(v) > most) {
       throw bad(parameter, `text of up to ${most} bytes`, v);
     }
     return v;

@@ -78,9 +78,20 @@ export function byteLength(text: string): number {
   return utf8.encode(text).length;
 }
 
+/** Whether it is text that the kernel can be given: half of a surrogate pair has no bytes. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && value.isWellFormed() && !value.includes("\0");
+}
+
+/** Checks the name of a kind. */
+export function kindName(kind: string): string {
+  if (!isText(kind) || kind === "") throw bad("kind", "a name", kind);
+  return kind;
+}
+
 /** Checks a new link's name as the kernel's dev_valid_name does. */
 export function linkName(parameter: string, name: string): string {
-  const good = typeof name === "string" && /^[^\s/:\0]+$/.test(name) && name !== "." &&
+  const good = isText(name) && /^[^\s/:]+$/.test(name) && name !== "." &&
     name !== ".." && byteLength(name) <= 15;
   if (!good) throw bad(parameter, "1 to 15 bytes without space, slash or colon", name);
   return name;
@@ -88,16 +99,16 @@ export function linkName(parameter: string, name: string): string {
 
 /** Checks an address's label. */
 export function addressLabel(parameter: string, label: string): string {
-  const good = typeof label === "string" && /^[^\0]+$/.test(label) &&
-    byteLength(label) <= 15;
-  if (!good) throw bad(parameter, "1 to 15 bytes", label);
+  if (!isText(label) || label === "" || byteLength(label) > 15) {
+    throw bad(parameter, "1 to 15 bytes", label);
+  }
   return label;
 }
 
 /** Checks a note on a link; the bytes of it. */
 export function aliasBytes(alias: string): Uint8Array {
-  const bytes = typeof alias === "string" ? utf8.encode(alias) : undefined;
-  if (bytes === undefined || bytes.length > 255 || bytes.includes(0)) {
+  const bytes = isText(alias) ? utf8.encode(alias) : undefined;
+  if (bytes === undefined || bytes.length > 255) {
     throw bad("alias", "text of up to 255 bytes without NUL", alias);
   }
   return bytes;
@@ -106,7 +117,7 @@ export function aliasBytes(alias: string): Uint8Array {
 /** Checks a reference to a link, which may be an alternative name of up to 127 bytes. */
 export function linkRef(parameter: string, ref: LinkRef): LinkRef {
   if (typeof ref === "number") return integer(parameter, ref, 1, 0x7fffffff);
-  if (typeof ref !== "string" || !/^[^\s/\0]+$/.test(ref) || byteLength(ref) > 127) {
+  if (!isText(ref) || !/^[^\s/]+$/.test(ref) || byteLength(ref) > 127) {
     throw bad(parameter, "a link's name or index", ref);
   }
   return ref;

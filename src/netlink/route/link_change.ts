@@ -8,7 +8,7 @@ import type { Ask } from "../exchange.ts";
 import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK } from "../protocol.ts";
 import { spec } from "../spec/rt-link.ts";
-import { aliasBytes, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
+import { aliasBytes, bad, integer, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import { LinkTarget } from "./link_fields.ts";
 import { checkLinkOptions, kindData, portData } from "./link_kinds.ts";
@@ -59,6 +59,9 @@ export class LinkChange implements Ask {
   ) {
     const { kind, master, bridgePort, bondPort } = link, fresh = target === undefined;
     checkLinkOptions(kind, link, fresh);
+    if (bridgePort !== undefined && bondPort !== undefined) {
+      throw bad("bondPort", "given without bridgePort", bondPort);
+    }
     const own = kind === undefined ? undefined : kindData(kind, link, fresh);
     this.flags = flags | NLM_F_ACK;
     this.#target = target;

@@ -15,7 +15,7 @@ import {
   whole,
   yesNo,
 } from "./fields.ts";
-import { bad, type LinkRef, linkRef } from "./input.ts";
+import { bad, kindName, type LinkRef, linkRef } from "./input.ts";
 import {
   bitIn,
   isolation,
@@ -40,9 +40,12 @@ import type {
   VlanOptions,
   VrfOptions,
 } from "./link_options.ts";
+import { spec } from "../spec/rt-link.ts";
 import { checkOptions, type Shapes } from "./shape.ts";
 import { LINK, NEW_LINK, PEER } from "./shapes.ts";
 import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
+
+const ENUMS = spec.enums;
 
 /** IFLA_INFO_DATA, and the link that IFLA_LINK names. */
 export interface KindData {
@@ -98,7 +101,7 @@ const bridge: Fields<BridgeOptions> = {
 
 const vlan: Fields<Omit<VlanOptions, "link">> = {
   id: whole("id", 4094),
-  protocol: named("protocol"),
+  protocol: named("protocol", ENUMS["vlan-protocols"].entries),
   reorderHeader: vlanFlag("reorder-hdr", 1),
   gvrp: vlanFlag("gvrp", 2),
   looseBinding: vlanFlag("loose-binding", 4),
@@ -107,7 +110,7 @@ const vlan: Fields<Omit<VlanOptions, "link">> = {
 };
 
 const macvlan: Fields<Omit<MacvlanOptions, "link">> = {
-  mode: named("mode"),
+  mode: named("mode", ENUMS["macvlan-mode"].entries),
   noPromiscuous: bitIn("flags", 1),
   noDestination: bitIn("flags", 2),
   sources: sourceList,
@@ -115,7 +118,7 @@ const macvlan: Fields<Omit<MacvlanOptions, "link">> = {
 };
 
 const ipvlan: Fields<Omit<IpvlanOptions, "link">> = {
-  mode: named("mode"),
+  mode: named("mode", ENUMS["ipvlan-mode"].entries),
   isolation: isolation,
 };
 
@@ -148,11 +151,11 @@ const bond: Fields<BondOptions> = {
 };
 
 const netkit: Fields<NetkitOptions> = {
-  mode: named("mode"),
-  policy: named("policy"),
-  peerPolicy: named("peerPolicy"),
-  scrub: named("scrub"),
-  peerScrub: named("peerScrub"),
+  mode: named("mode", ENUMS["netkit-mode"].entries),
+  policy: named("policy", ENUMS["netkit-policy"].entries),
+  peerPolicy: named("peerPolicy", ENUMS["netkit-policy"].entries),
+  scrub: named("scrub", ENUMS["netkit-scrub"].entries),
+  peerScrub: named("peerScrub", ENUMS["netkit-scrub"].entries),
 };
 
 const hsr: Fields<HsrOptions> = {
@@ -290,6 +293,7 @@ const PAIRS = ["veth", "netkit"];
 
 /** @throws {TypeError} for an option that links of this kind do not have, or none without a kind */
 export function checkLinkOptions(kind: string | undefined, link: object, fresh: boolean): void {
+  if (kind !== undefined) kindName(kind);
   const own = kind === undefined ? [] : kindOptionNames(kind);
   const shape: Shapes = {
     ...Object.fromEntries(own.map((name) => [name, "anything" as const])),

@@ -6,7 +6,7 @@ import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL } from "../protocol.ts";
-import { bad, linkName, type LinkRef, linkRef } from "./input.ts";
+import { bad, kindName, linkName, type LinkRef, linkRef } from "./input.ts";
 import { spec } from "../spec/rt-link.ts";
 import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -81,9 +81,7 @@ export class Links {
   list(filter: LinkFilter = {}): Dump<Link> {
     checkOptions("a list of links", filter, FILTER);
     const { kind, master } = filter;
-    if (kind !== undefined && (typeof kind !== "string" || kind === "")) {
-      throw bad("kind", "a name", kind);
-    }
+    if (kind !== undefined) kindName(kind);
     const ask = (master?: number): Ask => ({
       type: GET,
       flags: NLM_F_DUMP,
@@ -118,12 +116,14 @@ export class Links {
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
     const { bridgePort, bondPort, alias, ...rest } = link as AnyLink;
-    if (rest.netns !== undefined) refuseElsewhere({ bridgePort, bondPort, alias });
-    await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
     // The kernel takes these of links that are there, and drops them in silence otherwise.
-    if (bridgePort ?? bondPort ?? alias) {
-      await this.set(link.name, { bridgePort, bondPort, alias }, options);
-    }
+    const later = { bridgePort, bondPort, alias };
+    if (rest.netns !== undefined) refuseElsewhere(later);
+    const more = Object.values(later).some((value) => value !== undefined);
+    // What is wrong with them is told before the link is there.
+    if (more) new LinkChange(0, "", link.name, later);
+    await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
+    if (more) await this.set(link.name, later, options);
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-neigh.ts";
 import { version } from "./item.ts";
 import { protocolName } from "./names.ts";
-import { pick } from "./requests.ts";
+import { pick, pickTrue } from "./requests.ts";
 
 /** The codec of neighbours. */
 export const neighbourCodec: Codec = new Codec(spec);
@@ -61,6 +61,11 @@ export class NeighbourEntry {
   get flags(): readonly string[] {
     const { header, flagsExt } = this.attributes;
     return [...header.ndmFlags, ...flagsExt ?? []] as string[];
+  }
+
+  /** Whether something else than the kernel keeps it up to date (NTF_EXT_LEARNED). */
+  get externallyLearned(): boolean {
+    return this.flags.includes("ext-learned");
   }
 }
 
@@ -117,9 +122,15 @@ export class Neighbour extends NeighbourEntry {
     return protocol === undefined ? undefined : protocolName(protocol);
   }
 
-  /** A plain copy, which holds no datagram in memory. */
+  /**
+   * A plain copy, which holds no datagram in memory; {@linkcode NewNeighbour} in shape, with the IP
+   * version and the flags, which adding it again takes no notice of.
+   */
   toJSON(): Record<string, unknown> {
-    return pick(this, ["link", "family", "address", "mac", "state", "flags", "protocol"]);
+    return {
+      ...pick(this, ["link", "family", "address", "mac", "state", "flags", "protocol"]),
+      ...pickTrue(this, ["proxy", "router", "externallyLearned"]),
+    };
   }
 
   /** @internal */
@@ -208,23 +219,31 @@ export class FdbEntry extends NeighbourEntry {
     return this.attributes.nhId;
   }
 
-  /** A plain copy, which holds no datagram in memory. */
+  /** Whether it may not move to another port (NTF_STICKY). */
+  get sticky(): boolean {
+    return this.flags.includes("sticky");
+  }
+
+  /**
+   * A plain copy, which holds no datagram in memory; {@linkcode NewFdbEntry} in shape, with the bridge
+   * and the flags, which adding it again takes no notice of.
+   */
   toJSON(): Record<string, unknown> {
-    return pick(this, [
-      "link",
-      "mac",
-      "lifetime",
-      "table",
-      "vlan",
-      "bridge",
-      "remote",
-      "port",
-      "vni",
-      "sourceVni",
-      "via",
-      "nexthop",
-      "flags",
-    ]);
+    return {
+      ...pick(this, [
+        "link",
+        "mac",
+        "lifetime",
+        "table",
+        "vlan",
+        "bridge",
+        "remote",
+        "port",
+        "vni",
+      ]),
+      ...pick(this, ["sourceVni", "via", "nexthop", "flags"]),
+      ...pickTrue(this, ["sticky", "externallyLearned"]),
+    };
   }
 
   /** @internal */

@@ -132,3 +132,10 @@ export function pick<T extends object>(from: T, names: readonly (keyof T & strin
   for (const name of names) if (from[name] !== undefined) out[name] = from[name];
   return out;
 }
+
+/** A plain copy of those of the named properties that are true. */
+export function pickTrue<T extends object>(from: T, names: readonly (keyof T & string)[]) {
+  const out: Record<string, true> = {};
+  for (const name of names) if (from[name] === true) out[name] = true;
+  return out;
+}

@@ -10,6 +10,8 @@ export type Shape =
   | "text"
   | "number"
   | "boolean"
+  | "object"
+  | "signal"
   | "text or number"
   | "text or null"
   | "anything"
@@ -21,7 +23,20 @@ export interface Shapes {
   readonly [name: string]: Shape;
 }
 
-const WORDS = { text: "text", number: "a number", boolean: "true or false" };
+const WORDS = {
+  text: "text",
+  number: "a number",
+  boolean: "true or false",
+  object: "an object",
+  signal: "an AbortSignal",
+};
+
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "list";
+  if (value instanceof AbortSignal) return "signal";
+  return typeof value === "string" ? "text" : typeof value;
+}
 
 /** @throws {TypeError} that names the path to what has another shape, and its value */
 export function checkShape(path: string, value: unknown, shape: Shape): void {
@@ -32,7 +47,7 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
   }
   if (typeof shape === "string") {
     const types = shape.split(" or ");
-    const is = value === null ? "null" : typeof value === "string" ? "text" : typeof value;
+    const is = typeOf(value);
     if (types.includes(is)) return;
     const form = types.map((type) => WORDS[type as keyof typeof WORDS] ?? type).join(" or ");
     throw bad(path, form, value);
@@ -75,7 +90,11 @@ export function checkOptions(what: string, value: object, shape: Shapes, path = 
     }
     const inner = shape[name];
     if (inner === "boolean") boolean(path + name, entry as boolean);
+    else if (inner === "object" || inner === "signal") checkShape(path + name, entry, inner);
     else if (typeof inner === "object") checkInner(what, entry as object, inner, path + name);
+    else if (entry === null && inner !== "anything" && inner !== undefined) {
+      throw bad(path + name, "given, or left out", entry);
+    }
   }
 }
 

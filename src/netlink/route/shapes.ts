@@ -8,7 +8,7 @@ import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
 import type { LinkSettings, VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
-import type { NewNexthop } from "./nexthops.ts";
+import type { NewNexthop } from "./nexthop_settings.ts";
 import type { RouteHop, RouteMetrics } from "./route_details.ts";
 import type { NewRoute } from "./routes.ts";
 import type { NewRule } from "./rules.ts";
@@ -59,7 +59,7 @@ export const PEER: All<VethPeer> = {
 
 /** How a request is sent. */
 export const REQUEST: All<RequestOptions> = {
-  signal: "anything",
+  signal: "signal",
   timeout: "number",
   offload: "boolean",
 };
@@ -82,9 +82,9 @@ export const LINK: All<LinkSettings & { name: string; kind: string }> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
-  bridgePort: "anything",
-  bondPort: "anything",
-  data: "anything",
+  bridgePort: "object",
+  bondPort: "object",
+  data: "object",
 };
 
 /** What is chosen when a link is made. */
@@ -256,7 +256,7 @@ export const QDISC: All<NewQdisc> = {
   handle: "text",
   kind: "text",
   options: OPEN,
-  data: "anything",
+  data: "object",
 };
 
 /** One as it is told, for which add and delete take it too. */
@@ -281,7 +281,7 @@ const action = {
   protocol: "text",
   sourceMac: "text",
   destinationMac: "text",
-  data: "anything",
+  data: "object",
 } satisfies { [name: string]: Shape };
 
 /** A filter. */
@@ -316,5 +316,5 @@ export const FILTER: All<NewFilter> = {
     skipSoftware: "boolean",
     "...": "anything",
   },
-  data: "anything",
+  data: "object",
 };

@@ -1,5 +1,6 @@
 /** What the options of tunnels mean on the wire. */
 
+import { spec } from "../spec/rt-link.ts";
 import { type Fields, ipText, named, nth, present, whole, yesNo } from "./fields.ts";
 import { greFlag, greKey, ip6Only, linkField, portRange, ttl } from "./link_fields.ts";
 import type {
@@ -36,81 +37,57 @@ export const vxlan: Fields<VxlanOptions> = {
   external: yesNo("collectMetadata"),
   vniFilter: yesNo("vnifilter"),
   groupPolicy: present("gbp"),
-  dontFragment: named("df"),
+  dontFragment: named("df", spec.enums["vxlan-df"].entries),
   flowLabel: whole("label", 0xfffff),
   localBypass: yesNo("localbypass"),
 };
 
-/** GRE over IPv4. */
-export const gre: Fields<GreOptions> = {
-  local: ipText("local"),
-  remote: ipText("remote"),
+const tunnel = {
   link: linkField("link"),
   ttl: whole("ttl", 255),
   mark: whole("fwmark"),
+  encapsulation: nth("encapType", ["none", "fou", "gue"]),
+  encapsulationSourcePort: whole("encapSport", 65535),
+  encapsulationPort: whole("encapDport", 65535),
+  external: present("collectMetadata"),
+};
+const over4 = {
+  local: ipText("local"),
+  remote: ipText("remote"),
+  ...tunnel,
   tos: whole("tos", 255),
   pathMtuDiscovery: yesNo("pmtudisc"),
+};
+const over6 = {
+  local: ip6Only("local"),
+  remote: ip6Only("remote"),
+  ...tunnel,
+  encapsulationLimit: whole("encapLimit", 255),
+  flowInfo: whole("flowinfo", 0x0fffffff),
+};
+const greHeader = {
   inputKey: greKey("i"),
   outputKey: greKey("o"),
   checksum: greFlag(0x8000),
   sequence: greFlag(0x1000),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
+};
+const inside = { protocol: whole("proto", 255) };
+
+/** GRE over IPv4. */
+export const gre: Fields<GreOptions> = {
+  ...over4,
+  ...greHeader,
   ignoreDontFragment: yesNo("ignoreDf"),
-  external: present("collectMetadata"),
 };
 
 /** GRE over IPv6. */
-export const gre6: Fields<Gre6Options> = {
-  local: ip6Only("local"),
-  remote: ip6Only("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  inputKey: greKey("i"),
-  outputKey: greKey("o"),
-  checksum: greFlag(0x8000),
-  sequence: greFlag(0x1000),
-  encapsulationLimit: whole("encapLimit", 255),
-  flowInfo: whole("flowinfo", 0x0fffffff),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
+export const gre6: Fields<Gre6Options> = { ...over6, ...greHeader };
 
 /** IP in IPv4. */
-export const ipTunnel: Fields<IpTunnelOptions> = {
-  local: ipText("local"),
-  remote: ipText("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  tos: whole("tos", 255),
-  pathMtuDiscovery: yesNo("pmtudisc"),
-  protocol: whole("proto", 255),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
+export const ipTunnel: Fields<IpTunnelOptions> = { ...over4, ...inside };
 
 /** IP in IPv6. */
-export const ip6Tunnel: Fields<Ip6TunnelOptions> = {
-  local: ip6Only("local"),
-  remote: ip6Only("remote"),
-  link: linkField("link"),
-  ttl: whole("ttl", 255),
-  mark: whole("fwmark"),
-  protocol: whole("proto", 255),
-  encapsulationLimit: whole("encapLimit", 255),
-  flowInfo: whole("flowinfo", 0x0fffffff),
-  encapsulation: nth("encapType", ["none", "fou", "gue"]),
-  encapsulationSourcePort: whole("encapSport", 65535),
-  encapsulationPort: whole("encapDport", 65535),
-  external: present("collectMetadata"),
-};
+export const ip6Tunnel: Fields<Ip6TunnelOptions> = { ...over6, ...inside };
 
 /** IPsec by route. */
 export const vti: Fields<VtiOptions> = {

@@ -34,7 +34,11 @@ const mirred: ActionCodec<ActionOf<"mirred">> = {
   write(action, path) {
     const { mode, direction } = action;
     const number = MIRRED.findIndex(([d, m]) => d === direction && m === mode) + 1;
-    if (number === 0) throw bad(`${path}mode`, "redirect or mirror, ingress or egress", mode);
+    if (number === 0) {
+      throw ["redirect", "mirror"].includes(mode)
+        ? bad(`${path}direction`, "ingress or egress", direction)
+        : bad(`${path}mode`, "redirect or mirror", mode);
+    }
     const usual = mode === "redirect" ? VERDICTS.stolen : VERDICTS.pipe;
     const act = thenValue(action.verdict, path, usual);
     return { parms: bytesOf(0, 0, act, 0, 0, number, 0) };

@@ -5,8 +5,8 @@ import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";
 import { NetlinkError } from "../../error.ts";
-import { refuseUnknown, whole } from "../fields.ts";
-import { bad, integer, type LinkRef } from "../input.ts";
+import { whole } from "../fields.ts";
+import { integer, kindName, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
@@ -31,7 +31,7 @@ import {
   readFraming,
   readRate,
 } from "./rate.ts";
-import { inOptions, tcCodec, TcObject } from "./tc_object.ts";
+import { checkNames, inOptions, tcCodec, TcObject } from "./tc_object.ts";
 
 const ENOENT = 2;
 
@@ -197,7 +197,7 @@ export function classValues(kind: string, options: object, raw?: Values): Values
     ? kinds[kind as keyof ClassOptions] as KindCodec<object>
     : undefined;
   const own = inOptions(() => {
-    refuseUnknown(codec?.known ?? {}, options, `a class of kind ${kind}`);
+    checkNames(codec?.known ?? {}, options, `a class of kind ${kind}`);
     return codec?.write(options);
   });
   return own === undefined ? raw : { ...own, ...raw };
@@ -376,7 +376,7 @@ export class Classes {
   async #send(verb: string, flags: number, entry: NewClass, options?: RequestOptions) {
     const { link, kind, handle } = entry;
     checkOptions("a class", entry, TOLD_QDISC);
-    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as htb", kind);
+    kindName(kind);
     const values = classValues(kind, entry.options ?? {}, entry.data);
     const parent = entry.parent ?? `${handle.split(":")[0]}:`;
     const header = {

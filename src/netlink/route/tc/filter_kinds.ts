@@ -1,24 +1,17 @@
 /** How the options of filters go over the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, boolean, integer } from "../input.ts";
-import { encodeFields, type Fields, whole } from "../fields.ts";
-import { decodeFields } from "../fields.ts";
+import { bad, boolean, integer, isText } from "../input.ts";
+import { decodeFields, encodeFields, type Fields, whole } from "../fields.ts";
 import { handleText } from "./handle.ts";
 import { asRead, inOptions, untold } from "./tc_object.ts";
 import type {
   BpfOptions,
   CommonFilterOptions,
   FilterOptions,
-  FlowerOptions,
   FwOptions,
   MatchallOptions,
-  OffloadOptions,
-  U32Advance,
-  U32Key,
-  U32Options,
 } from "./filter_options.ts";
-
 import {
   classid,
   type FilterCodec,
@@ -29,19 +22,6 @@ import {
 } from "./filter_codec.ts";
 import { u32 } from "./u32.ts";
 import { flower, fullMask } from "./flower.ts";
-
-export type {
-  BpfOptions,
-  CommonFilterOptions,
-  FilterOptions,
-  FlowerOptions,
-  FwOptions,
-  MatchallOptions,
-  OffloadOptions,
-  U32Advance,
-  U32Key,
-  U32Options,
-};
 
 const matchall: FilterCodec<MatchallOptions> = {
   known: OFFLOAD,
@@ -62,6 +42,7 @@ const bpf: FilterCodec<BpfOptions> = {
       throw bad("fd", "given, or bytecode, and not both", fd);
     }
     if (bytecode !== undefined && o.name !== undefined) throw bad("name", "given with fd", o.name);
+    if (o.name !== undefined && !isText(o.name)) throw bad("name", "text without NUL", o.name);
     const ops = bytecode && new Uint8Array(bytecode.length * 8);
     bytecode?.forEach(([code, jt, jf, k], i) => {
       const view = new DataView(ops!.buffer, i * 8);

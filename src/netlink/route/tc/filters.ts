@@ -5,20 +5,15 @@ import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";
 import { NetlinkError } from "../../error.ts";
-import { bad, integer, type LinkRef } from "../input.ts";
+import { integer, kindName, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
 import { type All, FILTER, LIST } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
 import { ethertype, filterInfo, readInfo } from "./ethertype.ts";
-import {
-  type CommonFilterOptions,
-  filterData,
-  type FilterOptions,
-  filterOptions,
-  filterValues,
-} from "./filter_kinds.ts";
+import { filterData, filterOptions, filterValues } from "./filter_kinds.ts";
+import type { CommonFilterOptions, FilterOptions } from "./filter_options.ts";
 import { type Parent, parentText, parentValue, u32Handle } from "./handle.ts";
 import { tcCodec, TcObject } from "./tc_object.ts";
 
@@ -258,7 +253,7 @@ export class Filters {
     options?: RequestOptions,
   ): Promise<Filter> {
     if (!(ref instanceof Filter)) checkOptions("a filter", ref, FILTER);
-    const values = { ...await this.#reference(ref, options, "all"), kind: ref.kind };
+    const values = { ...await this.#reference(ref, options, "all"), kind: kindName(ref.kind) };
     const words = `get filter ${ref.kind} of ${ref.link}`;
     return await this.#requests.get("gettfilter", words, values, make, options);
   }
@@ -294,6 +289,7 @@ export class Filters {
   async delete(ref: FilterRef & { kind?: string }, options?: RequestOptions): Promise<void> {
     if (!(ref instanceof Filter)) checkOptions("a filter", ref, FILTER);
     const { link, priority, chain } = ref, words = `delete filters of ${link}`;
+    if (ref.kind !== undefined) kindName(ref.kind);
     const targets = priority !== undefined && chain !== undefined
       ? [ref]
       : await this.#targets(ref, options);
@@ -335,7 +331,7 @@ export class Filters {
   async #send(verb: string, flags: number, filter: NewFilter, options?: RequestOptions) {
     const { link, kind, data } = filter;
     checkOptions("a filter", filter, FILTER);
-    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as u32", kind);
+    kindName(kind);
     const type = ethertype("protocol", filter.protocol ?? "all");
     const own = filterValues(kind, filter.options ?? {}, type);
     const act = await actionValues(

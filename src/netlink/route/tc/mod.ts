@@ -31,7 +31,7 @@ export type {
   U32Advance,
   U32Key,
   U32Options,
-} from "./filter_kinds.ts";
+} from "./filter_options.ts";
 export type { Filter, FilterFilter, FilterRef, Filters, NewFilter } from "./filters.ts";
 export type { Handle, Parent } from "./handle.ts";
 export type * from "./qdisc_options.ts";

@@ -162,7 +162,7 @@ export const netem: KindCodec<NetemOptions> = {
       rate64: rate64(bps),
       ecn: o.ecn === undefined ? undefined : Number(o.ecn),
       delayDist: table("distribution", o.distribution),
-      slot: o.slot && slotValues(o.slot),
+      slot: o.slot === undefined ? undefined : slotValues(o.slot),
       slotDist: table("slotDistribution", o.slotDistribution),
     };
   },

@@ -8,7 +8,6 @@ import {
   type Fields,
   micros,
   nth,
-  refuseUnknown,
   scaled,
   whole,
   yesNo,
@@ -38,7 +37,7 @@ import {
   readRate,
   unframed,
 } from "./rate.ts";
-import { inOptions } from "./tc_object.ts";
+import { checkNames, inOptions } from "./tc_object.ts";
 
 /** How the options of one kind are written and read. */
 export interface KindCodec<O> {
@@ -383,7 +382,7 @@ export function qdiscValues(kind: string, options: object, raw?: Values): Values
     ? kinds[kind as keyof QdiscOptions] as KindCodec<object>
     : undefined;
   const own = inOptions(() => {
-    refuseUnknown(codec?.known ?? {}, options, `kind ${kind}`);
+    checkNames(codec?.known ?? {}, options, `kind ${kind}`);
     return codec?.write(options);
   });
   return own === undefined ? raw : { ...own, ...raw };

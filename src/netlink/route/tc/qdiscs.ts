@@ -4,7 +4,7 @@ import type { RequestOptions } from "../../exchange.ts";
 import type { Values } from "../../codec/encode.ts";
 import type { Connection } from "../../connection.ts";
 import type { Dump, DumpOptions } from "../../dump.ts";
-import { bad, type LinkRef } from "../input.ts";
+import { kindName, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
@@ -206,7 +206,7 @@ export class Qdiscs {
   async #send(verb: string, flags: number, qdisc: NewQdisc, options?: RequestOptions) {
     checkOptions("a queueing discipline", qdisc, TOLD_QDISC);
     const { link, kind, handle } = qdisc;
-    if (typeof kind !== "string" || kind === "") throw bad("kind", "a name such as tbf", kind);
+    kindName(kind);
     const entry = kind === "ingress" || kind === "clsact";
     const parent = entry ? kind : qdisc.parent ?? "root";
     const values = qdiscValues(kind, qdisc.options ?? {}, qdisc.data);

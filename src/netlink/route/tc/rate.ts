@@ -70,7 +70,7 @@ export function readRate(
   return value || undefined;
 }
 
-/** The ticks that sending `bytes` takes. */
+/** The whole ticks that sending `bytes` takes, as tc has it. */
 export function burstTicks(parameter: string, bytes: number, bytesPerSecond: number): number {
   if (!Number.isSafeInteger(bytes) || bytes < 0) {
     throw bad(parameter, "a whole number of bytes", bytes);
@@ -87,9 +87,9 @@ export function mostBurst(bytesPerSecond: number): number {
   return Math.floor(U32 * TICK * bytesPerSecond / 1e9);
 }
 
-/** The bytes that are sent in so many ticks. */
+/** The bytes that are sent in so many ticks; no fewer, so that they make as many ticks again. */
 export function burstBytes(ticks: number, bytesPerSecond: number): number {
-  return Math.round(ticks * TICK * bytesPerSecond / 1e9);
+  return Math.ceil(ticks * TICK * bytesPerSecond / 1e9);
 }
 
 /** Whether two bursts differ by no more than a tick makes. */

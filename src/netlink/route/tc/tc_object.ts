@@ -1,6 +1,7 @@
 /** What queueing disciplines, classes and filters have in common. */
 
-import { under } from "../input.ts";
+import { refuseUnknown } from "../fields.ts";
+import { bad, under } from "../input.ts";
 import { Codec } from "../../codec/codec.ts";
 import { Encoder, type Values } from "../../codec/encode.ts";
 import { plain, StructView } from "../../codec/struct.ts";
@@ -45,6 +46,18 @@ export function untold(
 
 function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return a.length === b?.length && a.every((byte, i) => byte === b[i]);
+}
+
+/**
+ * Checks names of options, and that none is null: what is left out has a default, what is null none.
+ *
+ * @throws {TypeError} that names the option
+ */
+export function checkNames(known: object, options: object, what: string): void {
+  refuseUnknown(known, options, what);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === null) throw bad(name, "given, or left out", value);
+  }
 }
 
 /**
