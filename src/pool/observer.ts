@@ -33,8 +33,8 @@ export interface Leak {
 
 /**
  * Sees what a pool does. All methods are optional, are called synchronously, and get the pool's name
- * last, so that one observer can serve many pools. A method that throws harms nothing: its error
- * goes to `onError`. Times are milliseconds.
+ * last, so that one observer can serve many pools. A method that throws, or whose promise rejects,
+ * harms nothing: its error goes to `onError`. Nobody waits for a promise. Times are milliseconds.
  *
  * @example
  * ```ts

@@ -208,8 +208,9 @@ describe("EndpointPool", () => {
     await using peer = await Peer.echo();
     const seen: string[] = [];
     const errors: unknown[] = [];
-    const hook = (what: string) => (endpoint: { port: number }): void => {
+    const hook = (what: string) => (endpoint: { port: number }): Promise<void> | void => {
       seen.push(what);
+      if (what === "closed") return Promise.reject(new Error(what));
       if (endpoint.port === peer.port) throw new Error(what);
     };
     {

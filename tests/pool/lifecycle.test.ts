@@ -363,6 +363,19 @@ describe("a live pool", () => {
     assert.equal(plant.alive.size, 0);
   });
 
+  it("hears of what rejects in an observer that nobody waits for", async () => {
+    const errors: string[] = [];
+    const reject = (): Promise<void> => Promise.reject(new Error("observer"));
+    const { pool } = rig(new Plant(), {
+      observer: { created: reject, acquired: reject, failed: reject },
+      onError: (error, during) => errors.push(`${during}: ${(error as Error).message}`),
+    });
+    (await pool.acquire()).release();
+    await settle();
+    await pool.close();
+    assert.deepEqual(errors, Array(4).fill("observe: observer")); // two hooks, and failed for each
+  });
+
   it("tells its observer what happens, with times and its name", async () => {
     const plant = new Plant(false);
     const seen: string[] = [];
