@@ -334,6 +334,20 @@ describe("a keyed pool", () => {
     await town.pool.close();
   });
 
+  it("finds what was left idle while it had no limit", async () => {
+    const town = new Town({ maxTotal: 1 });
+    const a = await town.pool.acquire("a");
+    const b = town.pool.acquire("b");
+    town.pool.reconfigure({ maxTotal: Infinity });
+    (await b).release();
+    a.release();
+    town.pool.reconfigure({ maxTotal: 2 });
+    const c = await town.pool.acquire("c", { timeout: 0 });
+    assert.equal(town.alive.size, 2);
+    c.release();
+    await town.pool.close();
+  });
+
   it("never exceeds its limit, nor leaves anybody behind, under a random load", async () => {
     const town = new Town({ maxTotal: 4, maxSize: 3 });
     let served = 0;
