@@ -370,21 +370,12 @@ export class Core<T> extends Stock<T> {
     this.#adopt();
   }
 
-  close(signal?: AbortSignal): Promise<void> {
-    const closed = this.#shut();
-    if (signal === undefined) return closed;
-    const force = (): void => {
-      for (const slot of [...this.slots]) this.destroy(slot, "closed");
-    };
-    if (signal.aborted) force();
-    else {
-      signal.addEventListener("abort", force, { once: true });
-      closed.then(() => signal.removeEventListener("abort", force));
-    }
-    return closed;
+  /** Ends what is still lent of a closed pool. */
+  force(): void {
+    for (const slot of [...this.slots]) this.destroy(slot, "closed");
   }
 
-  #shut(): Promise<void> {
+  close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing.promise;
     this.#closing = Promise.withResolvers();
     this.closed = true;

@@ -1,5 +1,6 @@
 import { Time } from "./clock.ts";
 import { Core } from "./core.ts";
+import { draining } from "./draining.ts";
 import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, defined, type PoolOptions, resolveOptions } from "./options.ts";
@@ -219,8 +220,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   async close(o: { signal?: AbortSignal } = {}): Promise<void> {
     assertOptions("close", o, closeRules);
     this.#closed = true;
-    for (const core of [...this.#cores()]) this.#closing.add(core.close(o.signal));
-    await Promise.all(this.#closing);
+    const cores = [...this.#cores()];
+    for (const core of cores) this.#closing.add(core.close());
+    // One listener for all keys: adding one takes time in proportion to those that are there.
+    await draining(Promise.all(this.#closing), o.signal, () => {
+      for (const core of cores) core.force();
+    });
   }
 
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */

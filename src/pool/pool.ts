@@ -1,4 +1,5 @@
 import { Core } from "./core.ts";
+import { draining } from "./draining.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, type PoolOptions, resolveOptions } from "./options.ts";
 import { assertOptions, closeRules, poolRules } from "./rules.ts";
@@ -121,7 +122,7 @@ export class Pool<T> implements AsyncDisposable {
    */
   async close(o: { signal?: AbortSignal } = {}): Promise<void> {
     assertOptions("close", o, closeRules);
-    await this.#core.close(o.signal);
+    await draining(this.#core.close(), o.signal, () => this.#core.force());
   }
 
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { KeyedPool, type KeyedPoolOptions, type Lease } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
+import { listenersOf } from "./listeners.ts";
 
 interface Made {
   readonly key: string;
@@ -321,6 +322,19 @@ describe("a keyed pool", () => {
     }
     lease.release();
     await closed;
+  });
+
+  it("closes with one listener on the signal, which ends what every key has lent", async () => {
+    const town = new Town({});
+    const leases = await Promise.all(["a", "b", "c"].map((key) => town.pool.acquire(key)));
+    const abort = new AbortController();
+    const listeners = listenersOf(abort.signal);
+    const closed = town.pool.close({ signal: abort.signal });
+    assert.equal(listeners(), 1);
+    abort.abort();
+    await closed;
+    assert.deepEqual([town.alive.size, listeners()], [0, 0]);
+    for (const lease of leases) lease.release();
   });
 
   it("raises its limit while keys wait for it", async () => {

@@ -8,6 +8,7 @@ import {
   type PoolOptions,
 } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
+import { listenersOf } from "./listeners.ts";
 import { Plant, type Thing } from "./plant.ts";
 
 function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
@@ -119,22 +120,12 @@ describe("a live pool", () => {
     const { pool } = rig(new Plant(), { maxSize: 1 });
     const lease = await pool.acquire();
     const { signal } = new AbortController();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    let listeners = 0;
-    signal.addEventListener = (...args: Parameters<typeof add>): void => {
-      listeners++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
-      listeners--;
-      remove(...args);
-    };
+    const listeners = listenersOf(signal);
     const waiting = Array.from({ length: 100 }, () => pool.acquire({ signal }));
-    assert.equal(listeners, 1);
+    assert.equal(listeners(), 1);
     lease.release();
     for (const next of waiting) (await next).release();
-    assert.equal(listeners, 0);
+    assert.equal(listeners(), 0);
     await pool.close();
   });
 
