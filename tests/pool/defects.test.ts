@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Lease, Pool, type PoolOptions } from "../../src/pool/mod.ts";
+import { type Lease, Pool } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
 import { Plant, type Thing } from "./plant.ts";
-
-function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
-  const clock = new FakeClock();
-  return { clock, pool: new Pool(plant, { clock, ...options }) };
-}
-
-async function fill(pool: Pool<Thing>, n: number): Promise<void> {
-  const leases = await Promise.all(Array.from({ length: n }, () => pool.acquire()));
-  for (const lease of leases) lease.release();
-}
+import { fill, rig } from "./rig.ts";
 
 describe("defects of other pools are absent:", () => {
   it("two slow checks run side by side, and an acquire does not wait for the sweep", async () => {

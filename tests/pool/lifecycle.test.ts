@@ -10,14 +10,7 @@ import {
 import { failure, FakeClock, settle } from "./fake_clock.ts";
 import { listenersOf } from "./listeners.ts";
 import { Plant, type Thing } from "./plant.ts";
-
-function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
-  const clock = new FakeClock();
-  return { clock, pool: new Pool(plant, { clock, ...options }) };
-}
-
-const borrow = (pool: Pool<Thing>, n: number): Promise<Lease<Thing>[]> =>
-  Promise.all(Array.from({ length: n }, () => pool.acquire()));
+import { borrow, rig } from "./rig.ts";
 
 describe("a live pool", () => {
   it("tells usable() when a resource that comes back is asked about again before it is lent", async () => {
