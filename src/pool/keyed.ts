@@ -104,6 +104,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    *
    * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
    * is closed
+   * @throws {TypeError | RangeError} naming the bad option and its value
    * @throws {unknown} the `reason` of the signal, if that aborts first, and what the functions throw
    * that give the factory and the options of the key
    */

@@ -43,6 +43,7 @@ export class Pool<T> implements AsyncDisposable {
    *
    * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
    * is closed
+   * @throws {TypeError | RangeError} naming the bad option and its value
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
   acquire(o?: AcquireOptions): Promise<Lease<T>> {
