@@ -125,6 +125,7 @@ export class Conn implements AsyncDisposable {
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` after {@linkcode Conn.close};
    * the signal's reason when it aborts first; then no byte is lost, and the connection is not usable
    * for others until what was awaited has been read
+   * @throws {TypeError} while another read is pending, or naming what is no buffer or signal
    */
   read(into: Uint8Array, options?: { signal?: AbortSignal }): Promise<number | null> {
     if (this.#reader !== undefined) {
@@ -168,6 +169,7 @@ export class Conn implements AsyncDisposable {
    * when the bytes may be changed again.
    *
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` once this side has ended
+   * @throws {TypeError} unless it is given a `Uint8Array`: text has to be encoded
    */
   write(bytes: Uint8Array): Promise<void> {
     if (!(bytes instanceof Uint8Array)) {

@@ -59,6 +59,7 @@ export class EndpointPool<T extends object = Conn> implements AsyncDisposable {
    *
    * @throws {ConnectError} when connecting failed, retries included, or the endpoint is invalid
    * @throws {PoolError} when the wait took too long, the queue is full or the pool is closed
+   * @throws {TypeError | RangeError} naming the bad option and its value
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
   acquire(to: EndpointLike, options?: AcquireOptions): Promise<Lease<T>> {

@@ -22,7 +22,8 @@ export class Place<T extends object> {
   /** Runs a hook of the user's, which may throw. */
   tell(hook: Hook | undefined): void {
     try {
-      hook?.(this.endpoint);
+      const told: unknown = hook?.(this.endpoint);
+      if (told instanceof Promise) told.catch(this.onError);
     } catch (error) {
       this.onError(error);
     }

@@ -3,7 +3,17 @@ import type { Endpoint } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import { checkOptions, tlsRules } from "./rules.ts";
 
-/** How to speak TLS. An empty object means: verify against the system's authorities. */
+/**
+ * How to speak TLS. An empty object means: verify against the system's authorities.
+ *
+ * @example
+ * ```ts
+ * import { EndpointPool, type TlsOptions } from "@x/pool";
+ *
+ * const tls: TlsOptions = { alpn: ["h2", "http/1.1"], minVersion: "TLSv1.3" };
+ * await using pool = new EndpointPool({ tls });
+ * ```
+ */
 export interface TlsOptions {
   /**
    * The name sent as SNI and verified.

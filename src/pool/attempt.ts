@@ -26,15 +26,16 @@ class Attempt<R> {
   /** Starts the work; a result that is not a promise ends the attempt before this returns. */
   run(work: (signal: AbortSignal) => R | Promise<R>): void {
     let result: R | Promise<R>;
+    let later: boolean;
     try {
       result = work(this.#abort.signal);
+      later = typeof (result as PromiseLike<R> | undefined)?.then === "function";
     } catch (error) {
       return this.#fail(error);
     }
-    if (typeof (result as PromiseLike<R> | undefined)?.then !== "function") {
-      return this.#succeed(result as R);
-    }
-    (result as Promise<R>).then((r) => this.#succeed(r), (error) => this.#fail(error));
+    if (!later) return this.#succeed(result as R);
+    // It may be anything with a `then`, which may throw.
+    Promise.resolve(result).then((r) => this.#succeed(r), (error) => this.#fail(error));
   }
 
   /** Ends the attempt as failed. */

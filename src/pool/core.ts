@@ -4,7 +4,7 @@ import type { DestroyReason } from "./observer.ts";
 import type { PoolOptions, ResolvedOptions } from "./options.ts";
 import type { PoolError } from "./error.ts";
 import { isPlain, WaitQueue } from "./queue.ts";
-import { assertOptions, useRules } from "./rules.ts";
+import { assertOptions, limit, useRules } from "./rules.ts";
 import { leasesOf, MARK, mark, reasonOf, type SharedSlot, type Slot, unmark } from "./slot.ts";
 import { type Common, Stock } from "./stock.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -12,6 +12,7 @@ import type { AcquireOptions, Factory } from "./types.ts";
 import type { Waiter } from "./waiter.ts";
 
 const MOST_LEASES = MARK - 1;
+const isLimit = limit(0);
 
 /** How the resources of a pool are lent, and what is done to all of them. */
 export class Core<T> extends Stock<T> {
@@ -136,7 +137,8 @@ export class Core<T> extends Stock<T> {
       const slot: Slot<T> = next;
       if (this.shared) {
         (slot as SharedSlot<T>).queued = false;
-        if (slot.state < MARK && !this.#hasRoom(slot)) continue; // full: it comes back by itself
+        const full = slot.state < MARK && !this.carries(slot);
+        if (full && slot.state < MARK) continue; // it comes back by itself
       }
       if (this.timed && leasesOf(slot) === 0) {
         const now = this.time.now();
@@ -181,29 +183,36 @@ export class Core<T> extends Stock<T> {
     if (this.#limited && leasesOf(slot) === 0) {
       if (this.quota!.wanted(this, queue.since)) return this.evictOne(slot, "evicted");
     }
-    while (queue.size > 0 && (!this.shared || this.#hasRoom(slot))) {
+    while (queue.size > 0 && this.carries(slot)) {
       const waiter = queue.next();
       queue.settle(waiter, this.#lend(slot, waiter));
       if (!this.shared) return;
     }
+    if (slot.state >= MARK) return this.settle(slot); // as its capacity was asked for
     this.#rest(slot);
     if (queue.size > 0) this.pump(); // it carries fewer than was thought
   }
 
-  /** Whether a shared slot can carry one more lease. */
-  #hasRoom(slot: Slot<T>): boolean {
+  protected carries(slot: Slot<T>): boolean {
+    if (!this.shared) return true;
     return slot.state < MARK && slot.uses < this.#maxUses && leasesOf(slot) < this.#capacity(slot);
   }
 
   #capacity(slot: Slot<T>): number {
+    let capacity = 0;
     try {
-      this.#share = Math.min(this.factory.capacity!(slot.resource), MOST_LEASES);
-      return this.#share;
+      const answer = this.factory.capacity!(slot.resource);
+      isLimit("capacity", answer);
+      capacity = Math.min(answer, MOST_LEASES);
     } catch (error) {
       this.report.fail(error, "capacity");
       mark(slot, "unusable");
       return 0;
     }
+    // One that cannot even carry the first would wait for ever for a lease to end.
+    if (capacity === 0 && leasesOf(slot) === 0) mark(slot, "unusable");
+    this.#share = Math.max(1, capacity);
+    return capacity;
   }
 
   /** To the idle ones, where a shared slot stands until it is found to be full. */
@@ -361,21 +370,12 @@ export class Core<T> extends Stock<T> {
     this.#adopt();
   }
 
-  close(signal?: AbortSignal): Promise<void> {
-    const closed = this.#shut();
-    if (signal === undefined) return closed;
-    const force = (): void => {
-      for (const slot of [...this.slots]) this.destroy(slot, "closed");
-    };
-    if (signal.aborted) force();
-    else {
-      signal.addEventListener("abort", force, { once: true });
-      closed.then(() => signal.removeEventListener("abort", force));
-    }
-    return closed;
+  /** Ends what is still lent of a closed pool. */
+  force(): void {
+    for (const slot of [...this.slots]) this.destroy(slot, "closed");
   }
 
-  #shut(): Promise<void> {
+  close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing.promise;
     this.#closing = Promise.withResolvers();
     this.closed = true;

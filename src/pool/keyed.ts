@@ -1,5 +1,6 @@
 import { Time } from "./clock.ts";
 import { Core } from "./core.ts";
+import { draining } from "./draining.ts";
 import { PoolError } from "./error.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, defined, type PoolOptions, resolveOptions } from "./options.ts";
@@ -103,6 +104,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    *
    * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
    * is closed
+   * @throws {TypeError | RangeError} naming the bad option and its value
    * @throws {unknown} the `reason` of the signal, if that aborts first, and what the functions throw
    * that give the factory and the options of the key
    */
@@ -219,8 +221,12 @@ export class KeyedPool<K, T> implements AsyncDisposable {
   async close(o: { signal?: AbortSignal } = {}): Promise<void> {
     assertOptions("close", o, closeRules);
     this.#closed = true;
-    for (const core of [...this.#cores()]) this.#closing.add(core.close(o.signal));
-    await Promise.all(this.#closing);
+    const cores = [...this.#cores()];
+    for (const core of cores) this.#closing.add(core.close());
+    // One listener for all keys: adding one takes time in proportion to those that are there.
+    await draining(Promise.all(this.#closing), o.signal, () => {
+      for (const core of cores) core.force();
+    });
   }
 
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */

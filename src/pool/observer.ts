@@ -33,8 +33,8 @@ export interface Leak {
 
 /**
  * Sees what a pool does. All methods are optional, are called synchronously, and get the pool's name
- * last, so that one observer can serve many pools. A method that throws harms nothing: its error
- * goes to `onError`. Times are milliseconds.
+ * last, so that one observer can serve many pools. A method that throws, or whose promise rejects,
+ * harms nothing: its error goes to `onError`. Nobody waits for a promise. Times are milliseconds.
  *
  * @example
  * ```ts
@@ -46,6 +46,35 @@ export interface Leak {
  *   { observer, name: "demo" },
  * );
  * await pool.use(() => {});
+ * ```
+ *
+ * @example OpenTelemetry's names for what a pool does, in seconds; its counts are in `stats`
+ * ```ts
+ * import { type Observer, Pool } from "@x/pool";
+ *
+ * // Here would be the one of `@opentelemetry/api`.
+ * const meter = {
+ *   createHistogram: (name: string) => ({
+ *     record: (value: number, attributes: object) => console.log(name, value, attributes),
+ *   }),
+ * };
+ * const timing = (what: string) => {
+ *   const histogram = meter.createHistogram(`db.client.connection.${what}`);
+ *   return (ms: number, pool: string) =>
+ *     histogram.record(ms / 1_000, { "db.client.connection.pool.name": pool });
+ * };
+ * const observer: Observer = {
+ *   created: timing("create_time"),
+ *   acquired: timing("wait_time"),
+ *   released: timing("use_time"),
+ * };
+ * await using pool = new Pool(
+ *   { create: () => Promise.resolve({}), destroy: () => {} },
+ *   { observer, name: "db" },
+ * );
+ * await pool.use(() => {});
+ * const { idle, leased, waiting } = pool.stats;
+ * console.log({ idle, used: leased, pending_requests: waiting });
  * ```
  */
 export interface Observer {

@@ -2,7 +2,18 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Activity, Observer } from "./observer.ts";
 import { poolRules } from "./rules.ts";
 
-/** The limits and habits of a pool. All durations are milliseconds; `Infinity` switches one off. */
+/**
+ * The limits and habits of a pool. All durations are milliseconds; `Infinity` switches one off. They
+ * may be plain data, such as parsed JSON: a name that is not among them is refused.
+ *
+ * @example
+ * ```ts
+ * import { Pool, type PoolOptions } from "@x/pool";
+ *
+ * const options: PoolOptions = JSON.parse('{ "maxSize": 20, "idleTimeout": 60000 }');
+ * await using pool = new Pool({ create: () => Promise.resolve({}), destroy: () => {} }, options);
+ * ```
+ */
 export interface PoolOptions {
   /**
    * The pool's name in errors and for observers.

@@ -1,4 +1,5 @@
 import { Core } from "./core.ts";
+import { draining } from "./draining.ts";
 import type { Lease } from "./lease.ts";
 import { assertKept, type PoolOptions, resolveOptions } from "./options.ts";
 import { assertOptions, closeRules, poolRules } from "./rules.ts";
@@ -42,6 +43,7 @@ export class Pool<T> implements AsyncDisposable {
    *
    * @throws {PoolError} when it timed out, the queue is full, nothing can be created, or the pool
    * is closed
+   * @throws {TypeError | RangeError} naming the bad option and its value
    * @throws {unknown} the `reason` of the signal, if that aborts first
    */
   acquire(o?: AcquireOptions): Promise<Lease<T>> {
@@ -121,7 +123,7 @@ export class Pool<T> implements AsyncDisposable {
    */
   async close(o: { signal?: AbortSignal } = {}): Promise<void> {
     assertOptions("close", o, closeRules);
-    await this.#core.close(o.signal);
+    await draining(this.#core.close(), o.signal, () => this.#core.force());
   }
 
   /** The same as {@linkcode close}, for `await using`: waits for every lease. */

@@ -57,7 +57,8 @@ export class Reporter {
     const { observer, name } = this.options;
     if (observer?.[hook] === undefined) return;
     try {
-      (observer[hook] as (...all: unknown[]) => void)(...args, name);
+      const told = (observer[hook] as (...all: unknown[]) => unknown)(...args, name);
+      if (told instanceof Promise) told.catch((error) => this.fail(error, "observe"));
     } catch (error) {
       this.fail(error, "observe");
     }
@@ -67,13 +68,17 @@ export class Reporter {
   fail(error: unknown, during: Activity): void {
     this.errors++;
     const { observer, onError, name } = this.options;
+    const broken = (failure: unknown): void => {
+      if (onError === undefined) throw failure;
+      onError(failure, "observe");
+    };
     this.#guard(() => onError?.(error, during));
     this.#guard(() => {
       try {
-        observer?.failed?.(error, during, name);
-      } catch (broken) {
-        if (onError === undefined) throw broken;
-        onError(broken, "observe");
+        const told: unknown = observer?.failed?.(error, during, name);
+        if (told instanceof Promise) told.catch(broken);
+      } catch (failure) {
+        broken(failure);
       }
     });
   }

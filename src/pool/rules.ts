@@ -22,8 +22,12 @@ const number = (form: string, least: number, fits: (value: number) => boolean): 
 };
 
 const whole = Number.isSafeInteger;
-const count = (least: number): Rule => number("a whole number", least, whole);
-const limit = (least: number): Rule =>
+
+/** A whole number. */
+export const count = (least: number): Rule => number("a whole number", least, whole);
+
+/** The same, or none. */
+export const limit = (least: number): Rule =>
   number("a whole number", least, (value) => value === Infinity || whole(value));
 const ms = (least: number): Rule => number("a number of ms", least, () => true);
 

@@ -8,7 +8,7 @@ import type { Quota } from "./quota.ts";
 import { numbers, Reporter } from "./report.ts";
 import { Retry } from "./retry.ts";
 import { type Home, leasesOf, MARK, mark, SharedSlot, Slot } from "./slot.ts";
-import { methods, poolRules } from "./rules.ts";
+import { count, methods } from "./rules.ts";
 import type { Factory, PoolStats } from "./types.ts";
 import { Warming } from "./warming.ts";
 
@@ -24,6 +24,8 @@ const assertFactory = methods(["create", "destroy"], [
   "check",
   "capacity",
 ]);
+
+const isCount = count(0);
 
 const LIFETIME_JITTER = 0.025;
 
@@ -86,6 +88,8 @@ export abstract class Stock<T> implements Home<T> {
   abstract giveAway(slot: Slot<T>): T;
   /** Starts what the waiters, the warming and the wanted number of idle ones need. */
   abstract pump(idle?: number): void;
+  /** Whether a slot can carry one more lease; asking may mark it. */
+  protected abstract carries(slot: Slot<T>): boolean;
   /** Lends a slot, lays it to the idle ones or ends it, as its mark and its uses say. */
   protected abstract settle(slot: Slot<T>): void;
   /** Nothing can be created, and nothing is left to wait for. */
@@ -130,12 +134,22 @@ export abstract class Stock<T> implements Home<T> {
   isUsable(slot: Slot<T>, toIdle = false): boolean {
     if (this.factory.usable === undefined) return slot.state < MARK;
     try {
-      if (!this.factory.usable(slot.resource, toIdle)) mark(slot, "unusable");
+      const usable = this.factory.usable(slot.resource, toIdle);
+      if (usable !== true) this.#doubt(slot, usable);
     } catch (error) {
       this.report.fail(error, "usable");
       mark(slot, "unusable");
     }
     return slot.state < MARK;
+  }
+
+  /** A promise is no answer, and would pass for a yes. */
+  #doubt(slot: Slot<T>, usable: unknown): void {
+    if (usable instanceof Promise) {
+      usable.catch((error) => this.report.fail(error, "usable"));
+      throw new TypeError("Cannot use usable: it must answer at once, and a promise does not");
+    }
+    if (!usable) mark(slot, "unusable");
   }
 
   isOld(slot: Slot<T>, now: number): boolean {
@@ -177,7 +191,7 @@ export abstract class Stock<T> implements Home<T> {
 
   warm(n: number = this.options.minIdle || this.options.maxSize): Promise<void> {
     try {
-      poolRules.minIdle("n", n);
+      isCount("n", n);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -229,7 +243,7 @@ export abstract class Stock<T> implements Home<T> {
     this.report.create(now - started);
     if (generation !== this.#generation) mark(slot, "evicted");
     else if (this.size > this.options.maxSize) mark(slot, "shrunk");
-    else if (this.isUsable(slot)) {
+    else if (this.isUsable(slot) && this.carries(slot)) {
       this.#failure = undefined;
       this.retry.reset();
     } else this.#failed(new Error("Cannot create: the new resource is not usable"));

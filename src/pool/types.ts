@@ -35,7 +35,10 @@ export interface Factory<T> {
   usable?(resource: T, toIdle: boolean): boolean;
   /** Proves a resource that was idle longer than `checkAfter`; `false` or a throw destroys it. */
   check?(resource: T, o: { signal: AbortSignal }): Promise<boolean>;
-  /** How many leases the resource can carry at once, at most 65,535; without it, one. */
+  /**
+   * How many leases the resource can carry at once, at most 65,535; without it, one. It may change
+   * while they are out. A resource that can carry none while it has none is not usable.
+   */
   capacity?(resource: T): number;
 }
 

@@ -3,16 +3,11 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type Conn, EndpointPool, type Lease } from "../../mod.ts";
 import { collect } from "../collect.ts";
-import { bytes, readText, until } from "../net/peer.ts";
+import { echo, until } from "../net/peer.ts";
 import { otherRuntimeEcho } from "../net/servers.ts";
 import { need, openDescriptors } from "../support.ts";
 
 const skip = need("linux");
-
-async function echoLine(conn: Conn, line: string): Promise<void> {
-  await conn.write(bytes(line));
-  assert.equal(await readText(conn, line.length), line);
-}
 
 describe("an endpoint pool under load", { skip }, () => {
   it("echoes 50,000 lines over 16 servers without a failure", { timeout: 600_000 }, async () => {
@@ -28,7 +23,7 @@ describe("an endpoint pool under load", { skip }, () => {
         const endpoint = endpoints[(n * 7) % 16];
         await pool.withConnection(endpoint, (conn) => {
           peak = Math.max(peak, pool.stats(endpoint).active);
-          return echoLine(conn, `line ${n}\n`);
+          return echo(conn, `line ${n}\n`);
         });
       }
     };
@@ -78,7 +73,7 @@ describe("an endpoint pool under load", { skip }, () => {
         for (let i = 0; i < leases.length; i += 500) {
           await Promise.all(
             leases.slice(i, i + 500).map(async (lease) => {
-              await echoLine(lease.value, "x");
+              await echo(lease.value, "x");
               lease.release();
             }),
           );

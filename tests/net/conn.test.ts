@@ -3,9 +3,8 @@ import { unlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import { watchConn } from "../../src/net/conn.ts";
 import { connect, ConnectError } from "../../src/net/mod.ts";
-import { bytes, Peer, readText, sleep, until } from "./peer.ts";
+import { at, bytes, Peer, readText, sleep, until } from "./peer.ts";
 
-const at = (peer: Peer): [string, number] => ["127.0.0.1", peer.port];
 const code = (expected: string) => (error: unknown): boolean =>
   error instanceof ConnectError && error.code === expected;
 

@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Conn, ConnectError, EndpointPool, PoolError } from "../../mod.ts";
+import { ConnectError, EndpointPool, PoolError } from "../../mod.ts";
 import { FakeClock } from "../pool/fake_clock.ts";
-import { bytes, Peer, readText, sleep, until } from "./peer.ts";
-
-const at = (peer: Peer): string => `127.0.0.1:${peer.port}`;
-
-async function echo(conn: Conn, text: string): Promise<void> {
-  await conn.write(bytes(text));
-  assert.equal(await readText(conn, text.length), text);
-}
+import { at, bytes, echo, Peer, readText, sleep, until } from "./peer.ts";
 
 describe("EndpointPool", () => {
   it("opens one connection and uses it again", async () => {
@@ -208,8 +201,9 @@ describe("EndpointPool", () => {
     await using peer = await Peer.echo();
     const seen: string[] = [];
     const errors: unknown[] = [];
-    const hook = (what: string) => (endpoint: { port: number }): void => {
+    const hook = (what: string) => (endpoint: { port: number }): Promise<void> | void => {
       seen.push(what);
+      if (what === "closed") return Promise.reject(new Error(what));
       if (endpoint.port === peer.port) throw new Error(what);
     };
     {

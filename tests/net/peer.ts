@@ -1,6 +1,8 @@
 // In-process peers for the tests: a node:net server whose behaviour the test supplies.
 
+import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
+import type { Conn } from "../../src/net/mod.ts";
 
 /** A listening peer on a loopback port (or a Unix path), closed by `await using`. */
 export class Peer implements AsyncDisposable {
@@ -74,6 +76,11 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Where a peer listens. */
+export function at(peer: Peer): string {
+  return `127.0.0.1:${peer.port}`;
+}
+
 /** Text as bytes. */
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -92,4 +99,10 @@ export async function readText(
     filled += n;
   }
   return new TextDecoder().decode(into.subarray(0, filled));
+}
+
+/** Sends text and has it come back. */
+export async function echo(conn: Conn, text: string): Promise<void> {
+  await conn.write(bytes(text));
+  assert.equal(await readText(conn, text.length), text);
 }

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Conn, ConnectError, EndpointPool } from "../../mod.ts";
-import { bytes, Peer, readText, sleep, until } from "./peer.ts";
-
-const at = (peer: Peer): string => `127.0.0.1:${peer.port}`;
+import { at, bytes, Peer, readText, sleep, until } from "./peer.ts";
 
 /** A client that counts what the pool does with it. */
 class Client {

@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Lease, Pool, type PoolOptions } from "../../src/pool/mod.ts";
+import { type Lease, Pool } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
 import { Plant, type Thing } from "./plant.ts";
-
-function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
-  const clock = new FakeClock();
-  return { clock, pool: new Pool(plant, { clock, ...options }) };
-}
-
-async function fill(pool: Pool<Thing>, n: number): Promise<void> {
-  const leases = await Promise.all(Array.from({ length: n }, () => pool.acquire()));
-  for (const lease of leases) lease.release();
-}
+import { fill, rig } from "./rig.ts";
 
 describe("defects of other pools are absent:", () => {
   it("two slow checks run side by side, and an acquire does not wait for the sweep", async () => {
@@ -205,6 +196,85 @@ describe("defects of other pools are absent:", () => {
     assert.equal((await failed).code, "CREATE_FAILED");
     assert.equal(made, 3);
     assert.equal(pool.stats.size, 0);
+    await pool.close();
+  });
+
+  it("what only looks like a promise and throws neither escapes nor wedges the pool", async () => {
+    const broken = new Error("broken");
+    const thrown = (): never => {
+      throw broken;
+    };
+    const liars = [{ then: thrown }, Object.defineProperty({}, "then", { get: thrown })];
+    let made = 0;
+    const pool = new Pool<unknown>({
+      create: () => (liars[made++] ?? Promise.resolve("good")) as Promise<unknown>,
+      destroy: () => {},
+    }, { createRetries: 0, createRetryDelay: 0 });
+    for (const _ of liars) assert.equal((await failure(pool.acquire())).cause, broken);
+    (await pool.acquire()).release();
+    await pool.close();
+  });
+
+  it("a resource that cannot carry a first lease is not usable, and keeps no close waiting", async () => {
+    const unfit: [unknown, boolean][] = [
+      ...[0, NaN, -1, 2.5, undefined, "3"].map((capacity): [unknown, boolean] => [capacity, false]),
+      [new Error("who knows"), true],
+    ];
+    for (const [capacity, thrown] of unfit) {
+      const clock = new FakeClock(), plant = new Plant(), errors: unknown[] = [];
+      plant.capacity = () => {
+        if (thrown) throw capacity;
+        return capacity as number;
+      };
+      const pool = new Pool(plant, {
+        clock,
+        createRetries: 2,
+        onError: (error) => errors.push(error),
+      });
+      const failed = failure(pool.acquire());
+      await settle(1_000);
+      assert.equal(plant.made, 1, "no hot loop");
+      await clock.advance(1_000);
+      assert.equal((await failed).code, "CREATE_FAILED");
+      assert.equal(plant.made, 3);
+      assert.match(
+        String(errors),
+        capacity === 0 ? /not usable/ : thrown ? /who/ : /use capacity: /,
+      );
+      await pool.close();
+      assert.equal(plant.alive.size, 0);
+    }
+  });
+
+  it("what loses its capacity goes when its last lease ends", async () => {
+    const plant = new Plant();
+    let capacity = 2;
+    plant.capacity = () => capacity;
+    const { pool } = rig(plant, { maxSize: 1 });
+    const [a, b] = await Promise.all([pool.acquire(), pool.acquire()]);
+    capacity = 0;
+    a.release();
+    const waiting = pool.acquire();
+    await settle();
+    assert.deepEqual([plant.ended.length, pool.stats.waiting], [0, 1]);
+    plant.capacity = (thing) => thing.id === 1 ? 0 : 1;
+    b.release();
+    assert.equal((await waiting).value.id, 2);
+    assert.equal(pool.stats.totals.destroyed.unusable, 1);
+    (await waiting).release();
+    await pool.close();
+  });
+
+  it("a promise does not pass for usable, and its rejection does not go unhandled", async () => {
+    const errors: string[] = [];
+    const pool = new Pool({
+      create: () => Promise.resolve({}),
+      destroy: () => {},
+      usable: (() => Promise.reject(new Error("late"))) as unknown as () => boolean,
+    }, { createRetries: 0, onError: (error) => errors.push(String(error)) });
+    assert.equal((await failure(pool.acquire())).code, "CREATE_FAILED");
+    await settle();
+    assert.match(errors.join(), /usable: it must answer at once.*late/);
     await pool.close();
   });
 

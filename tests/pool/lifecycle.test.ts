@@ -8,15 +8,9 @@ import {
   type PoolOptions,
 } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
+import { listenersOf } from "./listeners.ts";
 import { Plant, type Thing } from "./plant.ts";
-
-function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
-  const clock = new FakeClock();
-  return { clock, pool: new Pool(plant, { clock, ...options }) };
-}
-
-const borrow = (pool: Pool<Thing>, n: number): Promise<Lease<Thing>[]> =>
-  Promise.all(Array.from({ length: n }, () => pool.acquire()));
+import { borrow, rig } from "./rig.ts";
 
 describe("a live pool", () => {
   it("tells usable() when a resource that comes back is asked about again before it is lent", async () => {
@@ -119,22 +113,12 @@ describe("a live pool", () => {
     const { pool } = rig(new Plant(), { maxSize: 1 });
     const lease = await pool.acquire();
     const { signal } = new AbortController();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    let listeners = 0;
-    signal.addEventListener = (...args: Parameters<typeof add>): void => {
-      listeners++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>): void => {
-      listeners--;
-      remove(...args);
-    };
+    const listeners = listenersOf(signal);
     const waiting = Array.from({ length: 100 }, () => pool.acquire({ signal }));
-    assert.equal(listeners, 1);
+    assert.equal(listeners(), 1);
     lease.release();
     for (const next of waiting) (await next).release();
-    assert.equal(listeners, 0);
+    assert.equal(listeners(), 0);
     await pool.close();
   });
 
@@ -361,6 +345,19 @@ describe("a live pool", () => {
     assert.equal(pool.stats.totals.errors, errors);
     assert.ok(errors > 8, `${errors}`);
     assert.equal(plant.alive.size, 0);
+  });
+
+  it("hears of what rejects in an observer that nobody waits for", async () => {
+    const errors: string[] = [];
+    const reject = (): Promise<void> => Promise.reject(new Error("observer"));
+    const { pool } = rig(new Plant(), {
+      observer: { created: reject, acquired: reject, failed: reject },
+      onError: (error, during) => errors.push(`${during}: ${(error as Error).message}`),
+    });
+    (await pool.acquire()).release();
+    await settle();
+    await pool.close();
+    assert.deepEqual(errors, Array(4).fill("observe: observer")); // two hooks, and failed for each
   });
 
   it("tells its observer what happens, with times and its name", async () => {

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Pool, PoolError, type PoolOptions, type Priority } from "../../src/pool/mod.ts";
+import { Pool, PoolError, type Priority } from "../../src/pool/mod.ts";
 import { failure, FakeClock, settle } from "./fake_clock.ts";
 import { Plant, type Thing } from "./plant.ts";
-
-function rig(plant: Plant, options: PoolOptions = {}): { pool: Pool<Thing>; clock: FakeClock } {
-  const clock = new FakeClock();
-  return { clock, pool: new Pool(plant, { clock, ...options }) };
-}
+import { rig } from "./rig.ts";
 
 const touch = async (pool: Pool<Thing>): Promise<number> => {
   using lease = await pool.acquire();

@@ -40,6 +40,8 @@ it("the public types say what they should", async () => {
   assert.throws(() => pool.stats = {});
   // @ts-expect-error durations are numbers
   assert.throws(() => new Pool(factory, { idleTimeout: "5s" }));
+  // @ts-expect-error no such option
+  assert.throws(() => new Pool(factory, { mx: 5 }));
   // @ts-expect-error a factory needs destroy
   assert.throws(() => new Pool({ create: () => Promise.resolve(1) }));
   // @ts-expect-error a pool keeps its clock
