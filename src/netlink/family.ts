@@ -9,7 +9,7 @@ import type { FamilySpec } from "./codec/spec.ts";
 import type { Families } from "./spec/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Dump, DumpOptions } from "./dump.ts";
-import { commit } from "./transaction.ts";
+import { Transaction } from "./transaction.ts";
 import {
   NLM_F_ACK,
   NLM_F_APPEND,
@@ -143,8 +143,12 @@ export class Family<O> {
     const flags = NLM_F_ACK | this.#bits(operation, options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
     if (reply === undefined) {
-      if (this.#transacts) await commit(this.#connection, [ask], options);
-      else await this.#connection.change(ask, options);
+      if (!this.#transacts) await this.#connection.change(ask, options);
+      else {
+        const transaction = new Transaction();
+        transaction.add(ask);
+        await transaction.commit(this.#connection, options);
+      }
       return undefined as ReplyOf<O, K, "do">;
     }
     const View = this.#codec.message(operation);
@@ -161,7 +165,8 @@ export class Family<O> {
   /**
    * Changes that are made all together or not at all, for families that have transactions: nftables.
    *
-   * @param build adds the changes, in their order; what is added after it has ended is refused
+   * @param build adds the changes, in their order, each as its values are then; what is added after it has
+   * ended is refused
    * @throws {NetlinkError} the first refusal, with the number of the change where there are several;
    * nothing was changed then
    * @throws {TypeError} for a family without transactions, an operation or a value that it has not
@@ -186,7 +191,13 @@ export class Family<O> {
     options: RequestOptions = {},
   ): Promise<void> {
     if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
-    const asks: Ask[] = [];
+    if (typeof build !== "function") {
+      throw new TypeError(
+        `Cannot begin a transaction of ${this.name}: build must be a function, ` +
+          `current value is ${build}`,
+      );
+    }
+    const transaction = new Transaction();
     let ended = false;
     const add: AddChange<O> = (operation, values, how = {}) => {
       if (ended) {
@@ -199,11 +210,10 @@ export class Family<O> {
         throw lacks(this.name, operation, "plain change");
       }
       const flags = this.#bits(operation, how);
-      asks.push(this.#ask(plain[0], flags, operation, "request", values as Values));
+      transaction.add(this.#ask(plain[0], flags, operation, "request", values as Values));
     };
     await Promise.resolve(build(add)).finally(() => ended = true);
-    if (asks.length > 1) asks.forEach((ask, i) => ask.operation += `, change ${i + 1}`);
-    await commit(this.#connection, asks, options);
+    await transaction.commit(this.#connection, options);
   }
 
   /**
