@@ -162,3 +162,18 @@ it("a batch refuses options that are none", async () => {
   await fails({ acknowledge: "no" }, /acknowledge must be all or errors, current value is no/);
   await fails({ chunk: 0 }, /chunk must be 1 to 200, current value is 0/);
 });
+
+it("a namespace is named by what has a name, a path, a pid or a descriptor", async () => {
+  for (const netns of [{}, { path: 5 }, { Name: "blue" }, null, true]) {
+    await assert.rejects(
+      RouteConnection.open({ adapter: new FakeKernel(), netns: netns as never }),
+      (error: Error) => {
+        assert.match(
+          error.message,
+          /^Cannot use a network namespace: must be a name, a path, or an/,
+        );
+        return error instanceof TypeError && error.message.endsWith(JSON.stringify(netns));
+      },
+    );
+  }
+});
