@@ -268,6 +268,18 @@ describe("the codec", () => {
       const { sub, struct } = sets[set][attribute];
       assert.deepEqual({ sub, struct }, { sub: undefined, struct: undefined, ...expected }, name);
     }
+    const types = {
+      "nl80211 frequency-attrs.no80mhz": "flag",
+      "nl80211 frequency-attrs.dfsCacTime": "u32",
+      "nl80211 frequency-attrs.psd": "s8",
+      "nl80211 nl80211-attrs.regAlpha2": "string",
+      "rt-link linkinfo-bridge-attrs.fdbFlush": "flag",
+    };
+    for (const [name, expected] of Object.entries(types)) {
+      const [, family, set, attribute] = /^(\S+) (.*)\.(.*)$/.exec(name)!;
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      assert.equal(sets[set][attribute].type, expected, name);
+    }
   });
 
   it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
