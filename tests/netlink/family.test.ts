@@ -92,6 +92,10 @@ describe("what a caller gives to a family", () => {
       [/use setlink of rt-link: it has no dump/, async () => await links.dump("setlink")],
       [/encode none of getlink of rt-link/, () => links.dump("getlink", { none: 1 }).toArray()],
       [/use type: must be 16 to 65535, .* 3/, () => route.request({ type: 3 })],
+      [
+        /use flags: a list is asked for by dump, .* 512/,
+        () => route.request({ type: 18, flags: 0x200 }),
+      ],
     ];
     for (const [expected, attempt] of attempts) {
       await assert.rejects(attempt, (error: Error) => {
