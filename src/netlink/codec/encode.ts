@@ -15,7 +15,7 @@ import {
 } from "./encode_values.ts";
 import type { AttributeSpec, ScalarType } from "./spec.ts";
 import { explain, Unfit } from "./unfit.ts";
-import { BaseView } from "./view.ts";
+import { BaseView, DEEPEST } from "./view.ts";
 import type { Writer } from "./writer.ts";
 
 export type { Values } from "./encode_values.ts";
@@ -28,6 +28,7 @@ interface Scope {
   readonly set?: string;
   readonly header?: string;
   readonly up?: Scope;
+  readonly depth: number;
 }
 
 /** Encodes for one codec. */
@@ -85,7 +86,9 @@ export class Encoder {
       }
     }
     const writes = this.#writes(set ?? "");
-    const scope: Scope = { values, set, header, up };
+    const depth = up === undefined ? 0 : up.depth + 1;
+    if (depth > DEEPEST) throw new Unfit(`must not nest deeper than ${DEEPEST} levels`, values);
+    const scope: Scope = { values, set, header, up, depth };
     let others: string[] | undefined;
     for (const name in values) {
       const value = values[name];
