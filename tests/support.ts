@@ -1,6 +1,13 @@
 /** What the tests share: saying what they need of the machine, and a network namespace each. */
 
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import { createNamespace, deleteNamespace, namespaceNames } from "../src/netlink/namespace.ts";
 
@@ -65,8 +72,19 @@ export function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
+/** How many of one kind, "socket:[4711]"; threads that were started have other descriptors of their own. */
+export function openOf(kind: RegExp): number {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return kind.test(readlinkSync(`/proc/self/fd/${fd}`));
+    } catch {
+      return false; // the one that listed them
+    }
+  }).length;
+}
+
 /**
- * The same, once the runtime has closed its own: Bun closes those of a child process a turn later,
+ * All of them, once the runtime has closed its own: Bun closes those of a child process a turn later,
  * and a count taken before that would hide a leak as large.
  */
 export async function settledDescriptors(): Promise<number> {

@@ -46,6 +46,9 @@ export function correctLinks(spec: Yaml): void {
       .flatMap((name) => [`rx-${name}`, `tx-${name}`]).concat("multicast")
       .map((name) => ({ name, type: "u64" })),
   });
+  const of = (set: string) => named(spec["attribute-sets"], set).attributes;
+  Object.assign(named(of("ifla6-attrs"), "token"), IPV6);
+  named(of("linkinfo-bridge-attrs"), "fdb-flush").type = "flag";
   const offloaded = named(spec["attribute-sets"], "link-offload-xstats").attributes;
   named(offloaded, "cpu-hit").struct = "rtnl-link-stats64";
   named(offloaded, "l3-stats").struct = "rtnl-hw-stats64";

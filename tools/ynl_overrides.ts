@@ -186,11 +186,19 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
       "peer-v6": IPV6,
     });
   },
-  // linux/nl80211.h: these are lists of positions.
+  // linux/nl80211.h: some are lists of positions; most of what is told of a frequency are flags.
   nl80211(spec) {
-    const { attributes } = named(spec["attribute-sets"], "nl80211-attrs");
+    const sets = spec["attribute-sets"], of = (set: string) => named(sets, set).attributes;
     for (const name of ["cntdwn-offs-beacon", "cntdwn-offs-presp", "csa-c-offsets-tx"]) {
-      named(attributes, name)["sub-type"] = "u16";
+      named(of("nl80211-attrs"), name)["sub-type"] = "u16";
+    }
+    named(of("nl80211-attrs"), "reg-alpha2").type = "string";
+    const numbers: Record<string, string> = { "dfs-time": "u32", "dfs-cac-time": "u32", psd: "s8" };
+    for (const a of of("frequency-attrs")) {
+      if (a.type === "binary") a.type = numbers[a.name] ?? "flag";
+    }
+    for (const name of ["edmg-channels", "edmg-bw-config"]) {
+      named(of("band-attrs"), name).type = "u8";
     }
   },
   // linux/if_team.h draws it: a nest for each option and port.
@@ -202,9 +210,9 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
   // ovs_action_add_mpls packs the type and the flags into one word; a pushed header's type is half of one.
   ovs_flow(spec) {
     const member = (name: string, of: string) => named(named(spec.definitions, name).members, of);
-    for (const  of of["arp-sip", "arp-tip"]) Object.assign(member("ovs-key-arp", of), IPV4);
-    for (const  of of["ipv4-src", "ipv4-dst"]) {
-      Object.assign(member("ovs-key-ct-tuple-ipv4", of), IPV4);
+    for (const name of ["arp-sip", "arp-tip"]) Object.assign(member("ovs-key-arp", name), IPV4);
+    for (const name of ["ipv4-src", "ipv4-dst"]) {
+      Object.assign(member("ovs-key-ct-tuple-ipv4", name), IPV4);
     }
     Object.assign(member("ovs-key-nd", "nd-target"), IPV6);
     member("ovs-action-push-mpls", "mpls-ethertype").type = "u16";

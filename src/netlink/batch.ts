@@ -146,15 +146,24 @@ export class Batch {
    * @throws {NetlinkError} when the connection fails or does not answer in time
    * @throws {unknown} the signal's reason; what was sent by then has been done
    * @throws {RangeError} for a `chunk` that is not 1 to 200, or a `timeout` that is no time
+   * @throws {TypeError} for another option that is none of its values
    */
   async commit(options: BatchOptions = {}): Promise<BatchResult[]> {
     const { onError = "continue", chunk = onError === "stop" ? 1 : 100 } = options;
     if (!Number.isInteger(chunk) || chunk < 1 || chunk > 200) {
       throw new RangeError(`Cannot commit: chunk must be 1 to 200, current value is ${chunk}`);
     }
+    oneOf("onError", onError, ["continue", "stop"]);
+    oneOf("acknowledge", options.acknowledge ?? "all", ["all", "errors"]);
     checkTimeout(options.timeout);
     const operations = this.#operations;
     this.#operations = [];
     return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);
   }
+}
+
+function oneOf(name: string, value: string, values: readonly string[]): void {
+  if (values.includes(value)) return;
+  const all = values.join(" or ");
+  throw new TypeError(`Cannot commit: ${name} must be ${all}, current value is ${value}`);
 }

@@ -68,7 +68,10 @@ export class Channel {
   /** Open, and with nothing left to read. */
   get usable(): boolean {
     if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
-    if (this.listedAside !== undefined) return false; // reading on would make this thread wait
+    if (this.listedAside !== undefined) {
+      this.#readOnAside(this.listedAside); // reading on here would make this thread wait
+      return false;
+    }
     if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
     return !this.#ledger.unanswered;
   }
@@ -351,6 +354,13 @@ export class Channel {
     await exchange.aside; // sending it makes its first part, with the same consequences
     if (exchange.done || this.#socket.fd < 0) return true;
     return await (this.#receiving ??= this.#receiveOne());
+  }
+
+  /** Reads on for a moment, for nobody else may: whoever asked for the list can have given up. */
+  async #readOnAside(exchange: Exchange): Promise<void> {
+    if (this.#receiving !== undefined) return;
+    const turn = new Turn(this.adapter);
+    while (!exchange.done && !turn.over && await this.#receiveAside(exchange));
   }
 
   async #receiveOne(): Promise<boolean> {

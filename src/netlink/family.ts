@@ -9,7 +9,7 @@ import type { FamilySpec } from "./codec/spec.ts";
 import type { Families } from "./spec/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Dump, DumpOptions } from "./dump.ts";
-import { commit } from "./transaction.ts";
+import { Transaction } from "./transaction.ts";
 import {
   NLM_F_ACK,
   NLM_F_APPEND,
@@ -56,7 +56,8 @@ export type AddChange<O> = <K extends Changes<O> & string>(
 /** How a request is made. */
 export interface DoOptions extends RequestOptions {
   /**
-   * What to do about an object that is there, or not there: the NLM_F_* of linux/netlink.h.
+   * What an operation that makes or changes an object does about one that is there, or not there: the
+   * NLM_F_* of linux/netlink.h.
    *
    * @default none
    */
@@ -117,7 +118,7 @@ export class Family<O> {
    *
    * @throws {NetlinkError} when the kernel refuses; `EMSGSIZE` when the reply of a request that changes
    * something was cut, for that is not sent again
-   * @throws {TypeError} for an operation or attribute that the family does not have
+   * @throws {TypeError} for an operation, an attribute or flags that the family or operation does not have
    *
    * @example
    * ```ts
@@ -139,11 +140,15 @@ export class Family<O> {
       throw lacks(this.name, operation, "plain request");
     }
     const [request, reply] = spec.do;
-    const flags = NLM_F_ACK | bitsOf(options);
+    const flags = NLM_F_ACK | this.#bits(operation, options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
     if (reply === undefined) {
-      if (this.#transacts) await commit(this.#connection, [ask], options);
-      else await this.#connection.change(ask, options);
+      if (!this.#transacts) await this.#connection.change(ask, options);
+      else {
+        const transaction = new Transaction();
+        transaction.add(ask);
+        await transaction.commit(this.#connection, options);
+      }
       return undefined as ReplyOf<O, K, "do">;
     }
     const View = this.#codec.message(operation);
@@ -160,7 +165,8 @@ export class Family<O> {
   /**
    * Changes that are made all together or not at all, for families that have transactions: nftables.
    *
-   * @param build adds the changes, in their order; what is added after it has ended is refused
+   * @param build adds the changes, in their order, each as its values are then; what is added after it has
+   * ended is refused
    * @throws {NetlinkError} the first refusal, with the number of the change where there are several;
    * nothing was changed then
    * @throws {TypeError} for a family without transactions, an operation or a value that it has not
@@ -185,7 +191,13 @@ export class Family<O> {
     options: RequestOptions = {},
   ): Promise<void> {
     if (!this.#transacts) throw lacks(this.name, "transactions", "batch-begin");
-    const asks: Ask[] = [];
+    if (typeof build !== "function") {
+      throw new TypeError(
+        `Cannot begin a transaction of ${this.name}: build must be a function, ` +
+          `current value is ${build}`,
+      );
+    }
+    const transaction = new Transaction();
     let ended = false;
     const add: AddChange<O> = (operation, values, how = {}) => {
       if (ended) {
@@ -197,11 +209,11 @@ export class Family<O> {
       if (plain?.length !== 1 || operation.startsWith("batch-")) {
         throw lacks(this.name, operation, "plain change");
       }
-      asks.push(this.#ask(plain[0], bitsOf(how), operation, "request", values as Values));
+      const flags = this.#bits(operation, how);
+      transaction.add(this.#ask(plain[0], flags, operation, "request", values as Values));
     };
     await Promise.resolve(build(add)).finally(() => ended = true);
-    if (asks.length > 1) asks.forEach((ask, i) => ask.operation += `, change ${i + 1}`);
-    await commit(this.#connection, asks, options);
+    await transaction.commit(this.#connection, options);
   }
 
   /**
@@ -269,6 +281,29 @@ export class Family<O> {
     );
   }
 
+  #bits(operation: string, { flags = [] }: Pick<DoOptions, "flags">): number {
+    let bits = 0;
+    if (!Array.isArray(flags as unknown)) {
+      throw new TypeError(
+        `Cannot use flags of ${operation}: must be an array, current value is ${flags}`,
+      );
+    }
+    for (const flag of flags) {
+      if (!Object.hasOwn(FLAGS, flag)) {
+        const all = Object.keys(FLAGS).join(", ");
+        throw new TypeError(`Cannot use flag ${flag} of ${operation}: the flags are ${all}`);
+      }
+      bits |= FLAGS[flag];
+    }
+    // There, the same bits ask for a list, or for everything alike to be deleted.
+    if (bits !== 0 && /get|del/.test(operation)) {
+      throw new TypeError(
+        `Cannot use flag ${flags[0]} of ${operation} of ${this.name}: it makes or changes nothing`,
+      );
+    }
+    return bits;
+  }
+
   #ask(command: number, flags: number, operation: string, verb: string, values: Values = {}): Ask {
     const { protocol, version } = this.#codec.spec;
     const generic = protocol === Protocol.generic;
@@ -283,18 +318,6 @@ export class Family<O> {
       },
     };
   }
-}
-
-function bitsOf({ flags = [] }: Pick<DoOptions, "flags">): number {
-  let bits = 0;
-  for (const flag of flags) {
-    if (!Object.hasOwn(FLAGS, flag)) {
-      const all = Object.keys(FLAGS).join(", ");
-      throw new TypeError(`Cannot use flag ${flag}: the flags are ${all}`);
-    }
-    bits |= FLAGS[flag];
-  }
-  return bits;
 }
 
 function lacks(family: string, operation: string, mode: string): TypeError {

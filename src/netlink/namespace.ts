@@ -184,16 +184,16 @@ function shareDirectory(libc: Libc, operation: string): void {
 /** The file that stands for a namespace. */
 export function targetPath(target: NamespaceTarget): string {
   if (typeof target === "string") return target.includes("/") ? target : namePath(target);
-  if (typeof target !== "object" || target === null) {
-    throw new TypeError(
-      "Cannot use a network namespace: must be a name, a path, or an object with a name, path, pid " +
-        `or fd, current value is ${target}`,
-    );
+  if (typeof target === "object" && target !== null) {
+    if ("name" in target) return namePath(target.name);
+    if ("path" in target && typeof target.path === "string") return target.path;
+    if ("pid" in target) return `/proc/${integer("pid", target.pid, 1)}/ns/net`;
+    if ("fd" in target) return `/proc/self/fd/${integer("fd", target.fd, 0)}`;
   }
-  if ("name" in target) return namePath(target.name);
-  if ("path" in target) return target.path;
-  if ("pid" in target) return `/proc/${integer("pid", target.pid, 1)}/ns/net`;
-  return `/proc/self/fd/${integer("fd", target.fd, 0)}`;
+  throw new TypeError(
+    "Cannot use a network namespace: must be a name, a path, or an object with a name, path, pid " +
+      `or fd, current value is ${JSON.stringify(target)}`,
+  );
 }
 
 /** What is the same for targets that are written differently but mean the same. */

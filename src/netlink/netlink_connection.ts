@@ -86,6 +86,11 @@ export class NetlinkConnection extends Connection {
   async request(request: RawRequest, options: RawRequestOptions = {}): Promise<RawMessage[]> {
     const implied = acknowledgement(options);
     const ask = askOf(request, implied, "request", this.protocol);
+    if (asksForList(request, this.protocol)) {
+      throw new RangeError(
+        `Cannot use flags: a list is asked for by dump, current value is ${request.flags}`,
+      );
+    }
     return await this.collect(ask, rawMessage, implied === 0, options);
   }
 
@@ -144,6 +149,12 @@ export class NetlinkConnection extends Connection {
     const { watchRaw } = await import("./watch_raw.ts");
     return await watchRaw(this, groups, options);
   }
+}
+
+/** Whether the kernel answers with a list, which may be interrupted: rtnetlink wants one of the bits alone. */
+function asksForList({ type, flags = 0 }: RawRequest, protocol: number): boolean {
+  const bits = flags & NLM_F_DUMP, gets = protocol === Protocol.route && (type & 3) === 2;
+  return gets ? bits !== 0 : bits === NLM_F_DUMP;
 }
 
 const LARGEST = 2 ** 31 - 1;

@@ -11,7 +11,7 @@ export interface RawRequest {
   type: number;
   /**
    * `nlmsg_flags`: NLM_F_* of linux/netlink.h. NLM_F_REQUEST, and what the method implies, need not be
-   * given.
+   * given; `request` takes no NLM_F_DUMP.
    *
    * @default 0
    */

@@ -36,7 +36,12 @@ const WORDS: Record<string, string> = {
   EINVAL: "a value is invalid",
   EOPNOTSUPP: "this kernel does not support it",
   EADDRNOTAVAIL: "no such address",
-  ENETUNREACH: "the gateway is not reachable",
+  EADDRINUSE: "the address is in use",
+  EAFNOSUPPORT: "the address family is missing or not supported",
+  EBADF: "no such file descriptor",
+  EHOSTUNREACH: "no route leads there",
+  ENETUNREACH: "no route leads there",
+  ERANGE: "a value is out of range",
 };
 
 /**

@@ -12,15 +12,15 @@ const BATCH_BEGIN = 16, BATCH_END = 17; // NFNL_MSG_*
 const REFUSAL = 2048;
 
 /** A begin, the changes and an end: one message each, all in one datagram. */
-class Transaction extends Chunk {
-  constructor(asks: readonly Ask[]) {
+export class Transaction extends Chunk {
+  constructor() {
     super(false);
-    const subsystem = asks[0].type >>> 8;
-    this.append(bracket(BATCH_BEGIN, subsystem));
-    for (const ask of asks) this.append(ask);
-    // Before Linux 6.10 the brackets are never acknowledged, so the last change tells of the end.
-    this.writer.words[this.start(asks.length) + 1] |= NLM_F_ACK << 16;
-    this.append(bracket(BATCH_END, subsystem));
+  }
+
+  /** Adds a change of one subsystem of netfilter, whose values are read at once. */
+  add(ask: Ask): void {
+    if (this.count === 0) this.append(bracket(BATCH_BEGIN, ask.type >>> 8));
+    this.append(ask);
   }
 
   override answer(index: number, error: unknown): void {
@@ -28,25 +28,23 @@ class Transaction extends Chunk {
     // What concerns the whole is said of the begin.
     if (index === this.count - 2 || index === 0) this.finish();
   }
-}
 
-/** Carries out changes of one subsystem of netfilter; throws the first refusal. */
-export async function commit(
-  connection: Connection,
-  asks: readonly Ask[],
-  options: RequestOptions,
-): Promise<void> {
-  if (asks.length === 0) return;
-  checkTimeout(options.timeout);
-  options.signal?.throwIfAborted();
-  const { channel } = connection, transaction = new Transaction(asks);
-  channel.makeRoom(transaction.writer.length, transaction.count * REFUSAL);
-  channel.sendRange(transaction, options.offload);
-  // To the last answer that is there: after a refusal of the whole, acknowledgements may follow.
-  if (!options.offload) channel.read();
-  if (!transaction.done) await channel.settle(transaction, options);
-  for (const error of [transaction.error, ...transaction.errors]) {
-    if (error !== undefined) throw error;
+  /** Carries the changes out; throws the first refusal. */
+  async commit({ channel }: Connection, options: RequestOptions): Promise<void> {
+    checkTimeout(options.timeout);
+    options.signal?.throwIfAborted();
+    const changes = this.count - 1;
+    if (changes < 1) return;
+    for (let i = 1; i <= changes && changes > 1; i++) this.asks(i).operation += `, change ${i}`;
+    // Before Linux 6.10 the brackets are never acknowledged, so the last change tells of the end.
+    this.writer.words[this.start(changes) + 1] |= NLM_F_ACK << 16;
+    this.append(bracket(BATCH_END, this.asks(1).type >>> 8));
+    channel.makeRoom(this.writer.length, this.count * REFUSAL);
+    channel.sendRange(this, options.offload);
+    // To the last answer that is there: after a refusal of the whole, acknowledgements may follow.
+    if (!options.offload) channel.read();
+    if (!this.done) await channel.settle(this, options);
+    for (const error of [this.error, ...this.errors]) if (error !== undefined) throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { type NetlinkError, RouteConnection } from "@x/pool/netlink";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { after, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Program, root, runModule } from "../child.ts";
 import { until } from "../net/peer.ts";
-import { need, testNamespace } from "../support.ts";
+import { need, openOf, testNamespace } from "../support.ts";
 
 const skip = need("net-admin", "cc");
 
@@ -21,19 +21,8 @@ if (!skip) {
   execFileSync("cc", ["-O1", "-pthread", "-o", program, source]);
 }
 
-/** Those of this process; threads that were started have other descriptors of their own. */
 const openSockets = (): number => openOf(/^socket:/);
 const openNamespaces = (): number => openOf(/^net:|netns/);
-
-function openOf(kind: RegExp): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return kind.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch {
-      return false; // the one that listed them
-    }
-  }).length;
-}
 
 /** Has another process hold the lock until it is told to release it, at most for `seconds`. */
 async function hold(seconds = 20) {

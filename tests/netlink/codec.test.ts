@@ -309,6 +309,18 @@ describe("the codec", () => {
       const { sub, struct } = sets[set][attribute];
       assert.deepEqual({ sub, struct }, { sub: undefined, struct: undefined, ...expected }, name);
     }
+    const types = {
+      "nl80211 frequency-attrs.no80mhz": "flag",
+      "nl80211 frequency-attrs.dfsCacTime": "u32",
+      "nl80211 frequency-attrs.psd": "s8",
+      "nl80211 nl80211-attrs.regAlpha2": "string",
+      "rt-link linkinfo-bridge-attrs.fdbFlush": "flag",
+    };
+    for (const [name, expected] of Object.entries(types)) {
+      const [, family, set, attribute] = /^(\S+) (.*)\.(.*)$/.exec(name)!;
+      const { sets }: FamilySpec = await families[family as "tc"]();
+      assert.equal(sets[set][attribute].type, expected, name);
+    }
   });
 
   it("puts as many elements at the end of a struct as there are, and reads those that are whole", () => {
@@ -359,6 +371,29 @@ describe("the codec", () => {
     short[20] = 8;
     short[0] -= 4;
     assert.throws(() => read(short.slice(0, -4)).u64, /has 4 bytes instead of 8/);
+  });
+
+  it("reads and writes nests as deep as any, and refuses what would overflow the stack", () => {
+    const nested = (depth: number): Uint8Array => {
+      const words = Int32Array.from({ length: 5 + depth }, (_, i) => {
+        const left = 5 + depth - i;
+        return i < 5 ? 0 : (left * 4) | ((i === 5 ? 10 : 2) << 16); // main.inner, inner.inner
+      });
+      words[0] = words.length * 4;
+      return new Uint8Array(words.buffer);
+    };
+    const deep = JSON.stringify(read(nested(100)));
+    assert.equal(deep.match(/"inner"/g)?.length, 100);
+    assert.equal(hex(bytes(JSON.parse(deep))).length, 2 * 4 * 105);
+    for (const depth of [101, 16_000]) {
+      assert.throws(() => read(nested(depth)).toJSON(), (error: MalformedError) => {
+        assert.match(error.message, /nests stand more than 100 deep at byte \d+$/);
+        return error instanceof MalformedError;
+      });
+    }
+    const endless: { inner?: object } = {};
+    endless.inner = endless;
+    assert.throws(() => bytes({ inner: endless }), /inner.inner.*must not nest deeper than 100/);
   });
 
   it("names the parameter and the value that it cannot encode", () => {

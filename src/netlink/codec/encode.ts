@@ -5,8 +5,8 @@ import {
   address,
   appendStruct,
   binary,
-  integer,
-  list,
+  each,
+  member,
   object,
   scalarWrite,
   type Values,
@@ -15,7 +15,7 @@ import {
 } from "./encode_values.ts";
 import type { AttributeSpec, ScalarType } from "./spec.ts";
 import { explain, Unfit } from "./unfit.ts";
-import { BaseView } from "./view.ts";
+import { BaseView, DEEPEST } from "./view.ts";
 import type { Writer } from "./writer.ts";
 
 export type { Values } from "./encode_values.ts";
@@ -28,6 +28,7 @@ interface Scope {
   readonly set?: string;
   readonly header?: string;
   readonly up?: Scope;
+  readonly depth: number;
 }
 
 /** Encodes for one codec. */
@@ -66,6 +67,9 @@ export class Encoder {
       throw new Unfit("must be an object", values);
     }
     if (values instanceof BaseView) {
+      if (values._layout.set !== (set ?? "")) {
+        throw new Unfit(`must have the attributes of ${set}, not of ${values._layout.set}`, values);
+      }
       // The bytes as they came, unknown attributes and their order included.
       const fixed = header === undefined ? 0 : Math.ceil(this.codec.struct(header).size / 4);
       const end = values._end, from = (values._at + values._layout.start - fixed) << 2;
@@ -82,7 +86,9 @@ export class Encoder {
       }
     }
     const writes = this.#writes(set ?? "");
-    const scope: Scope = { values, set, header, up };
+    const depth = up === undefined ? 0 : up.depth + 1;
+    if (depth > DEEPEST) throw new Unfit(`must not nest deeper than ${DEEPEST} levels`, values);
+    const scope: Scope = { values, set, header, up, depth };
     let others: string[] | undefined;
     for (const name in values) {
       const value = values[name];
@@ -120,7 +126,7 @@ export class Encoder {
     const one = this.#one(a);
     if (!a.multi) return one;
     return (w, values, scope) => {
-      list(values).forEach((value, i) => within(String(i), () => one(w, value, scope)));
+      each(values, (value) => one(w, value, scope));
     };
   }
 
@@ -142,10 +148,9 @@ export class Encoder {
         };
       case "bitfield32":
         return (w, value) => {
-          const { value: bits, selector } = object(value);
-          const at = w.open(id);
-          w.word(integer(bits, "u32"));
-          w.word(integer(selector, "u32"));
+          const bits = object(value), at = w.open(id);
+          w.word(member(bits, "value", "u32"));
+          w.word(member(bits, "selector", "u32"));
           w.close(at);
         };
       case "nest":
@@ -159,12 +164,10 @@ export class Encoder {
         return (w, values, scope) => {
           const at = w.nest(id);
           const element = this.#element(a);
-          list(values).forEach((value, i) =>
-            within(String(i), () => {
-              const index = a.sub === "nest" ? object(value).$index ?? i + 1 : i + 1;
-              element(integer(index, "u16"), w, value, scope);
-            })
-          );
+          each(values, (value, i) => {
+            const given = a.sub === "nest" && object(value).$index !== undefined;
+            element(given ? member(value as Values, "$index", "u16") : i + 1, w, value, scope);
+          });
           w.close(at);
         };
       case "sub-message":
@@ -210,9 +213,7 @@ export class Encoder {
   #sequence(a: AttributeSpec): Write {
     return (w, values, scope) => {
       const at = w.nest(a.id);
-      list(values).forEach((value, i) =>
-        within(String(i), () => this.#body(w, a.nest, undefined, value as Values, scope))
-      );
+      each(values, (value) => this.#body(w, a.nest, undefined, value as Values, scope));
       w.close(at);
     };
   }
@@ -220,17 +221,14 @@ export class Encoder {
   #levels(a: AttributeSpec, levels: readonly string[]): Write {
     const element = this.#element(a);
     return (w, entries, scope) => {
-      list(entries).forEach((entry, i) =>
-        within(String(i), () => {
-          const values = object(entry);
-          const open = [w.nest(a.id)];
-          for (const level of levels.slice(0, -1)) {
-            open.push(w.nest(integer(values[level], "u16")));
-          }
-          element(integer(values[levels[levels.length - 1]], "u16"), w, values.value, scope);
-          for (const at of open.reverse()) w.close(at);
-        })
-      );
+      each(entries, (entry) => {
+        const values = object(entry);
+        const open = [w.nest(a.id)];
+        for (const level of levels.slice(0, -1)) open.push(w.nest(member(values, level, "u16")));
+        const last = member(values, levels[levels.length - 1], "u16");
+        within("value", () => element(last, w, values.value, scope));
+        for (const at of open.reverse()) w.close(at);
+      });
     };
   }
 

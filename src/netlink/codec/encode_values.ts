@@ -22,15 +22,30 @@ export function within(name: string, fn: () => void): void {
 }
 
 /** Checks an array. */
-export function list(value: unknown): readonly unknown[] {
+function list(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw new Unfit("must be an array", value);
   return value;
 }
 
+/** Calls `fn` with each element of what must be an array, holes included. */
+export function each(value: unknown, fn: (element: unknown, index: number) => void): void {
+  const elements = list(value);
+  for (let i = 0; i < elements.length; i++) within(String(i), () => fn(elements[i], i));
+}
+
 /** Checks an object. */
 export function object(value: unknown): Values {
-  if (typeof value !== "object" || value === null) throw new Unfit("must be an object", value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Unfit("must be an object", value);
+  }
   return value as Values;
+}
+
+/** Checks an integer that is a member of an object. */
+export function member(values: Values, name: string, type: string): number {
+  let out = 0;
+  within(name, () => out = integer(values[name], type));
+  return out;
 }
 
 const LIMITS: Record<string, readonly [number, number]> = {
@@ -130,9 +145,7 @@ export function binary(
   if ("sub" in spec && spec.sub !== undefined && Array.isArray(value)) {
     const size = sizeOf(spec.sub);
     const out = new Uint8Array(Math.ceil(value.length * size / 8) * 8);
-    value.forEach((v, i) =>
-      within(String(i), () => put(out, i * size, spec.sub as ScalarType, v, spec.big))
-    );
+    each(value, (v, i) => put(out, i * size, spec.sub as ScalarType, v, spec.big));
     return out.subarray(0, value.length * size);
   }
   if (typeof value !== "string") throw new Unfit("must be a Uint8Array or text", value);
@@ -200,9 +213,7 @@ export function writeStruct(w: Writer, at: number, layout: StructLayout, value: 
       const { offset, size, spec } = member;
       if (!spec.array) writeMember(w, at + offset, member, values[name]);
       else {
-        list(values[name]).forEach((value, i) =>
-          within(String(i), () => writeMember(w, at + offset + i * size, member, value))
-        );
+        each(values[name], (value, i) => writeMember(w, at + offset + i * size, member, value));
       }
     } catch (error) {
       if (error instanceof Unfit) error.path.unshift(name);

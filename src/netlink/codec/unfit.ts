@@ -31,5 +31,5 @@ function show(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   return Array.isArray(value)
     ? "an array"
-    : `an object of ${value.constructor?.name ?? "no"} class`;
+    : `an object of ${value.constructor?.name || "no"} class`;
 }

@@ -3,6 +3,7 @@
  * that scans on demand. The getters are made once for each attribute set.
  */
 
+import { MalformedError } from "./malformed.ts";
 import { plain, type StructView } from "./struct.ts";
 import { bytes, find, next, payloadLength, typeOf, type Words } from "./words.ts";
 import type { View } from "./types.ts";
@@ -34,6 +35,9 @@ export interface Layout {
   readonly header: boolean;
 }
 
+/** Levels of nests that are read or written; the kernel's own go no deeper than 20. */
+export const DEEPEST = 100;
+
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 /** A message or a nest. */
@@ -44,6 +48,8 @@ export class BaseView implements View {
   readonly _at: number;
   /** @internal */
   declare readonly _layout: Layout;
+  /** @internal How many nests it stands in. */
+  declare readonly _depth: number;
 
   /** Made by the codec. */
   constructor(w: Words, at: number) {
@@ -94,15 +100,28 @@ export class BaseView implements View {
   }
 }
 
+// Of messages; a field of each would cost where a list has a million.
+Object.defineProperty(BaseView.prototype, "_depth", { value: 0, writable: true });
+
 /** A nest; knows what it stands in, where selectors may be. */
 export class NestView extends BaseView {
   /** @internal */
   readonly _up: BaseView;
+  /** @internal */
+  override readonly _depth: number;
 
-  /** Made by the codec. */
+  /**
+   * Made by the codec.
+   *
+   * @throws {MalformedError} in so many others that reading it all would overflow the stack
+   */
   constructor(w: Words, at: number, up: BaseView) {
     super(w, at);
     this._up = up;
+    this._depth = up._depth + 1;
+    if (this._depth > DEEPEST) {
+      throw new MalformedError(`nests stand more than ${DEEPEST} deep`, at << 2);
+    }
   }
 }
 

@@ -289,8 +289,8 @@ export interface Nl80211Attrs extends View {
   readonly htCapability?: Uint8Array;
   /** `NL80211_ATTR_SUPPORTED_IFTYPES`, nest. */
   readonly supportedIftypes?: SupportedIftypes;
-  /** `NL80211_ATTR_REG_ALPHA2`, binary. */
-  readonly regAlpha2?: Uint8Array;
+  /** `NL80211_ATTR_REG_ALPHA2`, string. */
+  readonly regAlpha2?: string;
   /** `NL80211_ATTR_REG_RULES`, binary. */
   readonly regRules?: Uint8Array;
   /** `NL80211_ATTR_MESH_CONFIG`, binary. */
@@ -944,10 +944,10 @@ export interface BandAttrs extends View {
   readonly vhtCapa?: number;
   /** `NL80211_BAND_ATTR_IFTYPE_DATA`, indexed-array. */
   readonly iftypeData?: readonly Element<IftypeDataAttrs>[];
-  /** `NL80211_BAND_ATTR_EDMG_CHANNELS`, binary. */
-  readonly edmgChannels?: Uint8Array;
-  /** `NL80211_BAND_ATTR_EDMG_BW_CONFIG`, binary. */
-  readonly edmgBwConfig?: Uint8Array;
+  /** `NL80211_BAND_ATTR_EDMG_CHANNELS`, u8. */
+  readonly edmgChannels?: number;
+  /** `NL80211_BAND_ATTR_EDMG_BW_CONFIG`, u8. */
+  readonly edmgBwConfig?: number;
   /** `NL80211_BAND_ATTR_S1G_MCS_NSS_SET`, binary. */
   readonly s1gMcsNssSet?: Uint8Array;
   /** `NL80211_BAND_ATTR_S1G_CAPA`, binary. */
@@ -978,58 +978,58 @@ export interface FrequencyAttrs extends View {
   readonly maxTxPower?: number;
   /** `NL80211_FREQUENCY_ATTR_DFS_STATE`, u32. */
   readonly dfsState?: number;
-  /** `NL80211_FREQUENCY_ATTR_DFS_TIME`, binary. */
-  readonly dfsTime?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_HT40_MINUS`, binary. */
-  readonly noHt40Minus?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_HT40_PLUS`, binary. */
-  readonly noHt40Plus?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_80MHZ`, binary. */
-  readonly no80mhz?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_160MHZ`, binary. */
-  readonly no160mhz?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_DFS_CAC_TIME`, binary. */
-  readonly dfsCacTime?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_INDOOR_ONLY`, binary. */
-  readonly indoorOnly?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_IR_CONCURRENT`, binary. */
-  readonly irConcurrent?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_20MHZ`, binary. */
-  readonly no20mhz?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_10MHZ`, binary. */
-  readonly no10mhz?: Uint8Array;
+  /** `NL80211_FREQUENCY_ATTR_DFS_TIME`, u32. */
+  readonly dfsTime?: number;
+  /** `NL80211_FREQUENCY_ATTR_NO_HT40_MINUS`, flag. */
+  readonly noHt40Minus?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_HT40_PLUS`, flag. */
+  readonly noHt40Plus?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_80MHZ`, flag. */
+  readonly no80mhz?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_160MHZ`, flag. */
+  readonly no160mhz?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_DFS_CAC_TIME`, u32. */
+  readonly dfsCacTime?: number;
+  /** `NL80211_FREQUENCY_ATTR_INDOOR_ONLY`, flag. */
+  readonly indoorOnly?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_IR_CONCURRENT`, flag. */
+  readonly irConcurrent?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_20MHZ`, flag. */
+  readonly no20mhz?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_10MHZ`, flag. */
+  readonly no10mhz?: boolean;
   /** `NL80211_FREQUENCY_ATTR_WMM`, indexed-array. */
   readonly wmm?: readonly Element<WmmAttrs>[];
-  /** `NL80211_FREQUENCY_ATTR_NO_HE`, binary. */
-  readonly noHe?: Uint8Array;
+  /** `NL80211_FREQUENCY_ATTR_NO_HE`, flag. */
+  readonly noHe?: boolean;
   /** `NL80211_FREQUENCY_ATTR_OFFSET`, u32. */
   readonly offset?: number;
-  /** `NL80211_FREQUENCY_ATTR_1MHZ`, binary. */
-  readonly "1mhz"?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_2MHZ`, binary. */
-  readonly "2mhz"?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_4MHZ`, binary. */
-  readonly "4mhz"?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_8MHZ`, binary. */
-  readonly "8mhz"?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_16MHZ`, binary. */
-  readonly "16mhz"?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_320MHZ`, binary. */
-  readonly no320mhz?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_EHT`, binary. */
-  readonly noEht?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_PSD`, binary. */
-  readonly psd?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_DFS_CONCURRENT`, binary. */
-  readonly dfsConcurrent?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_6GHZ_VLP_CLIENT`, binary. */
-  readonly no6ghzVlpClient?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_NO_6GHZ_AFC_CLIENT`, binary. */
-  readonly no6ghzAfcClient?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_CAN_MONITOR`, binary. */
-  readonly canMonitor?: Uint8Array;
-  /** `NL80211_FREQUENCY_ATTR_ALLOW_6GHZ_VLP_AP`, binary. */
-  readonly allow6ghzVlpAp?: Uint8Array;
+  /** `NL80211_FREQUENCY_ATTR_1MHZ`, flag. */
+  readonly "1mhz"?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_2MHZ`, flag. */
+  readonly "2mhz"?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_4MHZ`, flag. */
+  readonly "4mhz"?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_8MHZ`, flag. */
+  readonly "8mhz"?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_16MHZ`, flag. */
+  readonly "16mhz"?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_320MHZ`, flag. */
+  readonly no320mhz?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_EHT`, flag. */
+  readonly noEht?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_PSD`, s8. */
+  readonly psd?: number;
+  /** `NL80211_FREQUENCY_ATTR_DFS_CONCURRENT`, flag. */
+  readonly dfsConcurrent?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_6GHZ_VLP_CLIENT`, flag. */
+  readonly no6ghzVlpClient?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_NO_6GHZ_AFC_CLIENT`, flag. */
+  readonly no6ghzAfcClient?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_CAN_MONITOR`, flag. */
+  readonly canMonitor?: boolean;
+  /** `NL80211_FREQUENCY_ATTR_ALLOW_6GHZ_VLP_AP`, flag. */
+  readonly allow6ghzVlpAp?: boolean;
 }
 
 /** Attributes of `if-combination-attributes`. */
@@ -1364,7 +1364,7 @@ export const spec = {
       bssShortSlotTime: { id: 30, type: "u8" },
       htCapability: { id: 31, type: "binary" },
       supportedIftypes: { id: 32, type: "nest", nest: "supported-iftypes" },
-      regAlpha2: { id: 33, type: "binary" },
+      regAlpha2: { id: 33, type: "string" },
       regRules: { id: 34, type: "binary" },
       meshConfig: { id: 35, type: "binary" },
       bssBasicRates: { id: 36, type: "binary" },
@@ -1687,8 +1687,8 @@ export const spec = {
       vhtMcsSet: { id: 7, type: "binary" },
       vhtCapa: { id: 8, type: "u32" },
       iftypeData: { id: 9, type: "indexed-array", sub: "nest", nest: "iftype-data-attrs" },
-      edmgChannels: { id: 10, type: "binary" },
-      edmgBwConfig: { id: 11, type: "binary" },
+      edmgChannels: { id: 10, type: "u8" },
+      edmgBwConfig: { id: 11, type: "u8" },
       s1gMcsNssSet: { id: 12, type: "binary" },
       s1gCapa: { id: 13, type: "binary" },
     },
@@ -1704,32 +1704,32 @@ export const spec = {
       radar: { id: 5, type: "flag" },
       maxTxPower: { id: 6, type: "u32" },
       dfsState: { id: 7, type: "u32" },
-      dfsTime: { id: 8, type: "binary" },
-      noHt40Minus: { id: 9, type: "binary" },
-      noHt40Plus: { id: 10, type: "binary" },
-      no80mhz: { id: 11, type: "binary" },
-      no160mhz: { id: 12, type: "binary" },
-      dfsCacTime: { id: 13, type: "binary" },
-      indoorOnly: { id: 14, type: "binary" },
-      irConcurrent: { id: 15, type: "binary" },
-      no20mhz: { id: 16, type: "binary" },
-      no10mhz: { id: 17, type: "binary" },
+      dfsTime: { id: 8, type: "u32" },
+      noHt40Minus: { id: 9, type: "flag" },
+      noHt40Plus: { id: 10, type: "flag" },
+      no80mhz: { id: 11, type: "flag" },
+      no160mhz: { id: 12, type: "flag" },
+      dfsCacTime: { id: 13, type: "u32" },
+      indoorOnly: { id: 14, type: "flag" },
+      irConcurrent: { id: 15, type: "flag" },
+      no20mhz: { id: 16, type: "flag" },
+      no10mhz: { id: 17, type: "flag" },
       wmm: { id: 18, type: "indexed-array", sub: "nest", nest: "wmm-attrs" },
-      noHe: { id: 19, type: "binary" },
+      noHe: { id: 19, type: "flag" },
       offset: { id: 20, type: "u32" },
-      "1mhz": { id: 21, type: "binary" },
-      "2mhz": { id: 22, type: "binary" },
-      "4mhz": { id: 23, type: "binary" },
-      "8mhz": { id: 24, type: "binary" },
-      "16mhz": { id: 25, type: "binary" },
-      no320mhz: { id: 26, type: "binary" },
-      noEht: { id: 27, type: "binary" },
-      psd: { id: 28, type: "binary" },
-      dfsConcurrent: { id: 29, type: "binary" },
-      no6ghzVlpClient: { id: 30, type: "binary" },
-      no6ghzAfcClient: { id: 31, type: "binary" },
-      canMonitor: { id: 32, type: "binary" },
-      allow6ghzVlpAp: { id: 33, type: "binary" },
+      "1mhz": { id: 21, type: "flag" },
+      "2mhz": { id: 22, type: "flag" },
+      "4mhz": { id: 23, type: "flag" },
+      "8mhz": { id: 24, type: "flag" },
+      "16mhz": { id: 25, type: "flag" },
+      no320mhz: { id: 26, type: "flag" },
+      noEht: { id: 27, type: "flag" },
+      psd: { id: 28, type: "s8" },
+      dfsConcurrent: { id: 29, type: "flag" },
+      no6ghzVlpClient: { id: 30, type: "flag" },
+      no6ghzAfcClient: { id: 31, type: "flag" },
+      canMonitor: { id: 32, type: "flag" },
+      allow6ghzVlpAp: { id: 33, type: "flag" },
     },
     "if-combination-attributes": {
       limits: { id: 1, type: "indexed-array", sub: "nest", nest: "iface-limit-attributes" },

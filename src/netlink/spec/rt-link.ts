@@ -1081,8 +1081,8 @@ export interface LinkinfoBridgeAttrs extends View {
   readonly gcTimer?: number | bigint;
   /** `IFLA_BR_GROUP_ADDR`, binary. */
   readonly groupAddr?: string;
-  /** `IFLA_BR_FDB_FLUSH`, binary. */
-  readonly fdbFlush?: Uint8Array;
+  /** `IFLA_BR_FDB_FLUSH`, flag. */
+  readonly fdbFlush?: boolean;
   /** `IFLA_BR_MCAST_ROUTER`, u8. */
   readonly mcastRouter?: number;
   /** `IFLA_BR_MCAST_SNOOPING`, u8. */
@@ -1594,7 +1594,7 @@ export interface Ifla6Attrs extends View {
   /** `IFLA_INET6_ICMP6STATS`, u64[]. */
   readonly icmp6stats?: readonly (number | bigint)[];
   /** `IFLA_INET6_TOKEN`, binary. */
-  readonly token?: Uint8Array;
+  readonly token?: string;
   /** `IFLA_INET6_ADDR_GEN_MODE`, u8. */
   readonly addrGenMode?: number;
   /** `IFLA_INET6_RA_MTU`, u32. */
@@ -2295,7 +2295,7 @@ export const spec = {
       topologyChangeTimer: { id: 18, type: "u64" },
       gcTimer: { id: 19, type: "u64" },
       groupAddr: { id: 20, type: "binary", hint: "mac" },
-      fdbFlush: { id: 21, type: "binary" },
+      fdbFlush: { id: 21, type: "flag" },
       mcastRouter: { id: 22, type: "u8" },
       mcastSnooping: { id: 23, type: "u8" },
       mcastQueryUseIfaddr: { id: 24, type: "u8" },
@@ -2550,7 +2550,7 @@ export const spec = {
       mcast: { id: 4, type: "binary" },
       cacheinfo: { id: 5, type: "binary", struct: "ifla-cacheinfo" },
       icmp6stats: { id: 6, type: "binary", sub: "u64" },
-      token: { id: 7, type: "binary" },
+      token: { id: 7, type: "binary", hint: "ipv6" },
       addrGenMode: { id: 8, type: "u8" },
       raMtu: { id: 9, type: "u32" },
     },
