@@ -209,7 +209,8 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
   // linux/openvswitch.h: actions are taken in their order, one several times maybe; struct
   // ovs_action_add_mpls packs the type and the flags into one word; a pushed header's type is half of one.
   ovs_flow(spec) {
-    const member = (name: string, of: string) => named(named(spec.definitions, name).members, of);
+    const member = (struct: string, name: string) =>
+      named(named(spec.definitions, struct).members, name);
     for (const name of ["arp-sip", "arp-tip"]) Object.assign(member("ovs-key-arp", name), IPV4);
     for (const name of ["ipv4-src", "ipv4-dst"]) {
       Object.assign(member("ovs-key-ct-tuple-ipv4", name), IPV4);
