@@ -104,6 +104,10 @@ export function compare(family: FamilySpec, names: Names): Comparison {
       constant(cName(name), family.protocol === 12 ? number & 255 : number);
     }
   }
+  // Generic netlink's are numbered at run time; conntrack's and nftables' have names of their own.
+  for (const [name, number] of Object.entries(family.groups)) {
+    if (family.protocol === 0) constant(snake(name).toUpperCase(), number);
+  }
   const codec = new Codec(family);
   for (const name of Object.keys(family.structs)) {
     const layout = codec.struct(name), c = `struct ${snake(name)}`;

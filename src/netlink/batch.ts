@@ -3,6 +3,7 @@
 import { BatchRun } from "./batch_run.ts";
 import type { RequestOptions } from "./exchange.ts";
 import { checkTimeout } from "./in_time.ts";
+import { boolean } from "./route/input.ts";
 import type { RouteConnection } from "./route_connection.ts";
 
 /** What became of one operation of a batch. */
@@ -156,6 +157,7 @@ export class Batch {
     oneOf("onError", onError, ["continue", "stop"]);
     oneOf("acknowledge", options.acknowledge ?? "all", ["all", "errors"]);
     checkTimeout(options.timeout);
+    boolean("offload", options.offload ?? false);
     const operations = this.#operations;
     this.#operations = [];
     return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);

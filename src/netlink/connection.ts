@@ -13,6 +13,7 @@ import { type Families, families, type FamilyProtocols } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Protocol } from "./protocol.ts";
+import { boolean } from "./route/input.ts";
 
 /** The number of nlctrl itself (GENL_ID_CTRL of linux/genetlink.h). */
 const CONTROL = 16;
@@ -246,6 +247,8 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
     checkTimeout(options.timeout);
+    boolean("whole", options.whole ?? true);
+    boolean("offload", options.offload ?? false);
     return new Dump(this.channel, ask, make, options);
   }
 
@@ -255,6 +258,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
       checkTimeout(options?.timeout);
       options?.signal?.throwIfAborted();
       if (options?.offload || this.channel.listedAside) {
+        boolean("offload", options?.offload ?? false);
         this.channel.sendAside(exchange);
         return this.channel.settle(exchange, options).then(() => exchange.value!);
       }

@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import { checkTimeout } from "./in_time.ts";
 import { NLM_F_ACK } from "./protocol.ts";
+import { boolean } from "./route/input.ts";
 
 const BATCH_BEGIN = 16, BATCH_END = 17; // NFNL_MSG_*
 /** A refusal takes about that much of the receive buffer. */
@@ -32,6 +33,7 @@ export class Transaction extends Chunk {
   /** Carries the changes out; throws the first refusal. */
   async commit({ channel }: Connection, options: RequestOptions): Promise<void> {
     checkTimeout(options.timeout);
+    boolean("offload", options.offload ?? false);
     options.signal?.throwIfAborted();
     const changes = this.count - 1;
     if (changes < 1) return;

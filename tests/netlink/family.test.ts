@@ -93,6 +93,14 @@ describe("what a caller gives to a family", () => {
       [/encode none of getlink of rt-link/, () => links.dump("getlink", { none: 1 }).toArray()],
       [/use type: must be 16 to 65535, .* 3/, () => route.request({ type: 3 })],
       [
+        /use offload: must be true or false, .* "no"/,
+        () => links.do("getlink", {}, { offload: "no" }),
+      ],
+      [
+        /use whole: must be true or false, .* "no"/,
+        async () => await links.dump("getlink", {}, { whole: "no" }),
+      ],
+      [
         /use flags: a list is asked for by dump, .* 512/,
         () => route.request({ type: 18, flags: 0x200 }),
       ],
@@ -164,6 +172,7 @@ it("a batch refuses options that are none", async () => {
     assert.rejects(nl.batch().commit(options), error);
   await fails({ onError: "none" }, /onError must be continue or stop, current value is none/);
   await fails({ acknowledge: "no" }, /acknowledge must be all or errors, current value is no/);
+  await fails({ offload: "no" }, /offload: must be true or false, current value is "no"/);
   await fails({ chunk: 0 }, /chunk must be 1 to 200, current value is 0/);
 });
 
