@@ -69,8 +69,8 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
 }
 
 /**
- * Checks what a method is told, as far as the use of each value does not: names that nobody reads, and
- * values that anything but true or false would do for.
+ * Checks what a method is told, as far as the use of each value does not: names that nobody reads, null
+ * for what may be left out, and what would be taken of any type, as true and false or objects are.
  *
  * @throws {TypeError} that names the path to what is wrong, and its value
  */
