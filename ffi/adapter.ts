@@ -73,16 +73,6 @@ export interface Libc {
   write(fd: number, bytes: Uint8Array<ArrayBuffer>): number;
   /** The address of a buffer's first byte, below 2^53. It holds while the buffer is referenced. */
   address(buffer: Uint8Array<ArrayBuffer>): number;
-  /** What datagrams are received into. */
-  readonly memory: ReceiveMemory;
-}
-
-/** How a runtime gives memory for datagrams at the least cost. */
-export interface ReceiveMemory {
-  /** `size` bytes of any content. */
-  allocate(size: number): Uint8Array<ArrayBuffer>;
-  /** Datagrams of more bytes are copied out of it, which costs less than leaving them there. */
-  readonly copied: number;
 }
 
 /** Calls of {@linkcode Libc} that another thread can make. */

@@ -1,7 +1,7 @@
 /** The adapter for Bun: libc through `bun:ffi`. */
 
-import { dlopen, ptr, read, toArrayBuffer } from "bun:ffi";
-import type { Adapter, Libc, OffThreadCall, ReceiveMemory } from "./adapter.ts";
+import { dlopen, ptr, read } from "bun:ffi";
+import type { Adapter, Libc, OffThreadCall } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./bun_dial.ts";
 import { Threads } from "./bun_threads.ts";
@@ -39,20 +39,12 @@ const SYMBOLS = {
   read: { args: ["i32", "ptr", "u32"], returns: "i32" },
   write: { args: ["i32", "ptr", "u32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
-  malloc: { args: ["u32"], returns: "ptr" },
-  free: { args: ["ptr"], returns: "void" },
 } as const;
 
 function open(name: string): Libc {
   const { symbols } = dlopen(name, SYMBOLS);
-  const { malloc, free } = symbols, location = symbols.__errno_location();
-  // libc keeps what the collector frees. Bun gives its own memory back to the system within a moment,
-  // and to fault it in again costs more than what is received into it.
-  const memory: ReceiveMemory = {
-    allocate: (size) => new Uint8Array(toArrayBuffer(malloc(size), 0, size, undefined, free.ptr)),
-    copied: Infinity,
-  };
-  return wrapLibc(symbols as RawLibc, () => read.i32(location, 0), (buffer) => ptr(buffer), memory);
+  const location = symbols.__errno_location();
+  return wrapLibc(symbols as RawLibc, () => read.i32(location, 0), (buffer) => ptr(buffer));
 }
 
 class BunAdapter implements Adapter {

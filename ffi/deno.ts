@@ -1,12 +1,6 @@
 /** The adapter for Deno: libc through `Deno.dlopen`. */
 
-import {
-  type Adapter,
-  type Libc,
-  type OffThreadCall,
-  PlatformError,
-  type ReceiveMemory,
-} from "./adapter.ts";
+import { type Adapter, type Libc, type OffThreadCall, PlatformError } from "./adapter.ts";
 import type { Dialer } from "./dial.ts";
 import { dialer } from "./deno_dial.ts";
 import { EventLoop } from "./deno_loop.ts";
@@ -65,12 +59,6 @@ const SYMBOLS = {
 /** As many calls may keep threads waiting: the rest of the 32 that Deno has is for its files and names. */
 const MOST = 8;
 
-/** V8 zeroes what it allocates, but for copies. */
-const MEMORY: ReceiveMemory = {
-  allocate: (size) => new Uint8Array(new ArrayBuffer(size)),
-  copied: 8192,
-};
-
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 function open(name: string): Library {
@@ -102,7 +90,6 @@ class DenoAdapter implements Adapter {
       symbols,
       () => errno.getInt32(),
       (buffer) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer))),
-      MEMORY,
     );
   }
 

@@ -1,6 +1,6 @@
 /** What both adapters share: the `-errno` convention over a runtime's raw libc symbols. */
 
-import { type Libc, PlatformError, type ReceiveMemory } from "./adapter.ts";
+import { type Libc, PlatformError } from "./adapter.ts";
 
 /** glibc's name, then musl's. */
 const NAMES = ["libc.so.6", "libc.so", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
@@ -67,12 +67,7 @@ export interface RawLibc {
  * Wraps raw symbols. `errno` is read in the same synchronous turn as the call that failed, so
  * nothing else on this thread can have changed it.
  */
-export function wrapLibc(
-  c: RawLibc,
-  errno: () => number,
-  address: Libc["address"],
-  memory: ReceiveMemory,
-): Libc {
+export function wrapLibc(c: RawLibc, errno: () => number, address: Libc["address"]): Libc {
   const result = (value: number): number => value < 0 ? -errno() : value;
   // socklen_t in and out of getsockname and getsockopt; used within one call only.
   const length = new Uint32Array(new ArrayBuffer(4));
@@ -118,7 +113,6 @@ export function wrapLibc(
     read: (fd, into) => result(c.read(fd, into, into.length)),
     write: (fd, bytes) => result(c.write(fd, bytes, bytes.length)),
     address,
-    memory,
   };
 }
 

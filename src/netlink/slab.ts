@@ -1,11 +1,14 @@
 /** Where datagrams are received. */
 
+import { Buffer } from "node:buffer";
 import type { Libc } from "../../ffi/adapter.ts";
 import { MessageHeader } from "../../ffi/message_header.ts";
 import type { Words } from "./codec/words.ts";
 
 /** Dumps come in parts of up to 32 KiB; less room than that would cut them short. */
 const ROOM = 32 * 1024;
+/** Smaller datagrams stay where they were received, larger ones are copied out. */
+const SMALL = 8192;
 
 /**
  * Memory that all sockets of a thread receive into, one after the other, which keeps it in the
@@ -13,7 +16,6 @@ const ROOM = 32 * 1024;
  */
 export class Slab {
   readonly #libc: Libc;
-  readonly #copied: number;
   #room = ROOM;
   #bytes!: Uint8Array<ArrayBuffer>;
   #words!: Words;
@@ -23,7 +25,6 @@ export class Slab {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#copied = libc.memory.copied;
     this.#renew();
   }
 
@@ -38,14 +39,14 @@ export class Slab {
   /** Keeps the `received` bytes of a datagram of `length`, and tells where they are. */
   keep(length: number, received: number, found: { words: Words; offset: number }): void {
     const padded = (received + 3) & ~3;
-    if (padded <= this.#copied) {
+    if (padded <= SMALL) {
       found.words = this.#words;
       found.offset = this.#at >> 2;
       this.#at += padded;
-    } else {
-      found.words = this.#words.slice(this.#at >> 2, (this.#at + padded) >> 2);
-      found.offset = 0;
+      return;
     }
+    found.words = this.#words.slice(this.#at >> 2, (this.#at + padded) >> 2);
+    found.offset = 0;
     // What was too long shall fit from now on, however much is used by then.
     if (length > received) {
       this.#room = 2 ** Math.ceil(Math.log2(length));
@@ -54,7 +55,9 @@ export class Slab {
   }
 
   #renew(): void {
-    this.#bytes = this.#libc.memory.allocate(this.#room + 3 * ROOM);
+    // Not zeroed where the runtime can do so (Bun): the kernel writes before anybody reads.
+    const { buffer } = Buffer.allocUnsafeSlow(this.#room + 3 * ROOM);
+    this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(this.#bytes.buffer);
     this.header = new MessageHeader(this.#libc, this.#bytes);
     this.#at = 0;

@@ -115,10 +115,6 @@ export class FakeKernel implements KernelAccess {
       this.closed++;
       return 0;
     },
-    memory: {
-      allocate: (size) => new Uint8Array(new ArrayBuffer(size)),
-      copied: process.versions.bun ? Infinity : 8192, // as the runtime's own
-    },
     address: (buffer: Uint8Array) => {
       const address = this.#nextAddress;
       this.#nextAddress += buffer.length + 64;
