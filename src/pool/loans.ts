@@ -80,8 +80,12 @@ export class Loans<T> {
     if (site !== undefined) this.#out.add(loan);
     const lease = new Lease<T>(loan);
     this.#registry.register(lease, loan);
-    this.#report.tell("acquired", waiter === undefined ? 0 : now - waiter.since);
     return lease;
+  }
+
+  /** Tells of a lease, once whoever waited for it has it: the observer may use the pool. */
+  tell(waiter: Waiter<T> | undefined): void {
+    this.#report.tell("acquired", waiter === undefined ? 0 : this.#time.now() - waiter.since);
   }
 
   end(loan: Loan<T>): void {
