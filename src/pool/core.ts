@@ -74,7 +74,7 @@ export class Core<T> extends Stock<T> {
   acquireJudged(o: AcquireOptions | undefined): Promise<Lease<T>> {
     const slot = this.#take();
     if (slot === undefined) return this.wait(o);
-    if (this.#queue.size === 0) return Promise.resolve(this.#lendAtOnce(slot));
+    if (this.#queue.size === 0) return Promise.resolve(this.#lend(slot));
     // Others wait for a check or a creation that is under way: whose turn it is gets this one.
     const lease = this.#queue.wait(o?.timeout ?? this.#acquireTimeout, o);
     this.offer(slot, true);
@@ -85,7 +85,7 @@ export class Core<T> extends Stock<T> {
     for (;;) {
       const slot = this.#take();
       if (slot === undefined) return undefined;
-      if (this.#queue.size === 0) return this.#lendAtOnce(slot);
+      if (this.#queue.size === 0) return this.#lend(slot);
       this.offer(slot, true);
     }
   }
@@ -169,12 +169,6 @@ export class Core<T> extends Stock<T> {
     return undefined;
   }
 
-  #lendAtOnce(slot: Slot<T>): Lease<T> {
-    const lease = this.#lend(slot);
-    if (this.#tracked) this.loans.tell(undefined);
-    return lease;
-  }
-
   #lend(slot: Slot<T>, waiter?: Waiter<T>): Lease<T> {
     slot.state++;
     slot.uses++;
@@ -191,7 +185,7 @@ export class Core<T> extends Stock<T> {
     for (let room = roomy; queue.size > 0 && (room || this.carries(slot)); room = false) {
       const waiter = queue.next();
       queue.settle(waiter, this.#lend(slot, waiter));
-      if (this.#tracked) this.loans.tell(waiter);
+      if (this.#tracked) this.loans.served(waiter);
       if (!this.shared) return;
     }
     if (slot.state >= MARK) return this.settle(slot); // as its capacity was asked for
