@@ -40,11 +40,10 @@ export class Core<T> extends Stock<T> {
     this.#share = this.shared ? Infinity : 1;
     this.loans = new Loans(this.time, this.report, (slot) => this.giveUp(slot, "leaked"));
     this.#queue = new WaitQueue(this.time, this.options.ageAfter, {
+      expiry: () => this.error("WAIT_TIMEOUT", "Cannot acquire: timed out waiting"),
       expired: (waiters, now) => {
-        const error = this.error("WAIT_TIMEOUT", "Cannot acquire: timed out waiting");
         this.report.timeouts += waiters.length;
         for (const { since } of waiters) this.report.tell("timedOut", now - since);
-        return error;
       },
       aborted: (waiters, now) => {
         this.report.aborted += waiters.length;
@@ -78,7 +77,7 @@ export class Core<T> extends Stock<T> {
     if (this.#queue.size === 0) return Promise.resolve(this.#lend(slot));
     // Others wait for a check or a creation that is under way: whose turn it is gets this one.
     const lease = this.#queue.wait(o?.timeout ?? this.#acquireTimeout, o);
-    this.#offer(slot);
+    this.offer(slot, true);
     return lease;
   }
 
@@ -87,7 +86,7 @@ export class Core<T> extends Stock<T> {
       const slot = this.#take();
       if (slot === undefined) return undefined;
       if (this.#queue.size === 0) return this.#lend(slot);
-      this.#offer(slot);
+      this.offer(slot, true);
     }
   }
 
@@ -139,6 +138,7 @@ export class Core<T> extends Stock<T> {
         (slot as SharedSlot<T>).queued = false;
         const full = slot.state < MARK && !this.carries(slot);
         if (full && slot.state < MARK) continue; // it comes back by itself
+        if ((slot as SharedSlot<T>).queued) continue; // it has come back meanwhile
       }
       if (this.timed && leasesOf(slot) === 0) {
         const now = this.time.now();
@@ -177,15 +177,15 @@ export class Core<T> extends Stock<T> {
     return slot.lease = new Lease<T>(slot);
   }
 
-  /** A created, released or checked slot: to the first waiter, else to the idle ones. */
-  #offer(slot: Slot<T>): void {
+  protected offer(slot: Slot<T>, roomy = false): void {
     const queue = this.#queue;
     if (this.#limited && leasesOf(slot) === 0) {
       if (this.quota!.wanted(this, queue.since)) return this.evictOne(slot, "evicted");
     }
-    while (queue.size > 0 && this.carries(slot)) {
+    for (let room = roomy; queue.size > 0 && (room || this.carries(slot)); room = false) {
       const waiter = queue.next();
       queue.settle(waiter, this.#lend(slot, waiter));
+      if (this.#tracked) this.loans.served(waiter);
       if (!this.shared) return;
     }
     if (slot.state >= MARK) return this.settle(slot); // as its capacity was asked for
@@ -195,7 +195,9 @@ export class Core<T> extends Stock<T> {
 
   protected carries(slot: Slot<T>): boolean {
     if (!this.shared) return true;
-    return slot.state < MARK && slot.uses < this.#maxUses && leasesOf(slot) < this.#capacity(slot);
+    if (slot.state >= MARK || slot.uses >= this.#maxUses) return false;
+    const capacity = this.#capacity(slot); // which runs code of the user's, that may end leases
+    return slot.state < MARK && leasesOf(slot) < capacity;
   }
 
   #capacity(slot: Slot<T>): number {
@@ -245,7 +247,7 @@ export class Core<T> extends Stock<T> {
     slot.state--;
     this.leases--;
     if (this.timed) slot.since = this.time.now();
-    if (fit) this.#offer(slot);
+    if (fit) this.offer(slot);
     else this.settle(slot);
   }
 
@@ -273,7 +275,7 @@ export class Core<T> extends Stock<T> {
     if (slot.index < 0) return;
     if (reasonOf(slot) === "shrunk" && this.size <= this.options.maxSize) unmark(slot);
     if (slot.uses >= this.#maxUses) mark(slot, "uses");
-    if (slot.state < MARK && this.isUsable(slot)) this.#offer(slot);
+    if (slot.state < MARK && this.isUsable(slot)) this.offer(slot);
     else if (leasesOf(slot) === 0) this.destroy(slot, reasonOf(slot)!);
     else this.pump();
   }
@@ -283,7 +285,7 @@ export class Core<T> extends Stock<T> {
     this.#pumping = true;
     while (!this.closed) {
       const slot = this.#lacking() ? this.#take() : undefined;
-      if (slot !== undefined) this.#offer(slot);
+      if (slot !== undefined) this.offer(slot, true);
       else if (!this.#lacking() && !this.#wanted(idle) || !this.create()) break;
     }
     this.#pumping = false;

@@ -80,8 +80,13 @@ export class Loans<T> {
     if (site !== undefined) this.#out.add(loan);
     const lease = new Lease<T>(loan);
     this.#registry.register(lease, loan);
-    this.#report.tell("acquired", waiter === undefined ? 0 : now - waiter.since);
+    if (waiter === undefined) this.#report.tell("acquired", 0);
     return lease;
+  }
+
+  /** Tells of a lease, once whoever waited for it has it: the observer may use the pool. */
+  served(waiter: Waiter<T>): void {
+    this.#report.tell("acquired", this.#time.now() - waiter.since);
   }
 
   end(loan: Loan<T>): void {

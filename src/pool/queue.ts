@@ -33,10 +33,11 @@ export function isPlain(o: AcquireOptions): boolean {
     (signal === undefined || signal?.aborted === false);
 }
 
-/** What becomes of waiters that leave without a lease. */
+/** Hears of waiters that have left without a lease; what it does then may use the queue. */
 export interface Departures<T> {
-  /** Gives the one error that they are rejected with. */
-  expired(waiters: readonly Waiter<T>[], now: number): unknown;
+  /** The one error that those who expire are to be rejected with. */
+  expiry(): unknown;
+  expired(waiters: readonly Waiter<T>[], now: number): void;
   aborted(waiters: readonly Waiter<T>[], now: number): void;
 }
 
@@ -190,7 +191,10 @@ export class WaitQueue<T> {
       }
     }
     this.#soonest = Math.max(next, now + Math.floor(this.size / LOOKS));
-    if (expired.length > 0) this.#reject(expired, this.#departures.expired(expired, now));
+    if (expired.length > 0) {
+      this.#reject(expired, this.#departures.expiry());
+      this.#departures.expired(expired, now);
+    }
     return this.#soonest;
   }
 

@@ -90,6 +90,8 @@ export abstract class Stock<T> implements Home<T> {
   abstract pump(idle?: number): void;
   /** Whether a slot can carry one more lease; asking may mark it. */
   protected abstract carries(slot: Slot<T>): boolean;
+  /** A slot to the first waiter, else to the idle ones; `roomy` if it is known to carry one more. */
+  protected abstract offer(slot: Slot<T>, roomy?: boolean): void;
   /** Lends a slot, lays it to the idle ones or ends it, as its mark and its uses say. */
   protected abstract settle(slot: Slot<T>): void;
   /** Nothing can be created, and nothing is left to wait for. */
@@ -167,6 +169,7 @@ export abstract class Stock<T> implements Home<T> {
 
   /** Checks a slot that was taken out of the idle ones. */
   check(slot: Slot<T>): void {
+    if (slot.index < 0) return; // destroyed by code of the user's
     this.checking++;
     this.attempts.start<boolean>(
       this.options.checkTimeout,
@@ -247,7 +250,10 @@ export abstract class Stock<T> implements Home<T> {
       this.#failure = undefined;
       this.retry.reset();
     } else this.#failed(new Error("Cannot create: the new resource is not usable"));
-    this.settle(slot);
+    // One that was found good is not asked again before it is lent: if it then said no, and the next
+    // one too, nothing would hold the creations back.
+    if (slot.state < MARK) this.offer(slot, true);
+    else this.settle(slot);
     this.warming.reached(this.slots.length);
     this.grown();
     this.pump();
@@ -291,6 +297,7 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   destroy(slot: Slot<T>, reason: DestroyReason): void {
+    if (slot.index < 0) return; // code of the user's was quicker
     mark(slot, reason);
     this.forget(slot);
     this.closing++;
