@@ -162,10 +162,13 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
   }
 }
 
-/** The settings of the pool below. @internal */
+/** The settings of the pool below, which refuses what is none. @internal */
 export function limits<O extends NetlinkPoolBase<ProtocolName | number>>(options: O) {
-  const { name = "netlink", acquireTimeout = 5_000, size = 4 } = options;
-  return { ...options, name, acquireTimeout, maxSize: size };
+  const { name = "netlink", acquireTimeout = 5_000, size = 4, ...rest } = options;
+  const { share: _share, protocol: _protocol, requestTimeout: _time, adapter: _libc, ...own } =
+    rest;
+  if ("maxSize" in own) throw new TypeError("Cannot use maxSize: a netlink pool's option is size");
+  return { ...own, name, acquireTimeout, maxSize: size };
 }
 
 /**
@@ -191,6 +194,6 @@ export function limits<O extends NetlinkPoolBase<ProtocolName | number>>(options
 export function netlinkPool<P extends ProtocolName | number = "route">(
   options: NetlinkPoolOptions<P> = {},
 ): NetlinkPool<ConnectionOf<P>> {
-  const mounts = new MountWatch();
-  return new NetlinkPool(connectionFactory(options, mounts), limits(options), mounts);
+  const mounts = new MountWatch(), { netns: _, ...rest } = options;
+  return new NetlinkPool(connectionFactory(options, mounts), limits(rest), mounts);
 }

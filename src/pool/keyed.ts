@@ -86,8 +86,7 @@ export class KeyedPool<K, T> implements AsyncDisposable {
    */
   constructor(factoryOf: (key: K) => Factory<T>, options: KeyedPoolOptions<K> = {}) {
     callable("factoryOf", factoryOf);
-    // A class built on this one may have options of its own, and knows them.
-    if (new.target === KeyedPool) assertOptions("a keyed pool", options, keyedRules);
+    assertOptions("a keyed pool", options, keyedRules);
     this.#factoryOf = factoryOf;
     this.#options = defined(options);
     this.#time = new Time(resolveOptions(options).clock);

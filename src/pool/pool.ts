@@ -33,8 +33,7 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {TypeError | RangeError} naming the bad option and its value
    */
   constructor(factory: Factory<T>, options: PoolOptions = {}) {
-    // A class built on this one may have options of its own, and knows them.
-    if (new.target === Pool) assertOptions("a pool", options, poolRules);
+    assertOptions("a pool", options, poolRules);
     this.#core = new Core(factory, options);
   }
 

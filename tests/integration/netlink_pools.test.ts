@@ -74,6 +74,10 @@ it("lends connections of any protocol", { skip }, async () => {
   assert.equal(await other.use((nl: Connection) => nl.protocol), 12);
   assert.throws(() => netlinkPool({ share: 0 }), /share must be .* 0/);
   assert.throws(() => netlinkPools({ size: 0 }), RangeError);
+  for (const make of [netlinkPool, netlinkPools] as ((options: object) => unknown)[]) {
+    assert.throws(() => make({ sise: 2 }), /^TypeError: Cannot use sise: the options of a/);
+    assert.throws(() => make({ maxSize: 2 }), /^TypeError: Cannot use maxSize: .* is size$/);
+  }
 });
 
 it("a lease's timeout holds until its end", { skip }, async () => {
