@@ -57,16 +57,16 @@ function taken(item: Item, { declared, future }: View): string | undefined {
 }
 
 /** What the packets of some kinds are larger by on the link below; those of others are made to fit. */
-const HEADERS: { readonly [kind: string]: (item: Item) => number } = {
-  macvlan: () => 0,
-  macvtap: () => 0,
-  vlan: () => 0,
-  vxlan: (item) => outerVersion(item) === 6 ? 70 : 50, // VXLAN_HEADROOM, VXLAN6_HEADROOM
-};
+const HEADERS = new Map<unknown, (item: Item) => number>([
+  ["macvlan", () => 0],
+  ["macvtap", () => 0],
+  ["vlan", () => 0],
+  ["vxlan", (item) => outerVersion(item) === 6 ? 70 : 50], // VXLAN_HEADROOM, VXLAN6_HEADROOM
+]);
 
 /** Why the kernel would refuse an MTU. */
 function tooLarge(item: Item, { declared, future, there }: View): string | undefined {
-  const { name, kind, link, mtu } = item, headers = HEADERS[String(kind)]?.(item);
+  const { name, kind, link, mtu } = item, headers = HEADERS.get(kind)?.(item);
   if (declared.get(name)!.mtu === undefined) return undefined;
   const { minMtu: low = 0, maxMtu = 0 } = there.get(name)?.attributes ?? {};
   const lower = headers === undefined ? undefined : future.get(link);
