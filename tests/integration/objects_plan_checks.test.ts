@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Desired, plan } from "../../src/netlink/mod.ts";
+import { apply, type Desired, plan } from "../../src/netlink/mod.ts";
 import { need } from "../support.ts";
 import { lab } from "./plan_lab.ts";
 
@@ -259,5 +259,39 @@ describe("a declaration", { skip }, () => {
       if (!good) bad.push(`${name}: ${error}`);
     }
     assert.deepEqual(bad, []);
+  });
+
+  it("with names of what every object has means those, and nothing of the object", async () => {
+    await using t = await lab();
+    const refused = (json: string, message: RegExp) =>
+      assert.rejects(plan(t.nl, JSON.parse(json)), message);
+    await refused('{"__proto__":{"links":[]}}', /^TypeError: Cannot use __proto__: must be one of/);
+    await refused(
+      '{"links":[{"name":"x","kind":"bridge","__proto__":{"mtu":5}}]}',
+      /^TypeError: Cannot use links\[0\]\.__proto__: must be an option of bridge/,
+    );
+    await refused(
+      '{"links":[{"name":"x","kind":"vxlan","id":5,"dontFragment":"constructor"}]}',
+      /^TypeError: Cannot use links\[0\]\.dontFragment: must be one of unset, set, inherit/,
+    );
+    const kind = { name: "x", kind: "constructor", link: "a0", mtu: 1400 };
+    assert.equal(
+      (await plan(t.nl, { links: [{ name: "x", kind: "constructor" }] })).changes.length,
+      1,
+    );
+    await assert.rejects(
+      plan(t.nl, { links: [kind as never] }),
+      /links\[0\]\.link: must be an option/,
+    );
+    for (const name of ["__proto__", "constructor"]) {
+      const wanted: Desired = {
+        links: [{ name, kind: "bridge", mtu: 1400 }],
+        addresses: [{ link: name, address: "10.7.0.1/24" }],
+        qdiscs: [{ link: name, kind: "pfifo" }],
+      };
+      await apply(t.nl, await plan(t.nl, wanted));
+      assert.equal(String(await plan(t.nl, wanted)), "");
+      t.ip(`link del ${name}`);
+    }
   });
 });

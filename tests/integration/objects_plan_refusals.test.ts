@@ -150,7 +150,13 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       ],
       [
         { links: [{ name: "m0", kind: "macvlan", link: "a0", mtu: 1501 }] },
-        "TypeError Cannot plan link m0: mtu must be 0 to 1500, as a0 has, current value is 1501",
+        "TypeError Cannot plan link m0: mtu must be 0 to 1500, which fits into a0, current value " +
+        "is 1501",
+      ],
+      [
+        { links: [{ name: "v0", kind: "vxlan", id: 5, link: "a0", mtu: 1451 }] },
+        "TypeError Cannot plan link v0: mtu must be 0 to 1450, which fits into a0, current value " +
+        "is 1451",
       ],
       [
         { links: [{ name: "a2", bridgePort: { backupPort: "a0" } }] },

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { apply, type Desired, plan } from "../../src/netlink/mod.ts";
+import "../seed.ts";
 import { need } from "../support.ts";
 import { lab } from "./plan_lab.ts";
 import { settle } from "./plan_settle.ts";
@@ -35,9 +37,9 @@ describe("a plan takes no value that never settles, or that the kernel refuses,"
       for (const [option, all] of Object.entries(options)) {
         for (const value of all) {
           const link = { ...plain, [option]: value };
-          for (const first of [[], [plain]]) {
-            await apply(t.nl, await plan(t.nl, { prune: { links: ["v*"] } }));
-            await apply(t.nl, await plan(t.nl, { links: first } as Desired));
+          // Of a new one, and then of one that is there.
+          for (const first of [{ prune: { links: ["v*"] } }, { links: [plain] }]) {
+            await apply(t.nl, await plan(t.nl, first as Desired));
             const why = await wrong(t, [link]);
             if (why !== undefined) bad.push(`${option} ${JSON.stringify(value)}: ${why}`);
           }
@@ -46,6 +48,36 @@ describe("a plan takes no value that never settles, or that the kernel refuses,"
       assert.deepEqual(bad, []);
     });
   }
+
+  it("several at a time", { timeout: 120_000 }, async () => {
+    await using t = await lab();
+    const link = fc.constantFrom(...Object.entries(values)).chain(([kind, [needed, options]]) =>
+      fc.record({
+        names: fc.shuffledSubarray(Object.keys(options)),
+        which: fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
+      }).map(({ names, which }) => ({
+        ...{ name: "v1", kind, ...needed },
+        ...Object.fromEntries(
+          names.slice(0, 6).map((name, i) => {
+            const all = options[name];
+            return [name, all[which[i] % all.length]];
+          }),
+        ),
+      }))
+    );
+    await fc.assert(
+      fc.asyncProperty(link, async (link) => {
+        // Of one port there is one such tunnel, and there is another kind of one.
+        fc.pre(!("external" in link) && (link as { id?: unknown }).id !== 99);
+        const prune = { links: ["v*"] };
+        const found = await plan(t.nl, { links: [link], prune } as Desired).catch(() => undefined);
+        fc.pre(found !== undefined);
+        await apply(t.nl, found);
+        assert.equal(String(await plan(t.nl, { links: [link], prune } as Desired)), "");
+      }),
+      { numRuns: 100, endOnFailure: true, maxSkipsPerRun: 100 },
+    );
+  });
 
   it("of a bridge's port", { timeout: 120_000 }, async () => {
     await using t = await lab();
@@ -100,6 +132,15 @@ describe("a plan takes no value that never settles, or that the kernel refuses,"
       await settle(t, { routes: [{ destination: "10.9.9.0/24", link: "b2", source: "0.0.0.0" }] }),
       "set route source",
     );
+  });
+
+  it("of queueing disciplines", async () => {
+    await using t = await lab();
+    const rate = { rateBytesPerSecond: 125_000, burstBytes: 5000, limitBytes: 9000 };
+    for (const minPacketBytes of [0, 64, 32768, 65535]) {
+      const options = { ...rate, minPacketBytes };
+      await settle(t, { qdiscs: [{ link: "b0", kind: "tbf", options }] });
+    }
   });
 
   it("and notices that a tunnel has an end that it shall not have", async () => {

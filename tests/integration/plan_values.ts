@@ -16,10 +16,11 @@ type Options = Record<string, readonly unknown[]>;
 const all = (names: string, values: readonly unknown[]): Options =>
   Object.fromEntries(names.split(" ").map((name) => [name, values]));
 
+const ethernet: Options = { mtu: numbers, address: macs };
 const general: Options = {
-  ...all("mtu txQueueLength group", numbers),
+  ...ethernet,
+  ...all("txQueueLength group", numbers),
   ...all("up promiscuous allMulticast arp", flags),
-  address: macs,
   alias: ["", "x", "é".repeat(127)],
   altNames: [[], ["n1"], ["n2", "n1"]],
 };
@@ -44,7 +45,7 @@ export const values: { readonly [kind: string]: readonly [needed: object, option
     vlanProtocol: ["8021q", "8021ad"],
   }],
   vxlan: [{ id: 5 }, {
-    ...general,
+    ...ethernet,
     ...all("id port tos ageing limit flowLabel", numbers),
     ...all("local remote", addresses),
     ...all("learning proxy routeShortCircuit reportMissingMac reportMissingIp", flags),
@@ -55,9 +56,9 @@ export const values: { readonly [kind: string]: readonly [needed: object, option
     dontFragment: ["unset", "set", "inherit"],
     sourcePorts: [[0, 0], [0, 1], [0, 65535], [65535, 65535]],
   }],
-  macvlan: [{ link: "a0" }, { ...general, ...macvlan }],
+  macvlan: [{ link: "a0" }, { ...ethernet, ...macvlan }],
   macvtap: [{ link: "a0", mode: "source" }, macvlan],
-  ifb: [{}, general],
+  ifb: [{}, ethernet],
   veth: [{ peer: { name: "v2" } }, general],
 };
 

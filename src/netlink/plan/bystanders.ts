@@ -61,9 +61,10 @@ export class Bystanders {
     for (let failed = Infinity;;) {
       const errors: unknown[] = [];
       for (const section of SECTIONS) await this.#mend(context, section, done, last, errors);
-      const vlans = this.#items.get(bridgeVlans)!.filter(({ link }) =>
-        this.#masterStays(context, link)
-      );
+      const joined = masters(context),
+        vlans = this.#items.get(bridgeVlans)!.filter(({ link }) =>
+          this.#masters.get(link) === joined.get(link)
+        );
       errors.push(...await trimVlans(context, vlans, this.#wanted.get(bridgeVlans)!, done));
       if (errors.length === 0 || errors.length >= failed) return errors;
       failed = errors.length;
@@ -121,11 +122,6 @@ export class Bystanders {
     }
   }
 
-  /** Whether a link is a port of what it was a port of. */
-  #masterStays(context: Context, name: unknown): boolean {
-    return this.#masters.get(name) === masters(context).get(name);
-  }
-
   /** What there shall be, by key. */
   #expected(
     context: Context,
@@ -134,12 +130,16 @@ export class Bystanders {
     last: boolean,
   ): Map<string, Item[]> {
     const names = new Set<unknown>(context.links.map(({ name }) => name));
-    const doomed = this.#doomed.filter(({ object }) => object === section.object);
+    const doomed = Map.groupBy(
+        this.#doomed.filter(({ object }) => object === section.object),
+        ({ key }) => key,
+      ),
+      now = masters(context);
     const stays = (item: Item) =>
       (typeof item.link !== "string" || names.has(item.link)) &&
-      (section !== bridgeVlans || this.#masterStays(context, item.link)) &&
-      !doomed.some(({ key, before }) =>
-        key === section.key(item) && (!SEVERAL.includes(section) || isLike(before!, item))
+      (section !== bridgeVlans || this.#masters.get(item.link) === now.get(item.link)) &&
+      !doomed.get(section.key(item))?.some(({ before }) =>
+        !SEVERAL.includes(section) || isLike(before!, item)
       );
     const out = byKey(section, this.#items.get(section)!.filter(stays), ALIKE);
     // The last IPv4 address of a network takes the others along, and with them all routes.

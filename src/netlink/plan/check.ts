@@ -4,7 +4,8 @@ import { Writer } from "../codec/writer.ts";
 import type { Connection } from "../connection.ts";
 import type { Ask } from "../exchange.ts";
 import { routeObjects } from "../route/objects.ts";
-import { bad, familyNumber, integer, under } from "../route/input.ts";
+import { about, bad, familyNumber, integer, under } from "../route/input.ts";
+import { kindData, kindOptionNames } from "../route/link_kinds.ts";
 import { protocolValue } from "../route/names.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired } from "./desired.ts";
@@ -40,7 +41,7 @@ export async function declared(
           continue;
         }
       } catch (error) {
-        throw located(error as Error, path, entry);
+        throw located(asDeclared(error as Error, entry), path, entry);
       }
       throw bad(path, `another one: ${section.object} ${key} is declared twice`, entry);
     }
@@ -84,6 +85,20 @@ function checkScopes({ prune = {} }: Desired): void {
     if (protocol !== undefined) protocolValue(`${path}protocol`, protocol);
     familyNumber(`${path}family`, family);
   }
+}
+
+/** An error about an attribute of a link's kind, as one about the option that was declared for it. */
+function asDeclared(error: Error, entry: Item): Error {
+  const { parameter } = error as { parameter?: string };
+  const attribute = /^linkinfo\.data\.([^.]+)$/.exec(parameter ?? "")?.[1],
+    kind = String(entry?.kind);
+  const option = attribute && kindOptionNames(kind).find((name) =>
+    entry[name] !== undefined &&
+    attribute in (kindData(kind, { [name]: entry[name] }, false).data ?? {})
+  );
+  if (!option) return error;
+  const message = error.message.replace(parameter!, option);
+  return about(option, new TypeError(message, { cause: error }));
 }
 
 /** An error with the path to the value in its message; `entry` is what was declared. */

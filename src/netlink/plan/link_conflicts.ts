@@ -1,6 +1,8 @@
 /** What links cannot be beside others, or on this kernel. */
 
 import type { Link } from "../route/link.ts";
+import { FORWARD_DELAY } from "./link_limits.ts";
+import { outerVersion } from "./links.ts";
 import type { Context, Item } from "./section.ts";
 
 /** What is known when links are checked. */
@@ -29,7 +31,7 @@ export function checkConflicts(
   for (const item of future.values()) {
     const { name } = item, own = declared.get(String(name));
     const why = taken(item, view) ?? (own && (tooLarge({ ...item, ...own }, view) ??
-      noBackup(item, view) ?? noFiltering(own, view)));
+      noBackup(item, view) ?? noDelay(item, own) ?? noFiltering(own, view)));
     if (why !== undefined) throw new TypeError(`Cannot plan link ${name}: ${why}`);
   }
 }
@@ -54,17 +56,24 @@ function taken(item: Item, { declared, future }: View): string | undefined {
     : undefined;
 }
 
-/** Kinds whose packets are no larger than those of the link below. */
-const WITHIN = ["macvlan", "macvtap", "vlan"];
+/** What the packets of some kinds are larger by on the link below; those of others are made to fit. */
+const HEADERS = new Map<unknown, (item: Item) => number>([
+  ["macvlan", () => 0],
+  ["macvtap", () => 0],
+  ["vlan", () => 0],
+  ["vxlan", (item) => outerVersion(item) === 6 ? 70 : 50], // VXLAN_HEADROOM, VXLAN6_HEADROOM
+]);
 
 /** Why the kernel would refuse an MTU. */
-function tooLarge({ name, kind, link, mtu }: Item, { declared, future, there }: View) {
+function tooLarge(item: Item, { declared, future, there }: View): string | undefined {
+  const { name, kind, link, mtu } = item, headers = HEADERS.get(kind)?.(item);
   if (declared.get(name)!.mtu === undefined) return undefined;
   const { minMtu: low = 0, maxMtu = 0 } = there.get(name)?.attributes ?? {};
-  const lower = WITHIN.includes(String(kind)) ? future.get(link) : undefined;
-  const high = Math.min(maxMtu || Infinity, lower?.mtu as number | undefined ?? Infinity);
+  const lower = headers === undefined ? undefined : future.get(link);
+  const most = lower?.mtu === undefined ? Infinity : lower.mtu as number - headers!;
+  const high = Math.min(maxMtu || Infinity, most);
   if (mtu as number >= low && mtu as number <= high) return undefined;
-  const from = high === lower?.mtu ? `, as ${lower.name} has` : "";
+  const from = high === most ? `, which fits into ${lower!.name}` : "";
   return `mtu must be ${low} to ${high}${from}, current value is ${mtu}`;
 }
 
@@ -74,6 +83,14 @@ function noBackup({ name, master, bridgePort }: Item, { future }: View): string 
   if (typeof backupPort !== "string") return undefined;
   const good = backupPort !== name && master && future.get(backupPort)?.master === master;
   return good ? undefined : `backupPort ${backupPort} is no other port of its bridge`;
+}
+
+/** Why a bridge that runs the spanning tree cannot wait so long. */
+function noDelay({ kind, stp }: Item, { forwardDelay: delay }: Item): string | undefined {
+  const [low, high] = FORWARD_DELAY;
+  if (kind !== "bridge" || !stp || delay === undefined) return undefined;
+  if (delay as number >= low && delay as number <= high) return undefined;
+  return `forwardDelay must be ${low} to ${high}, with stp, current value is ${delay}`;
 }
 
 const VLAN_OPTIONS = ["vlanFiltering", "vlanDefaultPvid", "vlanProtocol", "vlanStatistics"];

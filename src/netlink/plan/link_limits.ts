@@ -6,7 +6,8 @@ import { isNowhere, type Item, without } from "./section.ts";
 type Range = readonly [low: number, high: number];
 
 const ETHERNET: Range = [68, 65535]; // ETH_MIN_MTU, ETH_MAX_MTU of linux/if_ether.h
-const FORWARD_DELAY: Range = [2000, 30_000]; // BR_*_FORWARD_DELAY of net/bridge/br_private_stp.h
+/** Milliseconds, while the spanning tree protocol runs: BR_*_FORWARD_DELAY of net/bridge/br_private_stp.h. */
+export const FORWARD_DELAY: Range = [2000, 30_000];
 const PORT_COST = 65535; // BR_MAX_PATH_COST of net/bridge/br_private_stp.h
 
 /** Numbers of each kind. */

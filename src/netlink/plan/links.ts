@@ -150,6 +150,13 @@ export function outerVersion({ kind, local, remote }: Item): 4 | 6 | undefined {
   return address === undefined ? undefined : String(address).includes(":") ? 6 : 4;
 }
 
+/** A link without the addresses that it has not, which would be of an IP version all the same. */
+function withoutNowhere(link: Item): Item {
+  return Object.fromEntries(
+    Object.entries(link).filter(([name, value]) => !(ADDRESSES.has(name) && isNowhere(value))),
+  );
+}
+
 /** Whether a declared option says that there is none, of which the kernel says nothing. */
 function isNone(name: string, value: unknown): boolean {
   return value === false || name === "alias" && value === "" ||
@@ -239,7 +246,7 @@ export const links: Section = {
     const { nl, options } = context, name = item.name as string;
     const { altNames, vlanFiltering, ...rest } = item;
     // A kernel without VLAN filtering refuses even to leave it off.
-    const link = vlanFiltering ? { ...rest, vlanFiltering } : rest;
+    const link = withoutNowhere(vlanFiltering ? { ...rest, vlanFiltering } : rest);
     if (joinsBond(context, item)) {
       const { up, master, bondPort, ...rest } = link;
       await nl.links.add(rest as unknown as NewLink, options);
@@ -254,9 +261,13 @@ export const links: Section = {
     const { nl, options } = context, name = item.name as string;
     const ofKind = kindOptionNames(String(item.kind)), parts: Record<string, unknown>[] = [];
     const part = (names: readonly string[], more: object = {}) => {
-      const changes = Object.fromEntries(names.map((name) => [name, item[name]]));
+      const changes = Object.fromEntries(names.map((name) => [name, told(name)]));
       if (names.length > 0) parts.push({ ...changes, ...more });
     };
+    // No address, of the IP version that the others are of.
+    const six = outerVersion({ ...current, ...withoutNowhere(item) }) === 6;
+    const told = (name: string) =>
+      ADDRESSES.has(name) && isNowhere(item[name]) ? (six ? "::" : "0.0.0.0") : item[name];
     const bond = differences.includes("master") && joinsBond(context, item);
     // Some kinds take their own options and the MTU only one after the other.
     part(differences.filter((d) => ofKind.includes(d)), { kind: item.kind });

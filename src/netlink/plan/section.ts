@@ -63,7 +63,7 @@ export function matches(names: readonly string[] | undefined, name: unknown): bo
   ) ?? false;
 }
 
-/** Milliseconds that go over the wire as USER_HZ. */
+/** Milliseconds that go over the wire as USER_HZ, or are kept in ticks. */
 const HUNDREDTHS = new Set([
   "forwardDelay",
   "helloTime",
@@ -73,6 +73,7 @@ const HUNDREDTHS = new Set([
   "multicastMembershipInterval",
   "idleTimeout",
   "unbalancedTimeout",
+  "refillDelayMs",
 ]);
 
 /** Whether two plain values are alike. Times and bursts that a clock tick rounds count as alike. */

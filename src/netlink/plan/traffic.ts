@@ -13,11 +13,18 @@ export function sameOptions(declared: Item, current: Item): boolean {
     ...Object.keys(is).filter((name) => declared.kind === "netem" || FRAMING.includes(name)),
   ]);
   for (const name of UNTOLD) names.delete(name);
+  // A struct has room for what is not declared.
+  for (const name of names) {
+    if (wanted[name] === undefined && Object.hasOwn(wanted, name)) names.delete(name);
+  }
   return [...names].every((name) => {
     const rate = wanted[RATES[name]], a = wanted[name], b = is[name];
     if (typeof rate !== "number" || typeof a !== "number" || typeof b !== "number") {
       return alike(a, b, name);
     }
+    // Of a burst that is less than what a packet counts for, the kernel tells that.
+    const least = wanted.minPacketBytes as number ?? 0;
+    if (a <= least && sameBurst(least, b, rate)) return true;
     // Of a burst in cells, the kernel tells the bytes that fill the last one.
     return sameBurst(a, b, rate) || (wanted.linkLayer === "atm" && b > a && b < a + CELL);
   });
