@@ -9,7 +9,6 @@ export {
   type OffThreadCall,
   PlatformError,
   type PlatformErrorCode,
-  type ReceiveMemory,
 } from "../../ffi/adapter.ts";
 export type { Batch, BatchKind, BatchOf, BatchOptions, BatchResult } from "./batch.ts";
 export type { RequestOptions } from "./exchange.ts";
