@@ -60,6 +60,19 @@ static int connection(const char *name) {
 static size_t shown;
 static char texts[1 << 16][INET6_ADDRSTRLEN + 4];
 
+/* inet_ntop is four times as slow. */
+static char *dotted(char *to, const unsigned char *ip) {
+  for (int i = 0; i < 4; i++) {
+    unsigned v = ip[i];
+    if (v > 99) *to++ = '0' + v / 100;
+    if (v > 9) *to++ = '0' + v / 10 % 10;
+    *to++ = '0' + v % 10;
+    *to++ = '.';
+  }
+  *--to = 0;
+  return to;
+}
+
 /* As text, which is what an exporter prints. */
 static char *show(struct rtattr *a) {
   char *to = texts[shown++ & 0xffff];
