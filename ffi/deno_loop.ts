@@ -7,7 +7,7 @@
 /** Rounds after which tokio looks at sockets in any case: its event_interval. */
 const INTERVAL = 61;
 /** Each so many-th breath does not trust its look: an epoll descriptor may have been missed. */
-const DISTRUST = 16;
+const DISTRUST = 64;
 /** Descriptors get the lowest free number, and tokio opens its own before a program starts. */
 const DESCRIPTORS = 256;
 // poll.h
@@ -68,6 +68,6 @@ export class EventLoop {
   #isEpoll(fd: number, name: Uint8Array<ArrayBuffer>): boolean {
     const path = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
     const length = Math.max(0, this.#calls.readlink(path, name));
-    return new TextDecoder().decode(name.subarray(0, length)) === "anon_inode:[eventpoll]";
+    return String.fromCharCode(...name.subarray(0, length)) === "anon_inode:[eventpoll]";
   }
 }
