@@ -3,7 +3,7 @@
 import { BatchRun } from "./batch_run.ts";
 import type { RequestOptions } from "./exchange.ts";
 import { checkTimeout } from "./in_time.ts";
-import { boolean } from "./route/input.ts";
+import { boolean } from "./check.ts";
 import type { RouteConnection } from "./route_connection.ts";
 
 /** What became of one operation of a batch. */

@@ -13,7 +13,7 @@ import { type Families, families, type FamilyProtocols } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Protocol } from "./protocol.ts";
-import { boolean } from "./route/input.ts";
+import { boolean } from "./check.ts";
 
 /** The number of nlctrl itself (GENL_ID_CTRL of linux/genetlink.h). */
 const CONTROL = 16;

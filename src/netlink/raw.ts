@@ -3,7 +3,7 @@
 import { bytes, type Words } from "./codec/words.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import { NLM_F_ACK, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
-import { bad, boolean, integer } from "./route/input.ts";
+import { bad, boolean, integer } from "./check.ts";
 
 /** A message to the kernel. */
 export interface RawRequest {

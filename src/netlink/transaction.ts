@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import { checkTimeout } from "./in_time.ts";
 import { NLM_F_ACK } from "./protocol.ts";
-import { boolean } from "./route/input.ts";
+import { boolean } from "./check.ts";
 
 const BATCH_BEGIN = 16, BATCH_END = 17; // NFNL_MSG_*
 /** A refusal takes about that much of the receive buffer. */

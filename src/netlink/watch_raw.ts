@@ -6,7 +6,7 @@ import { pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
 import { type RawMessage, rawMessage } from "./raw.ts";
-import { bad, integer } from "./route/input.ts";
+import { bad, integer } from "./check.ts";
 import type { WatchOptions } from "./watch.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { feedSource } from "./watch_feed_source.ts";

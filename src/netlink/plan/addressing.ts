@@ -2,7 +2,8 @@
 
 import { ipv4Text } from "../codec/address.ts";
 import { swap32 } from "../codec/words.ts";
-import { bad, integer, prefix } from "../route/input.ts";
+import { bad, integer } from "../check.ts";
+import { prefix } from "../route/input.ts";
 import { scopeName, scopeValue } from "../route/names.ts";
 import { protocol } from "./route_parts.ts";
 import type { DesiredAddress, DesiredNeighbour } from "./desired.ts";

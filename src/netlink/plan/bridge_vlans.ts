@@ -1,7 +1,7 @@
 /** VLANs of bridges and their ports of a plan. */
 
 import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import { type Context, type Item, linkText, matches, type Section, tidy } from "./section.ts";
 
 /** What one VLAN of a port is. */

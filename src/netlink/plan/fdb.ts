@@ -1,6 +1,6 @@
 /** Forwarding entries of a plan. */
 
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import type { Link } from "../route/link.ts";
 import type { DesiredFdbEntry } from "./desired.ts";
 import { filtersVlans } from "./link_conflicts.ts";

@@ -1,6 +1,6 @@
 /** Filters of a plan. */
 
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import { type Action, actionAsTold } from "../route/tc/actions.ts";
 import { ethertype, filterInfo, readInfo } from "../route/tc/ethertype.ts";
 import { filterOptionsAsTold } from "../route/tc/filter_kinds.ts";

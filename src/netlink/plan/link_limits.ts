@@ -1,6 +1,6 @@
 /** Values that no kernel keeps for a link: it would refuse them, or have another one in silence. */
 
-import { bad, integer, outside } from "../route/input.ts";
+import { bad, integer, outside } from "../check.ts";
 import { isNowhere, type Item, without } from "./section.ts";
 
 type Range = readonly [low: number, high: number];

@@ -1,6 +1,6 @@
 /** What links must be for what is declared on them. */
 
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import { neighbours } from "./addressing.ts";
 import { checkVlans } from "./bridge_vlans.ts";
 import { fdb } from "./fdb.ts";

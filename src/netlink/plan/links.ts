@@ -1,7 +1,8 @@
 /** Links of a plan. */
 
 import type { NamespaceTarget } from "../namespace.ts";
-import { bad, linkName } from "../route/input.ts";
+import { bad } from "../check.ts";
+import { linkName } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
 import type { LinkChanges, NewLink } from "../route/links.ts";

@@ -1,6 +1,6 @@
 /** Nexthop objects of a plan. */
 
-import { bad, integer } from "../route/input.ts";
+import { bad, integer } from "../check.ts";
 import type { DesiredNexthop } from "./desired.ts";
 import { HOP, KERNEL, normalHop, protocol, sameHop, within } from "./route_parts.ts";
 import { alike, gone, type Item, type Section, tidy, unlike, without } from "./section.ts";

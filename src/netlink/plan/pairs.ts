@@ -1,6 +1,6 @@
 /** Names that declared links give, and pairs whose two ends a declaration describes. */
 
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import { kindOptionNames } from "../route/link_kinds.ts";
 import type { DesiredLink } from "./desired.ts";
 import { links, peerName, standsOn } from "./links.ts";

@@ -4,7 +4,7 @@ import { swapWhole } from "./beneath.ts";
 import type { Parent } from "../route/tc/handle.ts";
 import { qdiscOptions, qdiscValues } from "../route/tc/qdisc_kinds.ts";
 import type { NewQdisc } from "../route/tc/qdiscs.ts";
-import { integer } from "../route/input.ts";
+import { integer } from "../check.ts";
 import { inside, type Item, linkText, matches, type Section, tidy, unlike } from "./section.ts";
 import { ENTRY, handle, parentOf, sameOptions } from "./traffic.ts";
 

@@ -1,6 +1,6 @@
 /** What routes, nexthop objects and rules of a plan have in common. */
 
-import { bad } from "../route/input.ts";
+import { bad } from "../check.ts";
 import { protocolName, protocolValue } from "../route/names.ts";
 import { type Encapsulation, encapsulationValues } from "../route/encapsulation.ts";
 import { alike, type Item, someIp, tidy } from "./section.ts";

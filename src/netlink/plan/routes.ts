@@ -1,6 +1,6 @@
 /** Routes of a plan. */
 
-import { bad, integer } from "../route/input.ts";
+import { bad, integer } from "../check.ts";
 import { protocolName, protocolValue, scopeName, scopeValue } from "../route/names.ts";
 import { AF_INET6 } from "../route/item.ts";
 import { routeFamily } from "../route/route_change.ts";

@@ -1,6 +1,6 @@
 /** Rules of a plan. */
 
-import { bad, integer } from "../route/input.ts";
+import { bad, integer } from "../check.ts";
 import {
   compared,
   hasNamed,

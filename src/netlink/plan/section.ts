@@ -2,7 +2,8 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import { ipv4Text, ipv6Text } from "../codec/address.ts";
-import { address, bad, type LinkRef, mac, prefix, under } from "../route/input.ts";
+import { bad, under } from "../check.ts";
+import { address, type LinkRef, mac, prefix } from "../route/input.ts";
 import type { Link } from "../route/link.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired, Prune } from "./desired.ts";

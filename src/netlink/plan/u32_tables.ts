@@ -1,6 +1,6 @@
 /** Hash tables of u32 in a plan. */
 
-import { bad, integer } from "../route/input.ts";
+import { bad, integer } from "../check.ts";
 import type { RequestOptions } from "../exchange.ts";
 import type { Filter } from "../route/tc/filters.ts";
 import { type Parent, u32BucketText, u32Handle } from "../route/tc/handle.ts";

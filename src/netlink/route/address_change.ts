@@ -4,16 +4,8 @@ import type { Writer } from "../codec/writer.ts";
 import type { Ask } from "../exchange.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { addressCodec, FLAGS } from "./address.ts";
-import {
-  address,
-  addressLabel,
-  bad,
-  integer,
-  type LinkRef,
-  linkRef,
-  type Prefix,
-  prefix,
-} from "./input.ts";
+import { bad, integer } from "../check.ts";
+import { address, addressLabel, type LinkRef, linkRef, type Prefix, prefix } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import { scopeValue } from "./names.ts";
 import { checkOptions } from "./shape.ts";

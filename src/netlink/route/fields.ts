@@ -1,7 +1,8 @@
 /** Options as tables: which attribute carries each, and how its value goes there and back. */
 
 import type { Values } from "../codec/encode.ts";
-import { address, bad, boolean, byteLength, integer, isText, mac, outside } from "./input.ts";
+import { bad, boolean, integer, outside } from "../check.ts";
+import { address, byteLength, isText, mac } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** Attributes as they are gathered. */

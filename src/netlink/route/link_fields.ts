@@ -2,7 +2,8 @@
 
 import { swap16 } from "../codec/words.ts";
 import { type Field, ipText } from "./fields.ts";
-import { address, bad, boolean, integer, type LinkRef, linkRef, mac } from "./input.ts";
+import { bad, boolean, integer } from "../check.ts";
+import { address, type LinkRef, linkRef, mac } from "./input.ts";
 import { AF_INET } from "./item.ts";
 
 /** A link that an attribute names; its index takes its place before anything is sent. */

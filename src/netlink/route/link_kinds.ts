@@ -15,7 +15,8 @@ import {
   whole,
   yesNo,
 } from "./fields.ts";
-import { bad, kindName, type LinkRef, linkRef } from "./input.ts";
+import { bad } from "../check.ts";
+import { kindName, type LinkRef, linkRef } from "./input.ts";
 import {
   bitIn,
   isolation,

@@ -1,6 +1,6 @@
 /** Names of the numbers in route and address headers (linux/rtnetlink.h). */
 
-import { bad, integer } from "./input.ts";
+import { bad, integer } from "../check.ts";
 
 /** A route's type: RTN_* of linux/rtnetlink.h. */
 export type RouteType =

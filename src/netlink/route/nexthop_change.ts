@@ -2,7 +2,8 @@
 
 import type { Values } from "../codec/encode.ts";
 import { encapsulationValues } from "./encapsulation.ts";
-import { address, bad, familyNumber, integer, linkRef } from "./input.ts";
+import { bad, integer } from "../check.ts";
+import { address, familyNumber, linkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import { protocolValue } from "./names.ts";
 import type { NewNexthop, NexthopMember, ResilientOptions } from "./nexthop_settings.ts";

@@ -4,7 +4,7 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Words } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
-import { integer } from "./input.ts";
+import { integer } from "../check.ts";
 import type { Links } from "./links.ts";
 import { Nexthop, nexthopCodec } from "./nexthop.ts";
 import { nexthopValues } from "./nexthop_change.ts";

@@ -4,11 +4,10 @@ import { Encoder, type Values } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
 import type { Ask } from "../exchange.ts";
 import { spec } from "../spec/rt-route.ts";
+import { bad, integer } from "../check.ts";
 import {
   address,
-  bad,
   familyNumber,
-  integer,
   isNetwork,
   type LinkRef,
   linkRef,

@@ -16,7 +16,8 @@ import {
   whole,
   yesNo,
 } from "./fields.ts";
-import { address, bad, integer, type LinkRef, linkRef } from "./input.ts";
+import { bad, integer } from "../check.ts";
+import { address, type LinkRef, linkRef } from "./input.ts";
 import { AF_INET, AF_INET6, ipAt } from "./item.ts";
 import { RTNH_F_ONLINK } from "./names.ts";
 

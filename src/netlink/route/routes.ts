@@ -13,7 +13,8 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
 } from "../protocol.ts";
-import { address, familyNumber, integer, type LinkRef } from "./input.ts";
+import { integer } from "../check.ts";
+import { address, familyNumber, type LinkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
 import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";

@@ -1,6 +1,6 @@
 /** Types of plain data: what may be told, and where it is something else. */
 
-import { bad, boolean } from "./input.ts";
+import { bad, boolean } from "../check.ts";
 
 /**
  * What a value must be: a type by name, a list of one shape, or an object of named shapes. The name

@@ -1,7 +1,7 @@
 /** What the kinds of actions have in common on the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { integer } from "../input.ts";
+import { integer } from "../../check.ts";
 import type { Action } from "./action_options.ts";
 import { type Verdict, verdict, verdictText } from "./verdict.ts";
 

@@ -1,6 +1,6 @@
 /** The kinds of actions: which properties each has, and how those go over the wire. */
 
-import { bad } from "../input.ts";
+import { bad } from "../../check.ts";
 import { checkOptions } from "../shape.ts";
 import {
   type ActionCodec,

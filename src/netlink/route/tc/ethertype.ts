@@ -1,6 +1,6 @@
 /** Types of packets. */
 
-import { bad, integer } from "../input.ts";
+import { bad, integer } from "../../check.ts";
 import { swap16 } from "../../codec/words.ts";
 
 /** ETH_P_* of linux/if_ether.h. */

@@ -1,7 +1,7 @@
 /** What the kinds of filters have in common on the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { boolean } from "../input.ts";
+import { boolean } from "../../check.ts";
 import { handleValue } from "./handle.ts";
 import type { CommonFilterOptions, OffloadOptions } from "./filter_options.ts";
 import { type Fields, text } from "../fields.ts";

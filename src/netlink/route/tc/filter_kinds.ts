@@ -1,7 +1,8 @@
 /** How the options of filters go over the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, boolean, integer, isText } from "../input.ts";
+import { bad, boolean, integer } from "../../check.ts";
+import { isText } from "../input.ts";
 import { decodeFields, encodeFields, type Fields, whole } from "../fields.ts";
 import { handleText } from "./handle.ts";
 import { asRead, inOptions, untold } from "./tc_object.ts";

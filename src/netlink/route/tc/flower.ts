@@ -3,7 +3,8 @@
 import type { Values } from "../../codec/encode.ts";
 import type { AttributeSpec } from "../../codec/spec.ts";
 import { swap16, swap32 } from "../../codec/words.ts";
-import { address, bad, integer, prefix } from "../input.ts";
+import { bad, integer } from "../../check.ts";
+import { address, prefix } from "../input.ts";
 import { AF_INET } from "../item.ts";
 import { spec } from "../../spec/tc.ts";
 import { type Draft, encodeFields, type Field, type Fields, macText, whole } from "../fields.ts";

@@ -1,6 +1,6 @@
 /** Handles of queueing disciplines, classes and filters (linux/pkt_sched.h). */
 
-import { bad } from "../input.ts";
+import { bad } from "../../check.ts";
 
 /**
  * A handle as tc writes it: "1:" for a queueing discipline, "1:10" for a class, both parts

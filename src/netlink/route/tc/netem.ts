@@ -1,7 +1,7 @@
 /** Network emulation's options on the wire. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, boolean, integer } from "../input.ts";
+import { bad, boolean, integer } from "../../check.ts";
 import type { KindCodec } from "./qdisc_kinds.ts";
 import { refuseUnknown } from "../fields.ts";
 import type { NetemOptions, NetemSlot } from "./qdisc_options.ts";

@@ -1,6 +1,6 @@
 /** The action that limits the rate (linux/tc_act/tc_police.h). */
 
-import { integer } from "../input.ts";
+import { integer } from "../../check.ts";
 import type { ActionCodec, ActionOf } from "./action_codec.ts";
 import { burstBytes, burstTicks, rate, rate64, rateSpec, readRate } from "./rate.ts";
 import { verdict, VERDICTS, verdictText } from "./verdict.ts";

@@ -12,7 +12,7 @@ import {
   whole,
   yesNo,
 } from "../fields.ts";
-import { bad, boolean, integer } from "../input.ts";
+import { bad, boolean, integer } from "../../check.ts";
 import { netem } from "./netem.ts";
 import type {
   BfifoOptions,

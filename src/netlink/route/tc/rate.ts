@@ -1,7 +1,7 @@
 /** Rates and bursts as the kernel wants them; its scheduler ticks stay in here. */
 
 import type { Values } from "../../codec/encode.ts";
-import { bad, integer, outside } from "../input.ts";
+import { bad, integer, outside } from "../../check.ts";
 import type { FramingOptions } from "./qdisc_options.ts";
 
 /** Nanoseconds of a packet scheduler tick, PSCHED_SHIFT of net/pkt_sched.h. */

@@ -1,7 +1,7 @@
 /** What queueing disciplines, classes and filters have in common. */
 
 import { refuseUnknown } from "../fields.ts";
-import { bad, under } from "../input.ts";
+import { bad, under } from "../../check.ts";
 import { Codec } from "../../codec/codec.ts";
 import { Encoder, type Values } from "../../codec/encode.ts";
 import { plain, StructView } from "../../codec/struct.ts";

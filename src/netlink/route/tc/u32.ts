@@ -1,7 +1,7 @@
 /** Filters that match words of the packet. */
 
 import { swap16, swap32 } from "../../codec/words.ts";
-import { bad, boolean, integer } from "../input.ts";
+import { bad, boolean, integer } from "../../check.ts";
 import { u32BucketText, u32Handle } from "./handle.ts";
 import type { U32Advance, U32Key, U32Options } from "./filter_options.ts";
 

@@ -1,6 +1,6 @@
 /** What becomes of packets that an action was done to. */
 
-import { bad, integer } from "../input.ts";
+import { bad, integer } from "../../check.ts";
 
 /**
  * What becomes of a packet: TC_ACT_* of linux/pkt_cls.h. "goto chain 5" goes on with the filters of

@@ -1,7 +1,8 @@
 /** The action that edits the VLAN tag, or the Ethernet header (linux/tc_act/tc_vlan.h). */
 
 import { swap16 } from "../../codec/words.ts";
-import { bad, integer, mac } from "../input.ts";
+import { bad, integer } from "../../check.ts";
+import { mac } from "../input.ts";
 import { type ActionCodec, type ActionOf, optional, thenTold, thenValue } from "./action_codec.ts";
 import { VERDICTS } from "./verdict.ts";
 
