@@ -1,6 +1,5 @@
 /** The part of a batch that is sent by one system call. */
 
-import type { Words } from "./codec/words.ts";
 import { Writer } from "./codec/writer.ts";
 import { appendMessage, type Ask, Exchange, type ExchangeRange } from "./exchange.ts";
 import { NLM_F_ACK } from "./protocol.ts";
@@ -31,6 +30,7 @@ export class Chunk extends Exchange implements ExchangeRange {
         write: () => {},
         over: () => this.#asks.forEach((ask) => ask.over?.()),
       },
+      undefined, // echoes of what was done, which nobody asked for
       false,
       true,
     );
@@ -70,10 +70,5 @@ export class Chunk extends Exchange implements ExchangeRange {
     if (error !== undefined) this.errors[index] = error;
     this.#answers++;
     if (this.#everyAck ? this.#answers === this.count : index === this.count - 1) this.finish();
-  }
-
-  /** Echoes of what was done, which nobody asked for. */
-  data(w: Words, at: number): number {
-    return at + ((w[at] + 3) >>> 2);
   }
 }

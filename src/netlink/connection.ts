@@ -2,9 +2,9 @@
 
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { Channel } from "./channel.ts";
-import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
+import { type Ask, Exchange, type Make, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
-import { Dump, type DumpOptions, type Make } from "./dump.ts";
+import { Dump, type DumpOptions } from "./dump.ts";
 import { NetlinkError } from "./error.ts";
 import { Family } from "./family.ts";
 import { checkTimeout } from "./in_time.ts";
@@ -47,31 +47,11 @@ export type FamilyOf<P extends number> = {
   [N in keyof Families]: P extends FamilyProtocols[N] ? N : number extends P ? N : never;
 }[keyof Families];
 
-class AckExchange extends Exchange {
-  declare readonly value: undefined;
-  data(w: Words, at: number): number {
-    return at + ((w[at] + 3) >>> 2);
-  }
-}
+class CollectExchange<T> extends Exchange<T> {
+  readonly items: T[] = [];
 
-class GetExchange<T> extends Exchange {
-  value?: T;
-  constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
-    super(ask, single);
-  }
-  data(w: Words, at: number): number {
-    this.value ??= this.make(w, at);
-    return at + ((w[at] + 3) >>> 2);
-  }
-}
-
-class CollectExchange<T> extends Exchange {
-  readonly value: T[] = [];
-  constructor(ask: Ask, readonly make: Make<T>, single: boolean) {
-    super(ask, single);
-  }
-  data(w: Words, at: number): number {
-    this.value.push(this.make(w, at));
+  override data(w: Words, at: number): number {
+    this.items.push(this.make!(w, at));
     return at + ((w[at] + 3) >>> 2);
   }
 }
@@ -206,8 +186,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
 
   /** @internal Sends a request that the kernel acknowledges. */
   change(ask: Ask, options?: RequestOptions): Promise<void> {
-    const exchange = new AckExchange(ask);
-    return this.#run<void>(exchange, options);
+    return this.#run(new Exchange<void>(ask), options);
   }
 
   /**
@@ -221,12 +200,12 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     single: boolean,
     options?: RequestOptions,
   ): Promise<T | undefined> {
-    const exchange = new GetExchange(ask, make, single);
+    const exchange = new Exchange(ask, make, single);
     const answer = this.#run(exchange, options);
     if (exchange.done && !exchange.cut) return answer;
     return answer.catch((error) => {
       if (!exchange.cut || ask.changes) throw error;
-      return this.#run(new GetExchange(ask, make, single), options); // it fits by now
+      return this.#run(new Exchange(ask, make, single), options); // it fits by now
     });
   }
 
@@ -237,7 +216,8 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     single: boolean,
     options?: RequestOptions,
   ): Promise<T[]> {
-    return this.#run(new CollectExchange(ask, make, single), options);
+    const exchange = new CollectExchange(ask, make, single);
+    return this.#run(exchange, options).then(() => exchange.items);
   }
 
   /** @internal A list. */
@@ -253,7 +233,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
   }
 
   /** Most answers are there when sending returns: then no time goes into waiting for them. */
-  #run<T>(exchange: Exchange & { readonly value?: T }, options?: RequestOptions): Promise<T> {
+  #run<T>(exchange: Exchange<T>, options?: RequestOptions): Promise<T> {
     try {
       checkTimeout(options?.timeout);
       options?.signal?.throwIfAborted();

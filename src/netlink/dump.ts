@@ -1,7 +1,7 @@
 /** A list that the kernel makes: read as it comes, or as a whole. */
 
 import type { Channel } from "./channel.ts";
-import { type Ask, Exchange, type RequestOptions } from "./exchange.ts";
+import { type Ask, Exchange, type Make, type RequestOptions } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import { NetlinkError } from "./error.ts";
 import { NLM_F_DUMP_INTR, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
@@ -19,27 +19,21 @@ export interface DumpOptions extends RequestOptions {
   whole?: boolean;
 }
 
-/** Makes an item of the message at a word index. */
-export type Make<T> = (w: Words, at: number) => T;
-
 const EINTR = 4;
 const INTERRUPTED = NLM_F_DUMP_INTR << 16;
 const ATTEMPTS = 10;
 
-class DumpExchange<T> extends Exchange {
+class DumpExchange<T> extends Exchange<T> {
   items: T[] = [];
   abandoned = false;
-  constructor(ask: Ask, readonly make: Make<T>) {
-    super(ask);
-  }
 
   override finish(error?: unknown): void {
     const nothing = error instanceof NetlinkError && error.errno === this.ask.empty;
     super.finish(nothing ? undefined : error);
   }
 
-  data(w: Words, at: number, end: number): number {
-    const { items, make, abandoned } = this;
+  override data(w: Words, at: number, end: number): number {
+    const { items, abandoned } = this, make = this.make!;
     const sequence = w[at + 2], port = w[at + 3];
     do {
       if (w[at + 1] & INTERRUPTED) this.interrupted = true;

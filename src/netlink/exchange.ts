@@ -65,8 +65,16 @@ export function appendMessage(writer: Writer, ask: Ask, flags = ask.flags): numb
   return at;
 }
 
-/** A request whose answers are still to come. */
-export abstract class Exchange {
+/** Makes an item of the message at a word index. */
+export type Make<T> = (w: Words, at: number) => T;
+
+/**
+ * A request whose answers are still to come: at most one message, of which `make` makes the value.
+ * Those that take more extend it.
+ */
+export class Exchange<T = unknown> {
+  /** The answer. */
+  value?: T;
   /** The messages between were changed while the kernel listed them. */
   interrupted = false;
   /** A datagram of the answer was longer than the buffer; it would fit by now. */
@@ -92,13 +100,21 @@ export abstract class Exchange {
    * @param single whether one data message is all there is to come
    * @param range whether it is an {@linkcode ExchangeRange}
    */
-  constructor(readonly ask: Ask, readonly single = false, readonly range = false) {}
+  constructor(
+    readonly ask: Ask,
+    readonly make?: Make<T>,
+    readonly single = false,
+    readonly range = false,
+  ) {}
 
   /**
    * Takes the data message at word `at`, which is complete, and those behind it before byte `end`
    * that are alike. Returns where it stopped.
    */
-  abstract data(w: Words, at: number, end: number): number;
+  data(w: Words, at: number, _end: number): number {
+    this.value ??= this.make?.(w, at);
+    return at + ((w[at] + 3) >>> 2);
+  }
 
   finish(error?: unknown): void {
     if (this.done) return;

@@ -40,7 +40,8 @@ export class Slab {
   keep(length: number, received: number, found: { words: Words; offset: number }): void {
     const padded = (received + 3) & ~3;
     if (padded <= SMALL) {
-      found.words = this.#words;
+      // To write it where it stands already would cost the collector's barrier.
+      if (found.words !== this.#words) found.words = this.#words;
       found.offset = this.#at >> 2;
       this.#at += padded;
       return;

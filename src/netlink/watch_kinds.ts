@@ -1,6 +1,6 @@
 /** What can be watched: its groups, its messages, and what tells two of its items apart. */
 
-import type { Make } from "./dump.ts";
+import type { Make } from "./exchange.ts";
 import type { Words } from "./codec/words.ts";
 import type { Address } from "./route/address.ts";
 import type { Link } from "./route/link.ts";

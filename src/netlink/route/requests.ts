@@ -1,11 +1,11 @@
 /** Requests of one family of rtnetlink, by the names of its operations. */
 
-import type { RequestOptions } from "../exchange.ts";
+import type { Make, RequestOptions } from "../exchange.ts";
 import type { Codec, MessageClass } from "../codec/codec.ts";
 import { Encoder, type Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
 import { NetlinkError } from "../error.ts";
-import type { Dump, DumpOptions, Make } from "../dump.ts";
+import type { Dump, DumpOptions } from "../dump.ts";
 import {
   NLM_F_ACK,
   NLM_F_APPEND,

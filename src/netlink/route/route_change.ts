@@ -46,8 +46,8 @@ const SET = spec.sets["route-attrs"], MTU = spec.sets.metrics.mtu.id;
 const STATIC = 4, UNICAST = 1; // RTPROT_STATIC, RTN_UNICAST
 // Scope 255 matches any when deleting; 0 would miss routes of scope link.
 const GLOBAL = 0, LINK = 253, HOST = 254, NOWHERE = 255;
-const LOCAL_TYPES: readonly (RouteType | undefined)[] = ["local", "nat"];
-const LINK_TYPES: readonly (RouteType | undefined)[] = ["broadcast", "multicast", "anycast"];
+const LOCAL_TYPES: readonly RouteType[] = ["local", "nat"];
+const LINK_TYPES: readonly RouteType[] = ["broadcast", "multicast", "anycast"];
 
 /**
  * The message to add, replace or delete a route. Everything is checked when it is made, so that it is
@@ -254,12 +254,14 @@ const PLAIN = new Set(
 /** As `checkOptions` does, but quick with a route that has only what needs no look here. */
 function checkNames(route: NewRoute): void {
   if (typeof route !== "object" || route === null) checkOptions("a route", route, ROUTE);
-  for (const name in route) if (!PLAIN.has(name)) return checkOptions("a route", route, ROUTE);
+  for (const name in route) {
+    if (name === "destination" || name === "gateway" || name === "link") continue;
+    if (!PLAIN.has(name)) return checkOptions("a route", route, ROUTE);
+  }
 }
 
 /** The scope that `ip route add` gives an IPv4 route. */
 function impliedScope(type: RouteType | undefined, gateway: boolean): number {
-  if (LOCAL_TYPES.includes(type)) return HOST;
-  if (LINK_TYPES.includes(type)) return LINK;
-  return (type ?? "unicast") === "unicast" && !gateway ? LINK : GLOBAL;
+  if (type === undefined || type === "unicast") return gateway ? GLOBAL : LINK;
+  return LOCAL_TYPES.includes(type) ? HOST : LINK_TYPES.includes(type) ? LINK : GLOBAL;
 }
