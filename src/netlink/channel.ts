@@ -14,14 +14,12 @@ import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Ledger } from "./ledger.ts";
 import { NLM_F_ACK, NLMSG_HEADER, NLMSG_NOOP, Protocol } from "./protocol.ts";
-import { Receiver, sendOffThread } from "./offload.ts";
-import { type Datagram, NetlinkSocket } from "./socket.ts";
+import { Offload } from "./offload.ts";
+import { NetlinkSocket } from "./socket.ts";
 import { Turn } from "./turn.ts";
 import { type Turns, turnsOf } from "./turns.ts";
 
-export type { Ask, RequestOptions } from "./exchange.ts";
-
-const EBADF = 9, EMSGSIZE = 90;
+const EBADF = 9;
 /** Milliseconds. */
 export const DEFAULT_TIMEOUT = 5000;
 /** Datagrams that certainly take less, of 32 KiB each. */
@@ -41,20 +39,19 @@ export class Channel {
   readonly #socket: NetlinkSocket;
   readonly #writer = new Writer();
   readonly #ledger: Ledger;
+  readonly #offload: Offload;
   // Starting anywhere makes answers to an earlier socket of the same port id foreign.
   #sequence = crypto.getRandomValues(new Uint32Array(1))[0];
   #reading = false;
   #stop?: AbortController;
-  /** Why nothing more can be asked: the error for what is attempted. */
-  #broken?: (operation: string) => unknown;
 
   constructor(adapter: KernelAccess, protocol: number, netns?: NamespaceTarget) {
     this.adapter = adapter;
     this.turns = turnsOf(adapter);
-    this.#receiver = new Receiver(adapter);
     this.#socket = new NetlinkSocket(adapter.libc, protocol, netns);
     const unaddressed = protocol === Protocol.audit;
     this.#ledger = new Ledger(this.#socket.portId, this.#writer, unaddressed);
+    this.#offload = new Offload(this, this.#socket, this.#ledger);
     // The kernel makes the parts of a list as large as what was ever received into, and of 3.7 KB for a
     // socket that never received anything: a larger object would end its first list, in silence.
     if (this.#socket.send(NOOP) === 0) this.read(undefined, true);
@@ -67,9 +64,9 @@ export class Channel {
 
   /** Open, and with nothing left to read. */
   get usable(): boolean {
-    if (this.#socket.fd < 0 || this.#broken !== undefined) return false;
-    if (this.listedAside !== undefined) {
-      this.#readOnAside(this.listedAside); // reading on here would make this thread wait
+    if (!this.intact) return false;
+    if (this.#offload.receives) {
+      this.#offload.readOn(); // reading on here would make this thread wait
       return false;
     }
     if (this.#ledger.unanswered && !this.#reading) this.#readForATurn();
@@ -78,12 +75,12 @@ export class Channel {
 
   /** Open, and with nothing wrong. */
   get intact(): boolean {
-    return this.#socket.fd >= 0 && this.#broken === undefined;
+    return this.#socket.fd >= 0 && this.#ledger.broken === undefined;
   }
 
   /** Throws unless requests can be sent. Only then the operation is put into words. */
   check(ask: { readonly operation: string }): void {
-    if (this.#broken !== undefined) throw this.#broken(ask.operation);
+    if (this.#ledger.broken !== undefined) throw this.#ledger.broken(ask.operation);
   }
 
   #readForATurn(): void {
@@ -134,50 +131,26 @@ export class Channel {
     range.sequence = first;
     this.#sequence = (this.#sequence + range.count) >>> 0;
     this.#ledger.addRange(range);
-    if (offload || this.listedAside) return void this.#handOver(range, range.writer);
+    if (offload || this.#offload.receives) return void this.#offload.send(range, range.writer);
     const result = this.#socket.send(range.writer);
     range.ask.over?.();
     if (result >= 0) return;
     this.#ledger.end(range, NetlinkError.fromCall(range.ask.operation, "sendmsg", result));
   }
 
-  /** Lets another thread send a request. The answers are read when it has done so. */
-  sendAside(exchange: Exchange): void {
-    this.#writeAside(exchange);
-  }
-
-  #writeAside(exchange: Exchange): Promise<void> {
+  /**
+   * Lets another thread send a request, and receive what is a list. Other answers are read when it has
+   * been sent.
+   */
+  sendAside(exchange: Exchange, list = false): void {
     const writer = new Writer(512);
     this.check(exchange.ask);
     this.#append(exchange, writer);
     exchange.sent = writer.words;
     this.#ledger.add(exchange);
-    return this.#handOver(exchange, writer);
+    if (list) this.#offload.sendList(exchange, writer);
+    else this.#offload.send(exchange, writer);
   }
-
-  /** Resolves in any case: what cannot be sent has failed then. */
-  async #handOver(exchange: Exchange, writer: Writer): Promise<void> {
-    try {
-      const turn = this.#line.then(() => void (exchange.begun = true));
-      const sent = sendOffThread(this.adapter, this.#socket, writer, turn);
-      this.#line = sent.then(() => this.#readAnswer(exchange), () => {});
-      const result = await sent;
-      if (result < 0) throw NetlinkError.fromCall(exchange.ask.operation, "sendmsg", result);
-    } catch (error) {
-      this.#ledger.end(exchange, error);
-    } finally {
-      exchange.ask.over?.();
-    }
-  }
-
-  /** What is sent next finds room for its answers. */
-  async #readAnswer(exchange: Exchange): Promise<void> {
-    if (exchange.aside !== undefined) return;
-    while (!exchange.done && this.listedAside && await this.#receiveAside(this.listedAside));
-    this.read(exchange);
-  }
-
-  #line: Promise<void> = Promise.resolve();
 
   #append(exchange: Exchange, writer: Writer = this.#writer): void {
     const at = exchange.at = appendMessage(writer, exchange.ask);
@@ -191,34 +164,13 @@ export class Channel {
    * @returns false when nothing more is there for now
    */
   read(until?: Exchange, once = false): boolean {
-    // Two who receive at a time enter parts of a list in the wrong order, wait for each other in the
-    // kernel, and one of them is told EINVAL where the list ends.
-    if (this.listedAside !== undefined) return false;
-    while (this.#broken === undefined && (until === undefined || !until.done)) {
-      if (!this.#enter(this.#socket.receive())) return false;
+    if (this.#offload.receives) return false;
+    const ledger = this.#ledger;
+    while (ledger.broken === undefined && (until === undefined || !until.done)) {
+      if (!ledger.take(this.#socket.receive())) return false;
       if (once) break;
     }
     return true;
-  }
-
-  /** Enters what was received; returns whether that is anything. */
-  #enter(datagram: Datagram | number | undefined): boolean {
-    if (datagram === undefined) return false;
-    if (typeof datagram === "number") {
-      this.#break((operation) => NetlinkError.fromCall(operation, "recvmsg", datagram));
-    } else if (datagram.length === 0) {
-      this.#break(endless);
-    } else if (!datagram.multicast) {
-      const wrong = this.#ledger.enter(datagram);
-      if (wrong !== undefined) this.#break(() => wrong);
-    }
-    return true;
-  }
-
-  /** Nothing that comes from this socket can be trusted any more. */
-  #break(error: (operation: string) => unknown): void {
-    this.#broken ??= error;
-    this.#ledger.fail(error);
   }
 
   /** Resolves once `exchange` is done; rejects with its error, a timeout or the signal's reason. */
@@ -262,7 +214,7 @@ export class Channel {
         if (this.#socket.fd >= 0) await this.#readInTurns();
       }
     } catch (error) {
-      this.#break(() => error);
+      this.#ledger.fail(() => error);
     } finally {
       this.#reading = false;
       this.#stop = undefined;
@@ -272,9 +224,8 @@ export class Channel {
   async #readInTurns(): Promise<void> {
     const turn = new Turn(this.adapter);
     for (let more = true; more;) {
-      const dump = this.listedAside;
-      more = dump === undefined ? this.read(undefined, true) : await this.#receiveAside(dump);
-      if (this.#broken !== undefined) return;
+      more = this.#offload.receives ? await this.#offload.receive() : this.read(undefined, true);
+      if (this.#ledger.broken !== undefined) return;
       if (turn.over) await turn.next();
     }
   }
@@ -287,7 +238,7 @@ export class Channel {
     while (this.#dump?.done === false) await this.#readRest(this.#dump, dump.ask, options);
     options.signal?.throwIfAborted();
     if (!options.offload) return this.sendDump(dump);
-    dump.aside = this.#writeAside(dump);
+    this.sendAside(dump, true);
     this.#dump = dump;
   }
 
@@ -301,15 +252,14 @@ export class Channel {
     }
   }
 
+  /** Whether another thread receives, and whoever does not leave it requests would wait as well. */
+  get aside(): boolean {
+    return this.#offload.receives;
+  }
+
   /** Whether a list is under way. */
   get listing(): boolean {
     return this.#dump?.done === false;
-  }
-
-  /** The list under way, where another thread receives it: whoever else did so would wait as well. */
-  get listedAside(): Exchange | undefined {
-    const dump = this.#dump;
-    return dump?.aside !== undefined && dump.begun && !dump.done ? dump : undefined;
   }
 
   /** Sends a dump's request while no other is under way. */
@@ -337,49 +287,18 @@ export class Channel {
   /** Reads one datagram on behalf of `exchange`, waiting for it if need be. */
   async readSome(exchange: Exchange, options: RequestOptions): Promise<void> {
     if (exchange.done) return;
-    if (exchange.aside !== undefined) return await this.#readAside(exchange, options);
-    if (!this.read(exchange, true)) await this.#wait(exchange, options);
-  }
-
-  async #readAside(exchange: Exchange, options: RequestOptions): Promise<void> {
-    let found = true;
-    const received = this.#receiveAside(exchange).then((any) => found = any);
-    await inTime(exchange, options.signal, this.#timeout(options), received);
+    let found: boolean | undefined;
+    if (this.#offload.listing) {
+      const received = this.#offload.receive().then((any) => found = any);
+      await inTime(exchange, options.signal, this.#timeout(options), received);
+    } else found = this.read(exchange, true);
     // Else somebody else has read on, and the rest is still to come.
-    if (!found && !exchange.done) await this.#wait(exchange, options);
+    if (found === false && !exchange.done) await this.#wait(exchange, options);
   }
-
-  /** One call at a time, also after somebody gave up; what it receives is entered in any case. */
-  async #receiveAside(exchange: Exchange): Promise<boolean> {
-    await exchange.aside; // sending it makes its first part, with the same consequences
-    if (exchange.done || this.#socket.fd < 0) return true;
-    return await (this.#receiving ??= this.#receiveOne());
-  }
-
-  /** Reads on for a moment, for nobody else may: whoever asked for the list can have given up. */
-  async #readOnAside(exchange: Exchange): Promise<void> {
-    if (this.#receiving !== undefined) return;
-    const turn = new Turn(this.adapter);
-    while (!exchange.done && !turn.over && await this.#receiveAside(exchange));
-  }
-
-  async #receiveOne(): Promise<boolean> {
-    try {
-      return this.#enter(await this.#receiver.receive(this.#socket));
-    } catch (error) {
-      this.#break(() => error);
-      return true;
-    } finally {
-      this.#receiving = undefined;
-    }
-  }
-
-  #receiving?: Promise<boolean>;
-  readonly #receiver: Receiver;
 
   /** Lets go of a dump: reads on for a moment; what is still left then makes this unusable. */
   abandon(exchange: Exchange): void {
-    if (exchange.done || exchange.aside || this.#broken !== undefined) return;
+    if (exchange.done || this.#offload.listing || !this.intact) return;
     this.#readForATurn();
   }
 
@@ -388,14 +307,8 @@ export class Channel {
     if (this.#socket.fd < 0) return;
     this.#stop?.abort();
     this.#socket.close();
-    this.#break((operation) =>
+    this.#ledger.fail((operation) =>
       new NetlinkError("the connection is closed", { errno: EBADF, operation })
     );
   }
-}
-
-/** IPv6 routes: the kernel answers with nothing for ever, once one does not fit into a part. */
-function endless(operation: string): NetlinkError {
-  const what = "an object of more than 32 KiB does not fit into the kernel's list";
-  return new NetlinkError(what, { errno: EMSGSIZE, operation });
 }

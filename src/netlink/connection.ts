@@ -237,7 +237,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     try {
       checkTimeout(options?.timeout);
       options?.signal?.throwIfAborted();
-      if (options?.offload || this.channel.listedAside) {
+      if (options?.offload || this.channel.aside) {
         boolean("offload", options?.offload ?? false);
         this.channel.sendAside(exchange);
         return this.channel.settle(exchange, options).then(() => exchange.value!);

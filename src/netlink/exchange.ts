@@ -89,10 +89,6 @@ export class Exchange<T = unknown> {
   sent?: Words;
   /** Its number. */
   sequence = 0;
-  /** Whether its turn to be sent by another thread has come. */
-  begun = false;
-  /** Settles once another thread has sent it, which then receives as well. */
-  aside?: Promise<void>;
   /** Word index of the request in `sent`, or in the writer. */
   at = 0;
 

@@ -21,6 +21,8 @@ const EMSGSIZE = 90;
 
 /** What one socket has been asked and has not answered yet. */
 export class Ledger {
+  /** Why nothing more can be asked: the error for what is attempted. */
+  broken?: (operation: string) => unknown;
   /** The request whose bytes are still in the writer. */
   current?: Exchange;
   readonly #portId: number;
@@ -65,8 +67,22 @@ export class Ledger {
     this.add(last);
   }
 
+  /** Enters what was received; returns whether that is anything. */
+  take(datagram: Datagram | number | undefined): boolean {
+    if (datagram === undefined) return false;
+    if (typeof datagram === "number") {
+      this.fail((operation) => NetlinkError.fromCall(operation, "recvmsg", datagram));
+    } else if (datagram.length === 0) {
+      this.fail(endless);
+    } else if (!datagram.multicast) {
+      const wrong = this.#enter(datagram);
+      if (wrong !== undefined) this.fail(() => wrong);
+    }
+    return true;
+  }
+
   /** Enters the answers of a datagram; returns what makes all that follows untrustworthy. */
-  enter({ words: w, offset, length, received }: Datagram): MalformedError | undefined {
+  #enter({ words: w, offset, length, received }: Datagram): MalformedError | undefined {
     const end = (offset << 2) + received;
     let exchange: Exchange | undefined;
     for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
@@ -160,8 +176,9 @@ export class Ledger {
     if (!(exchange.ask.flags & NLM_F_DUMP)) this.end(exchange);
   }
 
-  /** No request will be answered any more. */
+  /** Nothing that comes from the socket can be trusted any more: no request will be answered. */
   fail(error: (operation: string) => unknown): void {
+    this.broken ??= error;
     const all = [...this.#waiting.values(), ...this.#ranges];
     if (this.current) all.push(this.current);
     this.#waiting.clear();
@@ -172,4 +189,10 @@ export class Ledger {
 
 function isRange(exchange: Exchange): exchange is ExchangeRange {
   return exchange.range;
+}
+
+/** IPv6 routes: the kernel answers with nothing for ever, once one does not fit into a part. */
+function endless(operation: string): NetlinkError {
+  const what = "an object of more than 32 KiB does not fit into the kernel's list";
+  return new NetlinkError(what, { errno: EMSGSIZE, operation });
 }
