@@ -2,8 +2,7 @@
 
 import { BatchRun } from "./batch_run.ts";
 import type { RequestOptions } from "./exchange.ts";
-import { checkTimeout } from "./in_time.ts";
-import { boolean } from "./check.ts";
+import { BATCH, checkOptions } from "./options.ts";
 import type { RouteConnection } from "./route_connection.ts";
 
 /** What became of one operation of a batch. */
@@ -69,9 +68,10 @@ const METHODS = ["add", "set", "replace", "change", "append", "delete"] as const
 export interface Operation {
   readonly object: BatchKind;
   readonly method: string;
-  /** What the method takes: one or two values. */
+  /** What the method takes: one or two values. What stands behind them is refused. */
   readonly first: unknown;
   readonly second: unknown;
+  readonly third: unknown;
 }
 
 /**
@@ -129,10 +129,10 @@ export class Batch {
   }
 
   #recorder<T>(object: BatchKind): BatchOf<T> {
-    const recorder: Record<string, (first: unknown, second: unknown) => Batch> = {};
+    const recorder: Record<string, (first: unknown, second: unknown, third: unknown) => Batch> = {};
     for (const method of METHODS) {
-      recorder[method] = (first, second) => {
-        this.#operations.push({ object, method, first, second });
+      recorder[method] = (first, second, third) => {
+        this.#operations.push({ object, method, first, second, third });
         return this;
       };
     }
@@ -150,14 +150,13 @@ export class Batch {
    * @throws {TypeError} for another option that is none of its values
    */
   async commit(options: BatchOptions = {}): Promise<BatchResult[]> {
+    checkOptions("a commit", options, BATCH);
     const { onError = "continue", chunk = onError === "stop" ? 1 : 100 } = options;
     if (!Number.isInteger(chunk) || chunk < 1 || chunk > 200) {
       throw new RangeError(`Cannot commit: chunk must be 1 to 200, current value is ${chunk}`);
     }
     oneOf("onError", onError, ["continue", "stop"]);
     oneOf("acknowledge", options.acknowledge ?? "all", ["all", "errors"]);
-    checkTimeout(options.timeout);
-    boolean("offload", options.offload ?? false);
     const operations = this.#operations;
     this.#operations = [];
     return await new BatchRun(this.#connection, { ...options, onError, chunk }).run(operations);

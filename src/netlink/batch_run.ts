@@ -2,11 +2,13 @@
 
 import type { BatchKind, BatchOptions, BatchResult, Operation } from "./batch.ts";
 import { Chunk } from "./batch_chunk.ts";
+import { bad } from "./check.ts";
 import { Writer } from "./codec/writer.ts";
 import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import type { LinkRef } from "./route/input.ts";
 import type { RouteConnection } from "./route_connection.ts";
+import { requestOf } from "./options.ts";
 import { Turn } from "./turn.ts";
 
 const DONE: BatchResult = Object.freeze({ status: "done" });
@@ -16,12 +18,12 @@ const STOPPED = Symbol("stopped");
 /** Bytes of messages that are sent at once. */
 const FULL = 32 * 1024;
 
-type Methods = Record<string, (first: unknown, second: unknown) => Promise<void>>;
+type Methods = Record<string, (...told: unknown[]) => Promise<void>>;
 
 /** Calls a method; what it throws at once is a failure of this operation alone. */
-function attempt(objects: Methods, method: string, first: unknown, second: unknown) {
+function attempt(objects: Methods, { method, first, second, third }: Operation): Promise<void> {
   try {
-    return objects[method](first, second);
+    return objects[method](first, second, third);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -74,10 +76,10 @@ export class BatchRun {
     const turn = new Turn(this.#connection.channel.adapter);
     let unsent = 0;
     for (let i = 0; i < operations.length; i++) {
-      const { object, method, first, second } = operations[i];
+      const { object } = operations[i];
       if (object === "links") this.#indexes.clear();
       this.#current = i;
-      const over = attempt(objects[object], method, first, second);
+      const over = attempt(objects[object], operations[i]);
       if (this.#members.at(-1) !== i) await this.#written(i, over);
       const stop = this.#failed && onError === "stop";
       if (this.#members.length >= chunk || this.#writer.length >= FULL || stop) {
@@ -150,10 +152,10 @@ export class BatchRun {
     };
     const notes = {
       channel: real.channel,
-      change: (ask: Ask): Promise<void> => this.#append(ask),
+      change: (ask: Ask, options?: RequestOptions): Promise<void> => this.#append(ask, options),
       get: async (...[ask, make, single, options]: Parameters<Connection["get"]>) => {
         await flush();
-        return await real.get(ask, make, single, { ...this.#options, ...options });
+        return await real.get(ask, make, single, { ...requestOf(this.#options), ...options });
       },
       list: (...[ask, make, options]: Parameters<Connection["list"]>) =>
         real.list(() => flush().then(ask), make, options),
@@ -171,8 +173,9 @@ export class BatchRun {
     return routeObjects(notes, links) as unknown as Record<BatchKind, Methods>;
   }
 
-  #append(ask: Ask): Promise<void> {
+  #append(ask: Ask, options?: RequestOptions): Promise<void> {
     try {
+      if (options !== undefined) throw bad("options", "told to commit", options);
       this.#chunk.append(ask);
     } catch (error) {
       ask.over?.();

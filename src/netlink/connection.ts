@@ -13,7 +13,7 @@ import { type Families, families, type FamilyProtocols } from "./spec/mod.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { NamespaceTarget } from "./namespace.ts";
 import { Protocol } from "./protocol.ts";
-import { boolean } from "./check.ts";
+import { checkOptions, OPEN, REQUEST } from "./options.ts";
 
 /** The number of nlctrl itself (GENL_ID_CTRL of linux/genetlink.h). */
 const CONTROL = 16;
@@ -94,7 +94,7 @@ export class Connection<P extends number = number> implements AsyncDisposable {
 
   /** @internal The adapter to open with; rejects if the caller has given up. */
   protected static async prepare(options: ConnectionOptions): Promise<KernelAccess> {
-    checkTimeout(options.timeout);
+    checkOptions("a connection", options, OPEN);
     options.signal?.throwIfAborted();
     const adapter = options.adapter ?? await loadAdapter();
     options.signal?.throwIfAborted();
@@ -227,18 +227,15 @@ export class Connection<P extends number = number> implements AsyncDisposable {
     options: DumpOptions & { keep?: (item: T) => boolean } = {},
   ): Dump<T> {
     checkTimeout(options.timeout);
-    boolean("whole", options.whole ?? true);
-    boolean("offload", options.offload ?? false);
     return new Dump(this.channel, ask, make, options);
   }
 
   /** Most answers are there when sending returns: then no time goes into waiting for them. */
   #run<T>(exchange: Exchange<T>, options?: RequestOptions): Promise<T> {
     try {
-      checkTimeout(options?.timeout);
+      checkOptions("a request", options, REQUEST);
       options?.signal?.throwIfAborted();
       if (options?.offload || this.channel.aside) {
-        boolean("offload", options?.offload ?? false);
         this.channel.sendAside(exchange);
         return this.channel.settle(exchange, options).then(() => exchange.value!);
       }

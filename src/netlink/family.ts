@@ -9,6 +9,7 @@ import type { FamilySpec } from "./codec/spec.ts";
 import type { Families } from "./spec/mod.ts";
 import type { Connection } from "./connection.ts";
 import type { Dump, DumpOptions } from "./dump.ts";
+import { CHANGE, checkOptions, DO, FAMILY_EVENTS, LIST, REQUEST, requestOf } from "./options.ts";
 import { Transaction } from "./transaction.ts";
 import {
   NLM_F_ACK,
@@ -133,28 +134,30 @@ export class Family<O> {
   async do<K extends With<O, "do"> & string>(
     operation: K,
     values?: RequestOf<O, K, "do">,
-    options: DoOptions = {},
+    options?: DoOptions,
   ): Promise<ReplyOf<O, K, "do">> {
     const spec = this.#codec.operation(operation);
     if (spec.do === undefined || operation.startsWith("batch-")) {
       throw lacks(this.name, operation, "plain request");
     }
     const [request, reply] = spec.do;
-    const flags = NLM_F_ACK | this.#bits(operation, options);
+    checkOptions(`a request of ${this.name}`, options, DO);
+    const flags = NLM_F_ACK | this.#bits(operation, options?.flags);
+    const how = options && requestOf(options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
     if (reply === undefined) {
-      if (!this.#transacts) await this.#connection.change(ask, options);
+      if (!this.#transacts) await this.#connection.change(ask, how);
       else {
         const transaction = new Transaction();
         transaction.add(ask);
-        await transaction.commit(this.#connection, options);
+        await transaction.commit(this.#connection, how);
       }
       return undefined as ReplyOf<O, K, "do">;
     }
     const View = this.#codec.message(operation);
     const make = (w: Int32Array<ArrayBufferLike>, at: number) => new View(w, at);
     ask.changes = !operation.includes("get");
-    return await this.#connection.get(ask, make, false, options) as ReplyOf<O, K, "do">;
+    return await this.#connection.get(ask, make, false, how) as ReplyOf<O, K, "do">;
   }
 
   /** nftables takes changes in transactions only; a single one becomes one of its own. */
@@ -197,9 +200,10 @@ export class Family<O> {
           `current value is ${build}`,
       );
     }
+    checkOptions("a transaction", options, REQUEST);
     const transaction = new Transaction();
     let ended = false;
-    const add: AddChange<O> = (operation, values, how = {}) => {
+    const add: AddChange<O> = (operation, values, how) => {
       if (ended) {
         throw new TypeError(
           `Cannot add ${operation} to a transaction of ${this.name}: it has ended`,
@@ -209,7 +213,8 @@ export class Family<O> {
       if (plain?.length !== 1 || operation.startsWith("batch-")) {
         throw lacks(this.name, operation, "plain change");
       }
-      const flags = this.#bits(operation, how);
+      checkOptions("a change of a transaction", how, CHANGE);
+      const flags = this.#bits(operation, how?.flags);
       transaction.add(this.#ask(plain[0], flags, operation, "request", values as Values));
     };
     await Promise.resolve(build(add)).finally(() => ended = true);
@@ -242,21 +247,21 @@ export class Family<O> {
     options: Omit<FamilyWatchOptions<O, S>, "netns" | "adapter"> = {},
   ): Promise<Watch<FamilyEvent<O, S>>> {
     // Here, because watches are made of connections and connections of families.
-    const { watchFamily } = await import("./watch_family.ts");
+    const { listen } = await import("./watch_family.ts");
     const { channel, netns } = this.#connection;
     channel.check({ operation: `watch family ${this.name}` });
+    checkOptions("a watch over a connection", options, FAMILY_EVENTS);
     const names = typeof groups === "string" ? [groups] : groups;
     if (!Array.isArray(names)) {
       throw new TypeError(
         `Cannot watch family ${this.name}: groups must be a name or names, current value is ${groups}`,
       );
     }
-    return await watchFamily(this.name as keyof Families, names, {
+    return await listen(this.name as keyof Families, names, {
       ...options as unknown as FamilyWatchOptions<Families[keyof Families], S>,
       adapter: channel.adapter,
       netns,
-      namespace: channel.namespace,
-    }) as unknown as Watch<FamilyEvent<O, S>>;
+    }, channel.namespace) as unknown as Watch<FamilyEvent<O, S>>;
   }
 
   /**
@@ -272,6 +277,7 @@ export class Family<O> {
   ): Dump<ReplyOf<O, K, "dump">> {
     const spec = this.#codec.operation(operation);
     if (spec.dump === undefined) throw lacks(this.name, operation, "dump");
+    checkOptions(`a list of ${this.name}`, options, LIST);
     const [request] = spec.dump;
     const View = this.#codec.message(operation);
     return this.#connection.list(
@@ -281,7 +287,7 @@ export class Family<O> {
     );
   }
 
-  #bits(operation: string, { flags = [] }: Pick<DoOptions, "flags">): number {
+  #bits(operation: string, flags: DoOptions["flags"] = []): number {
     let bits = 0;
     if (!Array.isArray(flags as unknown)) {
       throw new TypeError(

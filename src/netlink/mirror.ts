@@ -4,6 +4,7 @@ import { setInterval } from "node:timers";
 import type { Words } from "./codec/words.ts";
 import { Listeners } from "./mirror_listeners.ts";
 import { MirrorTable } from "./mirror_table.ts";
+import { checkOptions, MIRROR, WAIT } from "./options.ts";
 import { subscribe, type Subscription, type WatchOptions } from "./watch.ts";
 import type { WatchItems, WatchKind } from "./watch_kinds.ts";
 import { difference } from "./watch_difference.ts";
@@ -236,6 +237,7 @@ export class Mirror implements AsyncDisposable {
     test: () => R | undefined | null | false,
     options: { signal?: AbortSignal } = {},
   ): Promise<R> {
+    checkOptions("a wait", options, WAIT);
     const { signal } = options;
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<R>();
@@ -305,6 +307,7 @@ export class Mirror implements AsyncDisposable {
  * ```
  */
 export async function mirror(options: MirrorOptions = {}): Promise<Mirror> {
+  checkOptions("a mirror", options, MIRROR);
   const { kinds = KINDS, signal, ...rest } = options;
   const unknown = kinds.find((kind) => !KINDS.includes(kind));
   if (unknown !== undefined) {

@@ -5,6 +5,7 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { NetlinkError } from "./error.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { type Mounted, mountedNamespaces } from "./mount_table.ts";
+import { checkOptions, NAMESPACE_WATCH } from "./options.ts";
 import { type Source, Watch } from "./watch_stream.ts";
 
 const O_CLOEXEC = 0o2000000; // asm-generic/fcntl.h
@@ -149,6 +150,7 @@ function check(result: number, call: string): number {
 export async function watchNamespaces(
   options: NamespaceWatchOptions = {},
 ): Promise<Watch<NamespaceEvent>> {
+  checkOptions("a watch of namespaces", options, NAMESPACE_WATCH);
   options.signal?.throwIfAborted();
   const adapter = options.adapter ?? await loadAdapter();
   options.signal?.throwIfAborted();

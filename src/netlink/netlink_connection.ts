@@ -3,6 +3,7 @@
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import type { Dump, DumpOptions } from "./dump.ts";
+import { checkOptions, LIST, requestOf } from "./options.ts";
 import { NLM_F_DUMP, Protocol } from "./protocol.ts";
 import {
   acknowledgement,
@@ -91,7 +92,7 @@ export class NetlinkConnection extends Connection {
         `Cannot use flags: a list is asked for by dump, current value is ${request.flags}`,
       );
     }
-    return await this.collect(ask, rawMessage, implied === 0, options);
+    return await this.collect(ask, rawMessage, implied === 0, requestOf(options));
   }
 
   /**
@@ -115,6 +116,7 @@ export class NetlinkConnection extends Connection {
    * ```
    */
   dump(request: RawRequest, options?: DumpOptions): Dump<RawMessage> {
+    checkOptions("a list", options, LIST);
     const ask = askOf(request, NLM_F_DUMP, "dump", this.protocol);
     return this.list(() => ask, rawMessage, options);
   }

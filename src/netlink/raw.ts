@@ -3,7 +3,8 @@
 import { bytes, type Words } from "./codec/words.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
 import { NLM_F_ACK, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
-import { bad, boolean, integer } from "./check.ts";
+import { bad, integer } from "./check.ts";
+import { checkOptions, MESSAGE, RAW } from "./options.ts";
 
 /** A message to the kernel. */
 export interface RawRequest {
@@ -48,6 +49,7 @@ export interface RawMessage {
 
 /** What is sent for a {@linkcode RawRequest}. */
 export function askOf(request: RawRequest, implied: number, verb: string, protocol: number): Ask {
+  checkOptions("a message", request, MESSAGE);
   const { type, flags = 0, body } = request;
   integer("type", type, NLMSG_MIN_TYPE, 0xffff);
   integer("flags", flags, 0, 0xffff);
@@ -61,8 +63,9 @@ export function askOf(request: RawRequest, implied: number, verb: string, protoc
 }
 
 /** The flags that an answer of several messages needs. */
-export function acknowledgement({ acknowledged = true }: RawRequestOptions): number {
-  return boolean("acknowledged", acknowledged) ? NLM_F_ACK : 0;
+export function acknowledgement(options: RawRequestOptions): number {
+  checkOptions("a request", options, RAW);
+  return options.acknowledged ?? true ? NLM_F_ACK : 0;
 }
 
 /** The message at word `at`. */

@@ -4,9 +4,8 @@ import { Chunk } from "./batch_chunk.ts";
 import { swap16 } from "./codec/words.ts";
 import type { Connection } from "./connection.ts";
 import type { Ask, RequestOptions } from "./exchange.ts";
-import { checkTimeout } from "./in_time.ts";
 import { NLM_F_ACK } from "./protocol.ts";
-import { boolean } from "./check.ts";
+import { checkOptions, REQUEST } from "./options.ts";
 
 const BATCH_BEGIN = 16, BATCH_END = 17; // NFNL_MSG_*
 /** A refusal takes about that much of the receive buffer. */
@@ -31,9 +30,8 @@ export class Transaction extends Chunk {
   }
 
   /** Carries the changes out; throws the first refusal. */
-  async commit({ channel }: Connection, options: RequestOptions): Promise<void> {
-    checkTimeout(options.timeout);
-    boolean("offload", options.offload ?? false);
+  async commit({ channel }: Connection, options: RequestOptions = {}): Promise<void> {
+    checkOptions("a transaction", options, REQUEST);
     options.signal?.throwIfAborted();
     const changes = this.count - 1;
     if (changes < 1) return;

@@ -4,6 +4,7 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { type NamespaceTarget, pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
+import { checkOptions, WATCH } from "./options.ts";
 import { Protocol } from "./protocol.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { feedSource } from "./watch_feed_source.ts";
@@ -154,6 +155,7 @@ export async function watch<K extends WatchKind>(
   kinds: readonly K[],
   options: WatchOptions = {},
 ): Promise<Watch<WatchEvent<K>>> {
+  checkOptions("a watch", options, WATCH);
   const { adapter, feed, connection, specs } = await subscribe(kinds, options);
   const all = [...specs];
   const source = feedSource<WatchEvent<K>>(feed, {

@@ -8,6 +8,7 @@ import { NetlinkError } from "./error.ts";
 import type { Family } from "./family.ts";
 import { pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
+import { checkOptions, FAMILY_WATCH } from "./options.ts";
 import { Protocol } from "./protocol.ts";
 import { type Families, families } from "./spec/mod.ts";
 import type { WatchOptions } from "./watch.ts";
@@ -63,8 +64,6 @@ export type FamilyEvent<O, S> = FamilyNotice<O> | {
 export interface FamilyWatchOptions<O, S> extends Omit<WatchOptions, "initial"> {
   /** Asks for everything anew after events were lost. */
   list?: (family: Family<O>) => Promise<S>;
-  /** @internal What `netns` has to mean, as the socket of a connection tells it. */
-  namespace?: string;
 }
 
 /**
@@ -89,6 +88,17 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
   groups: readonly string[],
   options: FamilyWatchOptions<Families[N], S> = {},
 ): Promise<Watch<FamilyEvent<Families[N], S>>> {
+  checkOptions("a watch of a family", options, FAMILY_WATCH);
+  return await listen(name, groups, options);
+}
+
+/** The same; `namespace` is what `netns` has to mean, as the socket of a connection tells it. */
+export async function listen<N extends keyof Families, S>(
+  name: N,
+  groups: readonly string[],
+  options: FamilyWatchOptions<Families[N], S>,
+  namespace?: string,
+): Promise<Watch<FamilyEvent<Families[N], S>>> {
   type Event = FamilyEvent<Families[N], S>;
   const { signal, list } = options;
   signal?.throwIfAborted();
@@ -105,7 +115,7 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
       const family = await connection.family(name);
       signal?.throwIfAborted();
       const numbers = groups.map((group) => numberOf(family, group));
-      same(connection.channel.namespace, options.namespace, name);
+      same(connection.channel.namespace, namespace, name);
       const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
       const read = reader(spec!, family.id);
       const source = feedSource<Event>(feed, {

@@ -7,6 +7,7 @@ import { NetlinkConnection } from "./netlink_connection.ts";
 import { Protocol } from "./protocol.ts";
 import { type RawMessage, rawMessage } from "./raw.ts";
 import { bad, integer } from "./check.ts";
+import { checkOptions, EVENTS } from "./options.ts";
 import type { WatchOptions } from "./watch.ts";
 import { Feed, receiveBuffer } from "./watch_feed.ts";
 import { feedSource } from "./watch_feed_source.ts";
@@ -36,6 +37,7 @@ export async function watchRaw(
 ): Promise<Watch<RawEvent>> {
   const { adapter } = channel, operation = `watch protocol ${protocol}`;
   channel.check({ operation });
+  checkOptions("a watch over a connection", options, EVENTS);
   const numbers = typeof groups === "number" ? [groups] : groups;
   if (!Array.isArray(numbers) || numbers.length === 0) {
     throw bad("groups", "a number or numbers", groups);

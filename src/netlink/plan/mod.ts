@@ -6,6 +6,7 @@
  */
 
 import type { RequestOptions } from "../exchange.ts";
+import { checkOptions, REQUEST } from "../options.ts";
 import type { RouteConnection } from "../route_connection.ts";
 import type { Desired } from "./desired.ts";
 import type { Change, Plan } from "./change.ts";
@@ -41,6 +42,7 @@ export async function plan(
   desired: Desired,
   options?: RequestOptions,
 ): Promise<Plan> {
+  checkOptions("a plan", options, REQUEST);
   const { plan } = await import("./plan.ts");
   return await plan(nl, desired, options);
 }
@@ -74,6 +76,7 @@ export async function apply(
   changes: Plan,
   options?: RequestOptions,
 ): Promise<readonly Change[]> {
+  checkOptions("an apply", options, REQUEST);
   const { apply } = await import("./apply.ts");
   return await apply(nl, changes, options);
 }

@@ -1,6 +1,7 @@
 /** Links: looking up, listing, creating, changing, deleting. */
 
 import { DEFAULT_TIMEOUT } from "../channel.ts";
+import { requestOf } from "../options.ts";
 import type { Ask, RequestOptions } from "../exchange.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
@@ -265,7 +266,9 @@ export class Links {
   /** @internal The index of a link; asks only for a name. */
   async index(link: LinkRef, parameter: string, options?: RequestOptions): Promise<number> {
     linkRef(parameter, link);
-    return typeof link === "number" ? link : (await this.get(link, options)).index;
+    return typeof link === "number"
+      ? link
+      : (await this.get(link, options && requestOf(options))).index;
   }
 
   /** Looks up the links that are named, and waits for nothing where none is. */

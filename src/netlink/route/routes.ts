@@ -23,6 +23,7 @@ import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
 import { RouteChange } from "./route_change.ts";
 import { mixed } from "./route_details.ts";
+import { requestOf } from "../options.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST, REQUEST } from "./shapes.ts";
 
@@ -230,7 +231,7 @@ export class Routes {
       },
       make,
       true,
-      options,
+      requestOf(options),
     ) as Route;
   }
 

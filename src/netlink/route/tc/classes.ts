@@ -326,6 +326,7 @@ export class Classes {
    * @throws {NetlinkError} `ENOENT` when there is none
    */
   async get(ref: ClassRef, options: DumpOptions = {}): Promise<TrafficClass> {
+    checkOptions("a request", options, LIST);
     if (!(ref instanceof TrafficClass)) checkOptions("a class", ref, TOLD_QDISC);
     const { link, handle } = ref;
     const wanted = handleText(handleValue("handle", handle));

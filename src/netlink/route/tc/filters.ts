@@ -10,7 +10,7 @@ import { kindName, type LinkRef } from "../input.ts";
 import type { Links } from "../links.ts";
 import { Mode, pick, Requests } from "../requests.ts";
 import { checkOptions } from "../shape.ts";
-import { type All, FILTER, LIST } from "../shapes.ts";
+import { type All, FILTER, LIST, REQUEST } from "../shapes.ts";
 import { actionValues, readActions } from "./actions.ts";
 import { ethertype, filterInfo, readInfo } from "./ethertype.ts";
 import { filterData, filterOptions, filterValues } from "./filter_kinds.ts";
@@ -288,6 +288,7 @@ export class Filters {
    * that a filter points to, or pointed to a moment ago
    */
   async delete(ref: FilterRef & { kind?: string }, options?: RequestOptions): Promise<void> {
+    if (options !== undefined) checkOptions("a request", options, REQUEST);
     if (!(ref instanceof Filter)) checkOptions("a filter", ref, FILTER);
     const { link, priority, chain } = ref, words = `delete filters of ${link}`;
     if (ref.kind !== undefined) kindName(ref.kind);
