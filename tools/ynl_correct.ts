@@ -24,6 +24,7 @@ export const attribute = ([name, type, more]: [string, string, Yaml?]): Yaml => 
 
 /** What attributes and members have in common. */
 export const BE = { "byte-order": "big-endian" };
+export const HOST = { "byte-order": undefined };
 export const IPV4 = { ...BE, "display-hint": "ipv4" };
 export const IPV6 = { "display-hint": "ipv6" };
 export const IP = { "display-hint": "ipv4-or-v6" };
@@ -39,6 +40,12 @@ export function numbers(spec: Yaml, set: string, values: Record<string, number>)
 export function multi(spec: Yaml, set: string, ...names: string[]): void {
   const { attributes } = named(spec["attribute-sets"], set);
   for (const name of names) named(attributes, name)["multi-attr"] = true;
+}
+
+/** In which order the bytes of numbers stand. */
+export function order(spec: Yaml, set: string, which: Yaml, ...names: string[]): void {
+  const { attributes } = named(spec["attribute-sets"], set);
+  for (const name of names) Object.assign(named(attributes, name), which);
 }
 
 /** How the addresses of a set are to be shown. */

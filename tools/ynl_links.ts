@@ -1,6 +1,6 @@
 /** The kinds of links. */
 
-import { attribute, BE, IPV4, IPV6, multi, named, type Yaml } from "./ynl_correct.ts";
+import { attribute, BE, HOST, IPV4, IPV6, multi, named, order, type Yaml } from "./ynl_correct.ts";
 
 /** Adds a link kind's attribute set and its format. */
 function kind(spec: Yaml, kinds: string[], prefix: string, list: [string, string, Yaml?][]): void {
@@ -49,6 +49,10 @@ export function correctLinks(spec: Yaml): void {
   const of = (set: string) => named(spec["attribute-sets"], set).attributes;
   Object.assign(named(of("ifla6-attrs"), "token"), IPV6);
   named(of("linkinfo-bridge-attrs"), "fdb-flush").type = "flag";
+  // net/bridge/br_netlink.c: nla_put_be16(skb, IFLA_BR_VLAN_PROTOCOL, br->vlan_proto).
+  order(spec, "linkinfo-bridge-attrs", BE, "vlan-protocol");
+  // net/ipv6/ip6_tunnel.c: nla_put_u32(skb, IFLA_IPTUN_FLAGS, parm->flags), where others have 16 bits.
+  order(spec, "linkinfo-ip6tnl-attrs", HOST, "flags");
   const offloaded = named(spec["attribute-sets"], "link-offload-xstats").attributes;
   named(offloaded, "cpu-hit").struct = "rtnl-link-stats64";
   named(offloaded, "l3-stats").struct = "rtnl-hw-stats64";

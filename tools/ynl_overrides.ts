@@ -8,12 +8,14 @@ import {
   attribute,
   BE,
   carries,
+  HOST,
   IP,
   IPV4,
   IPV6,
   MAC,
   multi,
   named,
+  order,
   struct,
   type Yaml,
 } from "./ynl_correct.ts";
@@ -33,7 +35,9 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     named(attributes, "mask").value = 12;
   },
   // linux/rtnetlink.h: struct rta_cacheinfo has eight members, expires is signed; the groups.
+  // net/ipv4/route.c, net/ipv6/route.c: sport = nla_get_be16(tb[RTA_SPORT]), dport alike.
   "rt-route"(spec) {
+    order(spec, "route-attrs", BE, "sport", "dport");
     spec["mcast-groups"] = {
       list: [
         { name: "rtnlgrp-ipv4-route", value: 7 },
@@ -58,7 +62,9 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     named(named(spec["attribute-sets"], "addr-attrs").attributes, "target-netnsid").type = "s32";
   },
   // linux/neighbour.h: NDA_FDB_EXT_ATTRS is a nest.
+  // drivers/net/vxlan/vxlan_core.c: *port = nla_get_be16(tb[NDA_PORT]).
   "rt-neigh"(spec) {
+    order(spec, "neighbour-attrs", BE, "port");
     const { attributes } = named(spec["attribute-sets"], "neighbour-attrs");
     Object.assign(named(attributes, "fdb-ext-attrs"), {
       type: "nest",
@@ -71,13 +77,28 @@ export const overrides: Record<string, (spec: Yaml) => void> = {
     });
   },
   // linux/rtnetlink.h: struct rtgenmsg is one byte; the specification pads it to a word.
+  // net/core/fib_rules.c: nlrule->tun_id = nla_get_be64(tb[FRA_TUN_ID]).
   "rt-rule"(spec) {
+    order(spec, "fib-rule-attrs", BE, "tun-id");
     struct(spec, "rtgenmsg", [{ name: "family", type: "u8" }]);
   },
   // net/sched/sch_taprio.c: a nest for each traffic class.
   // linux/pkt_sched.h, linux/pkt_cls.h: tc_ratespec has 16-bit members; three structs end in
   // an array of as many elements as the attribute holds.
+  // net/sched/act_vlan.c: nla_put_be16(skb, TCA_VLAN_PUSH_VLAN_PROTOCOL, ...).
+  // net/sched/act_tunnel_key.c: key32_to_tunnel_id(nla_get_be32(tb[TCA_TUNNEL_KEY_ENC_KEY_ID])).
+  // net/sched/cls_flower.c: nla_get_u16(tb[vlan_id_key]), nla_get_u32(tb[TCA_FLOWER_KEY_MPLS_LABEL]);
+  // opt->opt_class = nla_get_be16(tb[TCA_FLOWER_KEY_ENC_OPT_GENEVE_CLASS]), and for ERSPAN
+  // md->u.index = nla_get_be32(nla).
+  // net/sched/sch_cake.c: [TCA_CAKE_OVERHEAD] = { .type = NLA_S32 }.
   tc(spec) {
+    const of = (set: string) => named(spec["attribute-sets"], set).attributes;
+    order(spec, "act-vlan-attrs", BE, "push-vlan-protocol");
+    named(of("act-tunnel-key-attrs"), "enc-key-id").type = "u32";
+    order(spec, "flower-attrs", HOST, "key-vlan-id", "key-cvlan-id", "key-mpls-label");
+    order(spec, "flower-key-enc-opt-geneve-attrs", BE, "class");
+    order(spec, "flower-key-enc-opt-erspan-attrs", BE, "index");
+    named(of("cake-attrs"), "overhead").type = "s32";
     struct(spec, "tc-ratespec", [
       { name: "cell-log", type: "u8" },
       { name: "linklayer", type: "u8" },

@@ -264,7 +264,7 @@ it("listeners hear of every change, until() waits for one, both end on demand", 
   assert.match(heard.at(-1)!, /^delete/);
   stop();
   const control = new AbortController();
-  const never = kernel.until(() => kernel.links.get("nope"), control);
+  const never = kernel.until(() => kernel.links.get("nope"), { signal: control.signal });
   control.abort(new Error("enough"));
   await assert.rejects(never, /enough/);
   const closing = kernel.until(() => kernel.links.get("nope"));

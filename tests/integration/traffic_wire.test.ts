@@ -173,6 +173,33 @@ const filters: [words: string, filter: Json][] = [
     options: {},
     data: { keyFlags: ["frag"], keyFlagsMask: ["frag"], keyIpTos: 4, keyIpTosMask: 0xfc },
   }],
+  ["802.1ad flower vlan_id 5 vlan_ethtype 802.1q cvlan_id 6", {
+    kind: "flower",
+    options: { vlan: 5, vlanProtocol: "802.1q" },
+    data: { keyCvlanId: 6 },
+  }],
+  ["mpls_uc flower mpls_label 70000", {
+    protocol: "mpls",
+    kind: "flower",
+    options: {},
+    data: { keyMplsLabel: 70_000 },
+  }],
+  ["ip flower geneve_opts 0102:80:11223344", {
+    kind: "flower",
+    options: {},
+    data: {
+      keyEncOpts: { geneve: { class: 0x102, type: 128, data: "11223344" } },
+      keyEncOptsMask: { geneve: { class: 65535, type: 255, data: "ffffffff" } },
+    },
+  }],
+  ["ip flower erspan_opts 1:70000:0:0/255:4294967295:255:255", {
+    kind: "flower",
+    options: {},
+    data: {
+      keyEncOpts: { erspan: { ver: 1, index: 70_000, dir: 0, hwid: 0 } },
+      keyEncOptsMask: { erspan: { ver: 255, index: 2 ** 32 - 1, dir: 255, hwid: 255 } },
+    },
+  }],
   ["arp flower arp_op request", {
     kind: "flower",
     options: {},

@@ -10,6 +10,7 @@ import { familyNumber, type LinkRef } from "./input.ts";
 import type { Links } from "./links.ts";
 import { scopeName, scopeValue } from "./names.ts";
 import { deleteAll } from "./requests.ts";
+import { requestOf } from "../options.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST } from "./shapes.ts";
 
@@ -118,7 +119,7 @@ export class Addresses {
     // With the first address of a network the kernel deletes the others of it.
     return await deleteAll(
       doomed,
-      ({ link, address, peer }) => this.delete({ link, address, peer }, rest),
+      ({ link, address, peer }) => this.delete({ link, address, peer }, requestOf(rest)),
     );
   }
 

@@ -2,7 +2,6 @@
 
 import type { RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
-import { swap16 } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump, DumpOptions } from "../dump.ts";
 import { bad, integer } from "../check.ts";
@@ -233,7 +232,7 @@ export class Fdb {
       lladdr: ref.mac,
       vlan,
       dst: remote,
-      port: port === undefined ? undefined : swap16(port),
+      port,
       vni,
       srcVni: sourceVni,
       ifindex: via === undefined ? undefined : await this.#links.index(via, "via", options),

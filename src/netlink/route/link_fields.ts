@@ -1,6 +1,5 @@
 /** Options of links that take more than an attribute each. */
 
-import { swap16 } from "../codec/words.ts";
 import { type Field, ipText } from "./fields.ts";
 import { bad, boolean, integer } from "../check.ts";
 import { address, type LinkRef, linkRef, mac } from "./input.ts";
@@ -65,19 +64,19 @@ export function vlanFlag(name: string, bit: number): Field<boolean> {
 
 const TAGS = { "8021q": 0x8100, "8021ad": 0x88a8 } as const;
 
-/** An ethertype whose bytes the kernel's specification of bridges does not know to be swapped. */
+/** The ethertype of a tag. */
 export function tagType(attribute: string): Field<keyof typeof TAGS> {
   return {
     write(out, parameter, value) {
       if (typeof value !== "string" || !Object.hasOwn(TAGS, value)) {
         throw bad(parameter, "8021q or 8021ad", value);
       }
-      out[attribute] = swap16(TAGS[value]);
+      out[attribute] = TAGS[value];
     },
     read(values) {
       const value = values[attribute];
       if (value === undefined) return undefined;
-      return swap16(Number(value)) === TAGS["8021ad"] ? "8021ad" : "8021q";
+      return value === TAGS["8021ad"] ? "8021ad" : "8021q";
     },
   };
 }

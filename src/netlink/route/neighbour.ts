@@ -1,7 +1,7 @@
 /** A neighbour, or an entry of a bridge's forwarding table, as the kernel describes it. */
 
 import { Codec } from "../codec/codec.ts";
-import { swap16, type Words } from "../codec/words.ts";
+import type { Words } from "../codec/words.ts";
 import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-neigh.ts";
 import { version } from "./item.ts";
@@ -195,8 +195,7 @@ export class FdbEntry extends NeighbourEntry {
 
   /** UDP port of the other end; undefined for the VXLAN's own (NDA_PORT). */
   get port(): number | undefined {
-    const { port } = this.attributes;
-    return port === undefined ? undefined : swap16(port);
+    return this.attributes.port;
   }
 
   /** Network identifier at the other end; undefined for the VXLAN's own (NDA_VNI). */

@@ -10,6 +10,7 @@ import type { Links } from "./links.ts";
 import { protocolValue } from "./names.ts";
 import { Neighbour, neighbourCodec, type NeighbourState } from "./neighbour.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
+import { requestOf } from "../options.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST, NEIGHBOUR } from "./shapes.ts";
 
@@ -200,7 +201,7 @@ export class Neighbours {
     const doomed = all.filter((n) => rest.proxy || !kept.includes(n.state));
     return await deleteAll(
       doomed,
-      ({ link, address, proxy }) => this.delete({ link, address, proxy }, rest),
+      ({ link, address, proxy }) => this.delete({ link, address, proxy }, requestOf(rest)),
     );
   }
 

@@ -2,7 +2,6 @@
 
 import type { Ask, RequestOptions } from "../exchange.ts";
 import { Encoder } from "../codec/encode.ts";
-import { swap16 } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
 import {
@@ -210,12 +209,8 @@ export class Routes {
       mark: number("mark", mark, 0xffffffff),
       uid: number("user", user, 0xfffffffe),
       ipProto: number("ipProtocol", ipProtocol, 255),
-      sport: sourcePort === undefined
-        ? undefined
-        : swap16(number("sourcePort", sourcePort, 65535)!),
-      dport: destinationPort === undefined
-        ? undefined
-        : swap16(number("destinationPort", destinationPort, 65535)!),
+      sport: number("sourcePort", sourcePort, 65535),
+      dport: number("destinationPort", destinationPort, 65535),
       oif: link === undefined ? undefined : await this.#links.index(link, "link", options),
       iif: incoming === undefined
         ? undefined

@@ -179,7 +179,7 @@ export class Rule {
   /** Tunnel that packets came through. */
   get tunnelId(): number | undefined {
     const { tunId } = this.attributes;
-    return tunId === undefined ? undefined : Number(swap64(tunId));
+    return tunId === undefined ? undefined : Number(tunId);
   }
 
   /** Whether the table is that of the packet's VRF. */
@@ -219,13 +219,6 @@ export class Rule {
   [Symbol.for("nodejs.util.inspect.custom")](): unknown {
     return this.toJSON();
   }
-}
-
-/** Reverses the bytes of 64 bits. */
-export function swap64(value: number | bigint): bigint {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt(value), true);
-  return view.getBigUint64(0);
 }
 
 function range(value: { start: number; end: number } | undefined): Range | undefined {

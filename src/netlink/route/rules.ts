@@ -11,7 +11,7 @@ import { familyNumber, isNetwork, linkName, prefix } from "./input.ts";
 import { AF_INET, AF_INET6, version } from "./item.ts";
 import { COMPAT, MAIN, protocolName, protocolValue } from "./names.ts";
 import { Mode, Requests } from "./requests.ts";
-import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec, swap64 } from "./rule.ts";
+import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec } from "./rule.ts";
 import { compared, hasNamed, type RuleFields } from "./rule_fields.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST, RULE } from "./shapes.ts";
@@ -354,8 +354,7 @@ function check(rule: NewRule, fresh: boolean): Values {
     dportRange: span("destinationPorts", rule.destinationPorts, 65534, 1),
     sportMask: int("sourcePortMask", 0xffff, 1),
     dportMask: int("destinationPortMask", 0xffff, 1),
-    // Big-endian, which the kernel's specification does not say.
-    tunId: rule.tunnelId === undefined ? undefined : swap64(int("tunnelId", MOST, 1)!),
+    tunId: int("tunnelId", MOST, 1),
     l3mdev: l3mdev ? 1 : undefined,
     suppressPrefixlen: int("suppressPrefixLength", 128),
     suppressIfgroup: int("suppressGroup", 0x7fffffff),

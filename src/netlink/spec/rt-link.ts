@@ -1055,7 +1055,7 @@ export interface LinkinfoBridgeAttrs extends View {
   readonly priority?: number;
   /** `IFLA_BR_VLAN_FILTERING`, u8. */
   readonly vlanFiltering?: number;
-  /** `IFLA_BR_VLAN_PROTOCOL`, u16. */
+  /** `IFLA_BR_VLAN_PROTOCOL`, u16, big-endian. */
   readonly vlanProtocol?: number;
   /** `IFLA_BR_GROUP_FWD_MASK`, u16. */
   readonly groupFwdMask?: number;
@@ -1481,7 +1481,7 @@ export interface LinkinfoIp6tnlAttrs extends View {
   readonly encapLimit?: number;
   /** `IFLA_IPTUN_FLOWINFO`, u32, big-endian. */
   readonly flowinfo?: number;
-  /** `IFLA_IPTUN_FLAGS`, u32, big-endian. */
+  /** `IFLA_IPTUN_FLAGS`, u32. */
   readonly flags?: number;
   /** `IFLA_IPTUN_PROTO`, u8. */
   readonly proto?: number;
@@ -2282,7 +2282,7 @@ export const spec = {
       stpState: { id: 5, type: "u32" },
       priority: { id: 6, type: "u16" },
       vlanFiltering: { id: 7, type: "u8" },
-      vlanProtocol: { id: 8, type: "u16" },
+      vlanProtocol: { id: 8, type: "u16", big: true },
       groupFwdMask: { id: 9, type: "u16" },
       rootId: { id: 10, type: "binary", struct: "ifla-bridge-id" },
       bridgeId: { id: 11, type: "binary", struct: "ifla-bridge-id" },
@@ -2497,7 +2497,7 @@ export const spec = {
       ttl: { id: 4, type: "u8" },
       encapLimit: { id: 6, type: "u8" },
       flowinfo: { id: 7, type: "u32", big: true },
-      flags: { id: 8, type: "u32", big: true },
+      flags: { id: 8, type: "u32" },
       proto: { id: 9, type: "u8" },
       encapType: { id: 15, type: "u16" },
       encapFlags: { id: 16, type: "u16" },

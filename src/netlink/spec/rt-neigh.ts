@@ -147,7 +147,7 @@ export interface NeighbourAttrs extends View {
   readonly probes?: number;
   /** `NDA_VLAN`, u16. */
   readonly vlan?: number;
-  /** `NDA_PORT`, u16. */
+  /** `NDA_PORT`, u16, big-endian. */
   readonly port?: number;
   /** `NDA_VNI`, u32. */
   readonly vni?: number;
@@ -386,7 +386,7 @@ export const spec = {
       cacheinfo: { id: 3, type: "binary", struct: "nda-cacheinfo" },
       probes: { id: 4, type: "u32" },
       vlan: { id: 5, type: "u16" },
-      port: { id: 6, type: "u16" },
+      port: { id: 6, type: "u16", big: true },
       vni: { id: 7, type: "u32" },
       ifindex: { id: 8, type: "u32" },
       master: { id: 9, type: "u32" },

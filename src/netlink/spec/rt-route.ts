@@ -123,9 +123,9 @@ export interface RouteAttrs extends View {
   readonly ttlPropagate?: number;
   /** `RTA_IP_PROTO`, u8. */
   readonly ipProto?: number;
-  /** `RTA_SPORT`, u16. */
+  /** `RTA_SPORT`, u16, big-endian. */
   readonly sport?: number;
-  /** `RTA_DPORT`, u16. */
+  /** `RTA_DPORT`, u16, big-endian. */
   readonly dport?: number;
   /** `RTA_NH_ID`, u32. */
   readonly nhId?: number;
@@ -273,8 +273,8 @@ export const spec = {
       uid: { id: 25, type: "u32" },
       ttlPropagate: { id: 26, type: "u8" },
       ipProto: { id: 27, type: "u8" },
-      sport: { id: 28, type: "u16" },
-      dport: { id: 29, type: "u16" },
+      sport: { id: 28, type: "u16", big: true },
+      dport: { id: 29, type: "u16", big: true },
       nhId: { id: 30, type: "u32" },
       flowlabel: { id: 31, type: "u32", big: true, hint: "hex" },
     },

@@ -78,7 +78,7 @@ export interface FibRuleAttrs extends View {
   readonly fwmark?: number;
   /** `FRA_FLOW`, u32. */
   readonly flow?: number;
-  /** `FRA_TUN_ID`, u64. */
+  /** `FRA_TUN_ID`, u64, big-endian. */
   readonly tunId?: number | bigint;
   /** `FRA_SUPPRESS_IFGROUP`, u32. */
   readonly suppressIfgroup?: number;
@@ -213,7 +213,7 @@ export const spec = {
       unused5: { id: 9, type: "pad" },
       fwmark: { id: 10, type: "u32", hint: "hex" },
       flow: { id: 11, type: "u32" },
-      tunId: { id: 12, type: "u64" },
+      tunId: { id: 12, type: "u64", big: true },
       suppressIfgroup: { id: 13, type: "u32" },
       suppressPrefixlen: { id: 14, type: "u32", hint: "hex" },
       table: { id: 15, type: "u32" },

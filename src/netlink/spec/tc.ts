@@ -1420,8 +1420,8 @@ export interface ActTunnelKeyAttrs extends View {
   readonly encIpv6Src?: string;
   /** `TCA_TUNNEL_KEY_ENC_IPV6_DST`, binary. */
   readonly encIpv6Dst?: string;
-  /** `TCA_TUNNEL_KEY_ENC_KEY_ID`, u64, big-endian. */
-  readonly encKeyId?: number | bigint;
+  /** `TCA_TUNNEL_KEY_ENC_KEY_ID`, u32, big-endian. */
+  readonly encKeyId?: number;
   /** `TCA_TUNNEL_KEY_ENC_DST_PORT`, u16, big-endian. */
   readonly encDstPort?: number;
   /** `TCA_TUNNEL_KEY_NO_CSUM`, u8. */
@@ -1444,7 +1444,7 @@ export interface ActVlanAttrs extends View {
   readonly parms?: TcVlan;
   /** `TCA_VLAN_PUSH_VLAN_ID`, u16. */
   readonly pushVlanId?: number;
-  /** `TCA_VLAN_PUSH_VLAN_PROTOCOL`, u16. */
+  /** `TCA_VLAN_PUSH_VLAN_PROTOCOL`, u16, big-endian. */
   readonly pushVlanProtocol?: number;
   /** `TCA_VLAN_PUSH_VLAN_PRIORITY`, u8. */
   readonly pushVlanPriority?: number;
@@ -1504,7 +1504,7 @@ export interface CakeAttrs extends View {
   readonly atm?: number;
   /** `TCA_CAKE_FLOW_MODE`, u32. */
   readonly flowMode?: number;
-  /** `TCA_CAKE_OVERHEAD`, u32. */
+  /** `TCA_CAKE_OVERHEAD`, s32. */
   readonly overhead?: number;
   /** `TCA_CAKE_RTT`, u32. */
   readonly rtt?: number;
@@ -1827,7 +1827,7 @@ export interface FlowerAttrs extends View {
   readonly keyUdpDst?: number;
   /** `TCA_FLOWER_FLAGS`, u32. */
   readonly flags?: readonly (ClsFlags | number)[];
-  /** `TCA_FLOWER_KEY_VLAN_ID`, u16, big-endian. */
+  /** `TCA_FLOWER_KEY_VLAN_ID`, u16. */
   readonly keyVlanId?: number;
   /** `TCA_FLOWER_KEY_VLAN_PRIO`, u8. */
   readonly keyVlanPrio?: number;
@@ -1921,7 +1921,7 @@ export interface FlowerAttrs extends View {
   readonly keyMplsBos?: number;
   /** `TCA_FLOWER_KEY_MPLS_TC`, u8. */
   readonly keyMplsTc?: number;
-  /** `TCA_FLOWER_KEY_MPLS_LABEL`, u32, big-endian. */
+  /** `TCA_FLOWER_KEY_MPLS_LABEL`, u32. */
   readonly keyMplsLabel?: number;
   /** `TCA_FLOWER_KEY_TCP_FLAGS`, u16, big-endian. */
   readonly keyTcpFlags?: number;
@@ -1935,7 +1935,7 @@ export interface FlowerAttrs extends View {
   readonly keyIpTtl?: number;
   /** `TCA_FLOWER_KEY_IP_TTL_MASK`, u8. */
   readonly keyIpTtlMask?: number;
-  /** `TCA_FLOWER_KEY_CVLAN_ID`, u16, big-endian. */
+  /** `TCA_FLOWER_KEY_CVLAN_ID`, u16. */
   readonly keyCvlanId?: number;
   /** `TCA_FLOWER_KEY_CVLAN_PRIO`, u8. */
   readonly keyCvlanPrio?: number;
@@ -2021,7 +2021,7 @@ export interface FlowerKeyEncOptsAttrs extends View {
 
 /** Attributes of `flower-key-enc-opt-geneve-attrs`. */
 export interface FlowerKeyEncOptGeneveAttrs extends View {
-  /** `TCA_FLOWER_KEY_ENC_OPT_GENEVE_CLASS`, u16. */
+  /** `TCA_FLOWER_KEY_ENC_OPT_GENEVE_CLASS`, u16, big-endian. */
   readonly class?: number;
   /** `TCA_FLOWER_KEY_ENC_OPT_GENEVE_TYPE`, u8. */
   readonly type?: number;
@@ -2039,7 +2039,7 @@ export interface FlowerKeyEncOptVxlanAttrs extends View {
 export interface FlowerKeyEncOptErspanAttrs extends View {
   /** `TCA_FLOWER_KEY_ENC_OPT_ERSPAN_VER`, u8. */
   readonly ver?: number;
-  /** `TCA_FLOWER_KEY_ENC_OPT_ERSPAN_INDEX`, u32. */
+  /** `TCA_FLOWER_KEY_ENC_OPT_ERSPAN_INDEX`, u32, big-endian. */
   readonly index?: number;
   /** `TCA_FLOWER_KEY_ENC_OPT_ERSPAN_DIR`, u8. */
   readonly dir?: number;
@@ -3422,7 +3422,7 @@ export const spec = {
       encIpv4Dst: { id: 4, type: "u32", big: true, hint: "ipv4" },
       encIpv6Src: { id: 5, type: "binary", hint: "ipv6" },
       encIpv6Dst: { id: 6, type: "binary", hint: "ipv6" },
-      encKeyId: { id: 7, type: "u64", big: true },
+      encKeyId: { id: 7, type: "u32", big: true },
       pad: { id: 8, type: "pad" },
       encDstPort: { id: 9, type: "u16", big: true },
       noCsum: { id: 10, type: "u8" },
@@ -3435,7 +3435,7 @@ export const spec = {
       tm: { id: 1, type: "binary", struct: "tcf-t" },
       parms: { id: 2, type: "binary", struct: "tc-vlan" },
       pushVlanId: { id: 3, type: "u16" },
-      pushVlanProtocol: { id: 4, type: "u16" },
+      pushVlanProtocol: { id: 4, type: "u16", big: true },
       pad: { id: 5, type: "pad" },
       pushVlanPriority: { id: 6, type: "u8" },
       pushEthDst: { id: 7, type: "binary" },
@@ -3468,7 +3468,7 @@ export const spec = {
       diffservMode: { id: 3, type: "u32" },
       atm: { id: 4, type: "u32" },
       flowMode: { id: 5, type: "u32" },
-      overhead: { id: 6, type: "u32" },
+      overhead: { id: 6, type: "s32" },
       rtt: { id: 7, type: "u32" },
       target: { id: 8, type: "u32" },
       autorate: { id: 9, type: "u32" },
@@ -3609,7 +3609,7 @@ export const spec = {
       keyUdpSrc: { id: 20, type: "u16", big: true },
       keyUdpDst: { id: 21, type: "u16", big: true },
       flags: { id: 22, type: "u32", enum: "cls-flags", flags: true },
-      keyVlanId: { id: 23, type: "u16", big: true },
+      keyVlanId: { id: 23, type: "u16" },
       keyVlanPrio: { id: 24, type: "u8" },
       keyVlanEthType: { id: 25, type: "u16", big: true },
       keyEncKeyId: { id: 26, type: "u32", big: true },
@@ -3656,14 +3656,14 @@ export const spec = {
       keyMplsTtl: { id: 67, type: "u8" },
       keyMplsBos: { id: 68, type: "u8" },
       keyMplsTc: { id: 69, type: "u8" },
-      keyMplsLabel: { id: 70, type: "u32", big: true },
+      keyMplsLabel: { id: 70, type: "u32" },
       keyTcpFlags: { id: 71, type: "u16", big: true },
       keyTcpFlagsMask: { id: 72, type: "u16", big: true },
       keyIpTos: { id: 73, type: "u8" },
       keyIpTosMask: { id: 74, type: "u8" },
       keyIpTtl: { id: 75, type: "u8" },
       keyIpTtlMask: { id: 76, type: "u8" },
-      keyCvlanId: { id: 77, type: "u16", big: true },
+      keyCvlanId: { id: 77, type: "u16" },
       keyCvlanPrio: { id: 78, type: "u8" },
       keyCvlanEthType: { id: 79, type: "u16", big: true },
       keyEncIpTos: { id: 80, type: "u8" },
@@ -3706,7 +3706,7 @@ export const spec = {
       gtp: { id: 4, type: "nest", nest: "flower-key-enc-opt-gtp-attrs" },
     },
     "flower-key-enc-opt-geneve-attrs": {
-      class: { id: 1, type: "u16" },
+      class: { id: 1, type: "u16", big: true },
       type: { id: 2, type: "u8" },
       data: { id: 3, type: "binary" },
     },
@@ -3715,7 +3715,7 @@ export const spec = {
     },
     "flower-key-enc-opt-erspan-attrs": {
       ver: { id: 1, type: "u8" },
-      index: { id: 2, type: "u32" },
+      index: { id: 2, type: "u32", big: true },
       dir: { id: 3, type: "u8" },
       hwid: { id: 4, type: "u8" },
     },

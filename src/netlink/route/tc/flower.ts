@@ -2,7 +2,7 @@
 
 import type { Values } from "../../codec/encode.ts";
 import type { AttributeSpec } from "../../codec/spec.ts";
-import { swap16, swap32 } from "../../codec/words.ts";
+import { swap32 } from "../../codec/words.ts";
 import { bad, integer } from "../../check.ts";
 import { address, prefix } from "../input.ts";
 import { AF_INET } from "../item.ts";
@@ -94,20 +94,6 @@ function exact(attribute: string, high: number): Field<number> {
 
 const port = (attribute: string) => unmasked(attribute, whole(attribute, 0xffff));
 
-/** A number that the kernel keeps in the host's order, whatever its specification says. */
-function hostOrder(attribute: string, high: number): Field<number> {
-  const { write, read } = whole(attribute, 0xffff);
-  return {
-    write(out, parameter, value) {
-      write(out, parameter, swap16(integer(parameter, value, 0, high)));
-    },
-    read(values) {
-      const value = read(values);
-      return value === undefined ? undefined : swap16(value);
-    },
-  };
-}
-
 /** Ports from the first to the last. */
 function portRange(direction: "Src" | "Dst"): Field<readonly [number, number]> {
   const min = `keyPort${direction}Min`, max = `keyPort${direction}Max`;
@@ -155,7 +141,7 @@ const flowerFields: Fields<
   sourcePorts: portRange("Src"),
   destinationPorts: portRange("Dst"),
   tcpFlags: whole("keyTcpFlags", TCP_FLAGS),
-  vlan: hostOrder("keyVlanId", 4095),
+  vlan: whole("keyVlanId", 4095),
   vlanPriority: whole("keyVlanPrio", 7),
   tos: exact("keyIpTos", 255),
   ttl: exact("keyIpTtl", 255),

@@ -4,7 +4,6 @@ import type { Values } from "../../codec/encode.ts";
 import {
   decodeFields,
   encodeFields,
-  type Field,
   type Fields,
   micros,
   nth,
@@ -262,16 +261,6 @@ const sfq: KindCodec<SfqOptions> = {
   },
 };
 
-/** Bytes that may be fewer than none. */
-function signed(attribute: string, low: number, high: number): Field<number> {
-  return {
-    write(out, parameter, value) {
-      out[attribute] = integer(parameter, value, low, high) >>> 0;
-    },
-    read: (values) => values[attribute] === undefined ? undefined : Number(values[attribute]) | 0,
-  };
-}
-
 const cakeFields: Fields<CakeOptions> = {
   rateBytesPerSecond: whole("baseRate64", Number.MAX_SAFE_INTEGER),
   autorateIngress: yesNo("autorate"),
@@ -299,7 +288,7 @@ const cakeFields: Fields<CakeOptions> = {
   ingress: yesNo("ingress"),
   rttMs: micros("rtt"),
   targetMs: micros("target"),
-  overheadBytes: signed("overhead", -64, 256),
+  overheadBytes: whole("overhead", 256, -64),
   minPacketBytes: whole("mpu", 256),
   linkLayer: nth("atm", ["none", "atm", "ptm"]),
   raw: {

@@ -1,6 +1,5 @@
 /** The action that edits the VLAN tag, or the Ethernet header (linux/tc_act/tc_vlan.h). */
 
-import { swap16 } from "../../codec/words.ts";
 import { bad, integer } from "../../check.ts";
 import { mac } from "../input.ts";
 import { type ActionCodec, type ActionOf, optional, thenTold, thenValue } from "./action_codec.ts";
@@ -30,14 +29,14 @@ export const vlan: ActionCodec<ActionOf<"vlan">> = {
     return {
       parms,
       pushVlanId: integer(`${path}id`, action.id, 0, 4095),
-      pushVlanProtocol: swap16(PROTOCOLS[protocol]),
+      pushVlanProtocol: PROTOCOLS[protocol],
       pushVlanPriority: optional(`${path}priority`, action.priority, 7),
     };
   },
   read(o) {
     const { vAction, action } = o.parms as { vAction: number; action: number };
     const mode = (Object.keys(VLAN) as (keyof typeof VLAN)[]).find((m) => VLAN[m] === vAction);
-    const ethertype = swap16(Number(o.pushVlanProtocol ?? 0x0081));
+    const ethertype = o.pushVlanProtocol ?? PROTOCOLS["8021q"];
     const protocol = (Object.keys(PROTOCOLS) as (keyof typeof PROTOCOLS)[])
       .find((name) => PROTOCOLS[name] === ethertype);
     if (mode === undefined || protocol === undefined) return { told: [] };
