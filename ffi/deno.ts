@@ -59,6 +59,15 @@ const SYMBOLS = {
 /** As many calls may keep threads waiting: the rest of the 32 that Deno has is for its files and names. */
 const MOST = 8;
 
+const SOL_SOCKET = 1, SO_ERROR = 4, EAGAIN = 11; // asm-generic/socket.h, asm-generic/errno-base.h
+
+/** The error that a socket's next call would tell, as `-errno`, or 0. */
+function socketError(libc: Libc, fd: number): number {
+  const value = new Uint8Array(new ArrayBuffer(4));
+  const result = libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value);
+  return result < 0 ? result : -new DataView(value.buffer).getInt32(0, true);
+}
+
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 function open(name: string): Library {
@@ -114,9 +123,16 @@ class DenoAdapter implements Adapter {
     if (this.#calls >= MOST) await new Promise<void>((resolve) => this.#queue.push(resolve));
     else this.#calls++;
     try {
-      const result = await symbols[`${call}OffThread`](fd, header, flags);
-      // Why it failed only a second attempt can tell; what fails does not block.
-      return result < 0 ? libc[call](fd, header, flags) : result;
+      if (call === "sendmsg") {
+        const result = await symbols.sendmsgOffThread(fd, header, flags);
+        // Why it failed only a second attempt can tell; what fails does not block.
+        return result < 0 ? libc.sendmsg(fd, header, flags) : result;
+      }
+      // A second receive could block, and the first takes the socket's error away: that is asked for here.
+      const error = socketError(libc, fd);
+      if (error < 0) return error;
+      const result = await symbols.recvmsgOffThread(fd, header, flags);
+      return result < 0 ? -EAGAIN : result;
     } finally {
       const next = this.#queue.shift();
       if (next === undefined) this.#calls--;

@@ -285,3 +285,33 @@ it("elsewhere than on Linux the error says so", { skip }, async () => {
   `);
   assert.match(output, /^PlatformError platform .*need Linux, this system is darwin/);
 });
+
+it(
+  "another thread's call tells why it failed, and takes nothing else along",
+  { skip },
+  async () => {
+    const { libc } = adapter, ENOBUFS = 105, ENOTSOCK = 88, EMSGSIZE = 90;
+    const SOL_SOCKET = 1, SO_RCVBUF = 8, NLMSG_NOOP = 1, NLM_F_REQUEST = 1, NLM_F_ACK = 4;
+    const fd = libc.socket(AF_NETLINK, SOCK_RAW, 0);
+    const into = new MessageHeader(libc, bytes(4096));
+    const receive = (from = fd) => adapter.offThread("recvmsg", from, into.bytes, MSG_DONTWAIT);
+    try {
+      assert.equal(await receive(), -EAGAIN);
+      assert.equal(await receive(1_000_000), -EBADF);
+      const event = libc.eventfd(0, EFD_NONBLOCK);
+      assert.equal(await receive(event), -ENOTSOCK);
+      libc.close(event);
+      const long = new MessageHeader(libc, bytes(1 << 20));
+      assert.equal(await adapter.offThread("sendmsg", fd, long.bytes, 0), -EMSGSIZE);
+      // Acknowledgements until there is no room for more.
+      libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(new Int32Array([4096]).buffer));
+      const noop = new Uint32Array([16, NLMSG_NOOP | ((NLM_F_REQUEST | NLM_F_ACK) << 16), 1, 0]);
+      const out = new MessageHeader(libc, new Uint8Array(noop.buffer));
+      for (let i = 0; i < 100; i++) assert.equal(libc.sendmsg(fd, out.bytes, 0), 16);
+      assert.equal(await receive(), -ENOBUFS);
+      assert.equal(await receive(), 36);
+    } finally {
+      libc.close(fd);
+    }
+  },
+);
