@@ -251,13 +251,7 @@ export class Family<O> {
     const { channel, netns } = this.#connection;
     channel.check({ operation: `watch family ${this.name}` });
     checkOptions("a watch over a connection", options, FAMILY_EVENTS);
-    const names = typeof groups === "string" ? [groups] : groups;
-    if (!Array.isArray(names)) {
-      throw new TypeError(
-        `Cannot watch family ${this.name}: groups must be a name or names, current value is ${groups}`,
-      );
-    }
-    return await listen(this.name as keyof Families, names, {
+    return await listen(this.name as keyof Families, groups, {
       ...options as unknown as FamilyWatchOptions<Families[keyof Families], S>,
       adapter: channel.adapter,
       netns,

@@ -74,7 +74,7 @@ export class Ledger {
       this.fail((operation) => NetlinkError.fromCall(operation, "recvmsg", datagram));
     } else if (datagram.length === 0) {
       this.fail(endless);
-    } else if (!datagram.multicast) {
+    } else {
       const wrong = this.#enter(datagram);
       if (wrong !== undefined) this.fail(() => wrong);
     }

@@ -1,6 +1,7 @@
 /** A table in memory that is as the kernel's. */
 
 import { setInterval } from "node:timers";
+import { bad } from "./check.ts";
 import type { Words } from "./codec/words.ts";
 import { Listeners } from "./mirror_listeners.ts";
 import { MirrorTable } from "./mirror_table.ts";
@@ -309,6 +310,7 @@ export class Mirror implements AsyncDisposable {
 export async function mirror(options: MirrorOptions = {}): Promise<Mirror> {
   checkOptions("a mirror", options, MIRROR);
   const { kinds = KINDS, signal, ...rest } = options;
+  if (!Array.isArray(kinds as unknown)) throw bad("kinds", "a list of names", kinds);
   const unknown = kinds.find((kind) => !KINDS.includes(kind));
   if (unknown !== undefined) {
     throw new TypeError(

@@ -5,6 +5,7 @@ import type { Ask, RequestOptions } from "./exchange.ts";
 import { NLM_F_ACK, NLMSG_HEADER, NLMSG_MIN_TYPE } from "./protocol.ts";
 import { bad, integer } from "./check.ts";
 import { checkOptions, MESSAGE, RAW } from "./options.ts";
+import { assertOptions } from "../pool/rules.ts";
 
 /** A message to the kernel. */
 export interface RawRequest {
@@ -12,7 +13,7 @@ export interface RawRequest {
   type: number;
   /**
    * `nlmsg_flags`: NLM_F_* of linux/netlink.h. NLM_F_REQUEST, and what the method implies, need not be
-   * given; `request` takes no NLM_F_DUMP.
+   * given; `request` takes no NLM_F_DUMP. With NLM_F_ECHO, what a change did is part of its answer.
    *
    * @default 0
    */
@@ -49,7 +50,7 @@ export interface RawMessage {
 
 /** What is sent for a {@linkcode RawRequest}. */
 export function askOf(request: RawRequest, implied: number, verb: string, protocol: number): Ask {
-  checkOptions("a message", request, MESSAGE);
+  assertOptions("a message", request, MESSAGE, "request.");
   const { type, flags = 0, body } = request;
   integer("type", type, NLMSG_MIN_TYPE, 0xffff);
   integer("flags", flags, 0, 0xffff);

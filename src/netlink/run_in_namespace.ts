@@ -1,6 +1,7 @@
 /** Calling a function with this thread in another network namespace. */
 
 import { loadAdapter } from "../../ffi/adapter.ts";
+import { bad } from "./check.ts";
 import { inNamespace, type NamespaceTarget } from "./namespace.ts";
 
 /**
@@ -39,6 +40,7 @@ export async function runInNamespace<R>(
   target: NamespaceTarget,
   call: () => R extends PromiseLike<unknown> ? never : R,
 ): Promise<R> {
+  if (typeof call !== "function") throw bad("call", "a function", call);
   if (call.constructor.name === "AsyncFunction") throw refusal("an async function");
   const { libc } = await loadAdapter();
   const result = inNamespace(libc, target, call) as R;

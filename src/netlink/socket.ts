@@ -29,7 +29,7 @@ export interface Datagram {
   length: number;
   /** Bytes that were received. */
   received: number;
-  /** Whether it came through a multicast group rather than as an answer. */
+  /** Whether it is for a multicast group. The echo of a change is so as well, to whom asked for it alone. */
   multicast: boolean;
 }
 

@@ -1,6 +1,7 @@
 /** Events of links, addresses, routes and the rest of rtnetlink. */
 
 import { loadAdapter } from "../../ffi/adapter.ts";
+import { bad } from "./check.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { type NamespaceTarget, pinned } from "./namespace.ts";
 import { NetlinkConnection } from "./netlink_connection.ts";
@@ -90,6 +91,7 @@ export async function subscribe(
   const { signal } = options;
   signal?.throwIfAborted();
   receiveBuffer(options.receiveBuffer);
+  if (!Array.isArray(names as unknown)) throw bad("kinds", "a list of names", names);
   const wanted = [...new Set(names)];
   for (const name of wanted) {
     if (Object.hasOwn(kinds, name)) continue;

@@ -85,7 +85,7 @@ export interface FamilyWatchOptions<O, S> extends Omit<WatchOptions, "initial"> 
  */
 export async function watchFamily<N extends keyof Families, S = undefined>(
   name: N,
-  groups: readonly string[],
+  groups: string | readonly string[],
   options: FamilyWatchOptions<Families[N], S> = {},
 ): Promise<Watch<FamilyEvent<Families[N], S>>> {
   checkOptions("a watch of a family", options, FAMILY_WATCH);
@@ -95,7 +95,7 @@ export async function watchFamily<N extends keyof Families, S = undefined>(
 /** The same; `namespace` is what `netns` has to mean, as the socket of a connection tells it. */
 export async function listen<N extends keyof Families, S>(
   name: N,
-  groups: readonly string[],
+  groups: string | readonly string[],
   options: FamilyWatchOptions<Families[N], S>,
   namespace?: string,
 ): Promise<Watch<FamilyEvent<Families[N], S>>> {
@@ -103,7 +103,13 @@ export async function listen<N extends keyof Families, S>(
   const { signal, list } = options;
   signal?.throwIfAborted();
   receiveBuffer(options.receiveBuffer);
-  if (groups.length === 0) {
+  const names = typeof groups === "string" ? [groups] : groups;
+  if (!Array.isArray(names as unknown)) {
+    throw new TypeError(
+      `Cannot watch family ${name}: groups must be a name or names, current value is ${groups}`,
+    );
+  }
+  if (names.length === 0) {
     throw new TypeError(`Cannot watch family ${name}: groups must name at least one`);
   }
   const adapter = options.adapter ?? await loadAdapter();
@@ -114,7 +120,7 @@ export async function listen<N extends keyof Families, S>(
     try {
       const family = await connection.family(name);
       signal?.throwIfAborted();
-      const numbers = groups.map((group) => numberOf(family, group));
+      const numbers = names.map((group) => numberOf(family, group));
       same(connection.channel.namespace, namespace, name);
       const feed = new Feed(adapter, { ...options, protocol, groups: numbers, netns });
       const read = reader(spec!, family.id);

@@ -114,6 +114,17 @@ describe("messages as they are", { skip }, () => {
     assert.deepEqual(await nl.request({ type: SETLINK, body }, { offload: true }), []);
     await using route = await RouteConnection.open({ netns: ns.name });
     assert.equal((await route.links.get("lo")).mtu, MTU);
+    const ECHO = 8, NEWROUTE = 24, CREATE = 0x400; // NLM_F_*
+    await route.links.set("lo", { up: true });
+    const RTA_DST = 1, RTA_OIF = 4;
+    const attributes = [8, 0, RTA_DST, 0, 77, 0, 0, 0, 8, 0, RTA_OIF, 0, ...bytes(1)];
+    for (const offload of [false, true]) {
+      const body = Uint8Array.from([2, 8, 0, 0, 254, 4, 0, 1, ...bytes(0), ...attributes]);
+      body[16] += offload ? 1 : 0;
+      const told = await nl.request({ type: NEWROUTE, flags: CREATE | ECHO, body }, { offload });
+      assert.deepEqual(told.map(({ type }) => type), [NEWROUTE]);
+      assert.ok(nl.usable);
+    }
     const found = await nl.request({ type: GETLINK, body: Uint8Array.from(lo) });
     assert.deepEqual(found.map(({ type, flags }) => [type, flags]), [[NEWLINK, 0]]);
     const late = new AbortController(), reason = new Error("enough");

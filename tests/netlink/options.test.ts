@@ -7,6 +7,7 @@ import {
   netlinkPools,
   plan,
   RouteConnection,
+  runInNamespace,
   watch,
   watchFamily,
   watchNamespaces,
@@ -168,8 +169,18 @@ it("messages as they are, and how they are answered", async () => {
   }
   await refused("acknowledge", () => nl.request(request, { acknowledge: true } as Forbidden));
   await refused("acknowledged", () => nl.request(request, { acknowledged: 1 } as Forbidden));
-  await refused("boby", () => nl.request({ ...request, boby: new Uint8Array(4) } as Forbidden));
-  await refused("boby", () => nl.dump({ ...request, boby: new Uint8Array(4) } as Forbidden));
+  await refused(
+    "request.boby",
+    () => nl.request({ ...request, boby: new Uint8Array(4) } as Forbidden),
+  );
+  await refused(
+    "request.boby",
+    () => nl.dump({ ...request, boby: new Uint8Array(4) } as Forbidden),
+  );
+  for (const none of [undefined, null, 5, []] as Forbidden[]) {
+    await refused("request", () => nl.request(none));
+    await refused("request", () => nl.dump(none));
+  }
   assert.equal(kernel.sent.length, 0);
 });
 
@@ -217,6 +228,14 @@ it("connections, watches, mirrors and pools", async () => {
   );
   await refused("ntens", () => watchNamespaces(own));
   await refused("initial", () => mirror({ adapter, initial: true } as Forbidden));
+  for (const none of ["link", 5, null] as Forbidden[]) {
+    await refused("call", () => runInNamespace("x", none));
+    await refused("kinds", () => watch(none, { adapter }));
+    await refused("kinds", () => mirror({ adapter, kinds: none }));
+    if (none === "link") continue;
+    const groups = /^TypeError: Cannot watch family nlctrl: groups must be a name or names/;
+    await assert.rejects(watchFamily("nlctrl", none, { adapter }), groups);
+  }
   await refused("ntens", () => netlinkPool(own));
   await refused("netns", () => netlinkPools({ netns: "x" } as Forbidden));
 });
