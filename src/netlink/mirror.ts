@@ -200,6 +200,7 @@ export class Mirror implements AsyncDisposable {
    * @returns a function that ends it
    */
   onChange(listener: (change: MirrorChange) => void): () => void {
+    if (typeof listener !== "function") throw bad("listener", "a function", listener);
     const remove = this.#listeners.add(listener);
     if (this.#listeners.size === 1 && this.#wait === undefined) this.#listen();
     return () => {
@@ -238,6 +239,7 @@ export class Mirror implements AsyncDisposable {
     test: () => R | undefined | null | false,
     options: { signal?: AbortSignal } = {},
   ): Promise<R> {
+    if (typeof test !== "function") throw bad("test", "a function", test);
     checkOptions("a wait", options, WAIT);
     const { signal } = options;
     signal?.throwIfAborted();

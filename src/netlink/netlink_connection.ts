@@ -58,7 +58,7 @@ export class NetlinkConnection extends Connection {
     protocol: ProtocolName | number,
     options: ConnectionOptions = {},
   ): Promise<NetlinkConnection> {
-    return new NetlinkConnection(await this.prepare(options), numberOf(protocol), options);
+    return new NetlinkConnection(await this.prepare(options), protocolNumber(protocol), options);
   }
 
   /**
@@ -161,7 +161,8 @@ function asksForList({ type, flags = 0 }: RawRequest, protocol: number): boolean
 
 const LARGEST = 2 ** 31 - 1;
 
-function numberOf(protocol: ProtocolName | number): number {
+/** The number of a protocol. @internal */
+export function protocolNumber(protocol: ProtocolName | number): number {
   if (typeof protocol === "number") {
     // The system call would take the lower 32 bits of anything.
     if (Number.isInteger(protocol) && protocol >= 0 && protocol <= LARGEST) return protocol;

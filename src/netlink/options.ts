@@ -1,6 +1,14 @@
 /** What requests, connections and watches may be told. */
 
-import { assertOptions, callable, type Rule, type Rules, signal } from "../pool/rules.ts";
+import {
+  assertOptions,
+  callable,
+  keyedRules,
+  poolRules,
+  type Rule,
+  type Rules,
+  signal,
+} from "../pool/rules.ts";
 import type { BatchOptions } from "./batch.ts";
 import { boolean } from "./check.ts";
 import type { ConnectionOptions } from "./connection.ts";
@@ -10,6 +18,9 @@ import type { DoOptions } from "./family.ts";
 import { checkTimeout } from "./in_time.ts";
 import type { MirrorOptions } from "./mirror.ts";
 import type { NamespaceWatchOptions } from "./namespace_watch.ts";
+import type { NetlinkPoolBase, NetlinkPoolOptions } from "./pool.ts";
+import type { NetlinkPoolsOptions } from "./pools.ts";
+import type { ProtocolName } from "./netlink_connection.ts";
 import type { RawRequest, RawRequestOptions } from "./raw.ts";
 import type { WatchOptions } from "./watch.ts";
 import type { FamilyWatchOptions } from "./watch_family.ts";
@@ -65,6 +76,23 @@ export const NAMESPACE_WATCH: All<NamespaceWatchOptions> = {
   signal,
   initial: flag,
   adapter: later,
+};
+
+const { maxSize: size, ...ofPools } = poolRules;
+const COMMON: All<NetlinkPoolBase<ProtocolName>> = {
+  ...ofPools,
+  size,
+  share: later,
+  protocol: later,
+  requestTimeout: timeout,
+  adapter: later,
+};
+/** What a pool of connections is told. */
+export const POOL: All<NetlinkPoolOptions<ProtocolName>> = { ...COMMON, netns: later };
+/** What pools of connections are told. */
+export const POOLS: All<NetlinkPoolsOptions<ProtocolName>> = {
+  ...COMMON,
+  maxTotal: keyedRules.maxTotal,
 };
 /** What only gives up. */
 export const WAIT: Rules = { signal };

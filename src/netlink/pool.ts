@@ -4,12 +4,12 @@ import { loadAdapter } from "../../ffi/adapter.ts";
 import { type Factory, Pool, type PoolOptions, type UseOptions } from "../pool/mod.ts";
 import type { Connection } from "./connection.ts";
 import { GenericConnection } from "./generic_connection.ts";
-import { checkTimeout } from "./in_time.ts";
 import type { KernelAccess } from "./kernel_access.ts";
 import { MountWatch } from "./mount_watch.ts";
 import { type NamespaceTarget, targetPath } from "./namespace.ts";
 import { NamespaceInstance } from "./namespace_instance.ts";
-import { NetlinkConnection, type ProtocolName } from "./netlink_connection.ts";
+import { NetlinkConnection, type ProtocolName, protocolNumber } from "./netlink_connection.ts";
+import { checkOptions, POOL } from "./options.ts";
 import { RouteConnection } from "./route_connection.ts";
 
 /** What a pool of a protocol lends. */
@@ -81,8 +81,8 @@ export function connectionFactory<P extends ProtocolName | number>(
   if (!Number.isInteger(share) || share < 1 || share > 65_535) {
     throw new RangeError(`Cannot make a pool: share must be 1 to 65535, current value is ${share}`);
   }
-  checkTimeout(timeout, "requestTimeout");
-  if (netns !== undefined) targetPath(netns); // which checks it
+  protocolNumber(protocol); // which checks it, as the next does
+  if (netns !== undefined) targetPath(netns);
   let instance: NamespaceInstance | undefined;
   const connect = (adapter: KernelAccess, signal: AbortSignal): Promise<Connection> => {
     const settings = { adapter, netns, signal, timeout };
@@ -162,12 +162,11 @@ export class NetlinkPool<T extends Connection> extends Pool<T> {
   }
 }
 
-/** The settings of the pool below, which refuses what is none. @internal */
+/** The settings of the pool below. @internal */
 export function limits<O extends NetlinkPoolBase<ProtocolName | number>>(options: O) {
   const { name = "netlink", acquireTimeout = 5_000, size = 4, ...rest } = options;
   const { share: _share, protocol: _protocol, requestTimeout: _time, adapter: _libc, ...own } =
     rest;
-  if ("maxSize" in own) throw new TypeError("Cannot use maxSize: a netlink pool's option is size");
   return { ...own, name, acquireTimeout, maxSize: size };
 }
 
@@ -194,6 +193,7 @@ export function limits<O extends NetlinkPoolBase<ProtocolName | number>>(options
 export function netlinkPool<P extends ProtocolName | number = "route">(
   options: NetlinkPoolOptions<P> = {},
 ): NetlinkPool<ConnectionOf<P>> {
+  checkOptions("a netlink pool", options, POOL);
   const mounts = new MountWatch(), { netns: _, ...rest } = options;
   return new NetlinkPool(connectionFactory(options, mounts), limits(rest), mounts);
 }

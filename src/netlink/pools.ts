@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import { MountWatch } from "./mount_watch.ts";
 import { type NamespaceTarget, targetKey } from "./namespace.ts";
 import type { ProtocolName } from "./netlink_connection.ts";
+import { checkOptions, POOLS } from "./options.ts";
 import { connectionFactory, type ConnectionOf, limits, type NetlinkPoolBase } from "./pool.ts";
 
 /** The settings of {@linkcode netlinkPools}. */
@@ -95,6 +96,7 @@ export class NetlinkPools<T extends Connection> extends KeyedPool<NamespaceTarge
 export function netlinkPools<P extends ProtocolName | number = "route">(
   options: NetlinkPoolsOptions<P> = {},
 ): NetlinkPools<ConnectionOf<P>> {
+  checkOptions("a netlink pool by namespace", options, POOLS);
   const mounts = new MountWatch();
   connectionFactory(options, mounts); // which checks them
   return new NetlinkPools(

@@ -238,4 +238,12 @@ it("connections, watches, mirrors and pools", async () => {
   }
   await refused("ntens", () => netlinkPool(own));
   await refused("netns", () => netlinkPools({ netns: "x" } as Forbidden));
+  for (const make of [netlinkPool, netlinkPools] as Forbidden[]) {
+    await refused("size", () => make({ size: 0 }));
+    await refused("maxSize", () => make({ maxSize: 4 }));
+    await refused("requestTimeout", () => make({ requestTimeout: -1 }));
+    await refused("acquireTimeout", () => make({ acquireTimeout: "5s" }));
+    assert.throws(() => make({ protocol: "rout" }), /^TypeError: .*protocol must be .*"rout"$/);
+    assert.throws(() => make({ protocol: -1 }), /^RangeError: .*protocol must be .* is -1$/);
+  }
 });
