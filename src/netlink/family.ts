@@ -226,8 +226,8 @@ export class Family<O> {
    *
    * @param groups one or more of {@linkcode groups}
    * @throws {TypeError} for a group that the family does not have
-   * @throws {NetlinkError} `ESTALE` when the connection's namespace is named otherwise by now, `EBADF`
-   * when the connection is closed
+   * @throws {NetlinkError} `ENOENT` when the name of the connection's namespace is gone, `ESTALE` when it
+   * means another by now, `EBADF` when the connection is closed
    *
    * @example
    * ```ts

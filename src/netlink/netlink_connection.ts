@@ -127,8 +127,8 @@ export class NetlinkConnection extends Connection {
    * whole text.
    *
    * @throws {TypeError | RangeError} for groups that are no numbers
-   * @throws {NetlinkError} when the kernel has no such group; `ESTALE` when the connection's namespace is
-   * named otherwise by now, `EBADF` when the connection is closed
+   * @throws {NetlinkError} when the kernel has no such group; `ENOENT` when the name of the connection's
+   * namespace is gone, `ESTALE` when it means another by now, `EBADF` when the connection is closed
    *
    * @example
    * ```ts

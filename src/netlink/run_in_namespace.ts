@@ -19,7 +19,8 @@ import { inNamespace, type NamespaceTarget } from "./namespace.ts";
  * for it, such as Bun's for `fetch`, would stay in the namespace and serve everybody. Open such
  * sockets in a Worker instead. {@linkcode RouteConnection} needs none of this: it has `netns`.
  *
- * @throws {TypeError} when the function is async, which is then not called, or returns a promise
+ * @throws {TypeError} for what is no function, when it is async, which is then not called, or when it
+ * returns a promise
  * @throws {NetlinkError} when the namespace cannot be opened or entered
  *
  * @example

@@ -346,6 +346,7 @@ describe("generic families", { skip }, () => {
     await using nl = await GenericConnection.open({ netns: first.name });
     const control = await nl.family("nlctrl");
     await first[Symbol.asyncDispose]();
+    await assert.rejects(control.watch("notify"), { name: "NetlinkError", code: "ENOENT" });
     await createNamespace(first.name);
     try {
       await assert.rejects(control.watch("notify"), (error: NetlinkError) => {
