@@ -141,7 +141,7 @@ export class Family<O> {
       throw lacks(this.name, operation, "plain request");
     }
     const [request, reply] = spec.do;
-    checkOptions(`a request of ${this.name}`, options, DO);
+    checkOptions("a request of a family", options, DO);
     const flags = NLM_F_ACK | this.#bits(operation, options?.flags);
     const how = options && requestOf(options);
     const ask = this.#ask(request, flags, operation, "request", values as Values);
@@ -271,7 +271,7 @@ export class Family<O> {
   ): Dump<ReplyOf<O, K, "dump">> {
     const spec = this.#codec.operation(operation);
     if (spec.dump === undefined) throw lacks(this.name, operation, "dump");
-    checkOptions(`a list of ${this.name}`, options, LIST);
+    checkOptions("a list", options, LIST);
     const [request] = spec.dump;
     const View = this.#codec.message(operation);
     return this.#connection.list(
