@@ -9,6 +9,7 @@ import type { Exchange, ExchangeRange } from "./exchange.ts";
 import {
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
+  NLM_F_ECHO,
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HEADER,
@@ -82,12 +83,14 @@ export class Ledger {
   }
 
   /** Enters the answers of a datagram; returns what makes all that follows untrustworthy. */
-  #enter({ words: w, offset, length, received }: Datagram): MalformedError | undefined {
+  #enter({ words: w, offset, length, received, multicast }: Datagram): MalformedError | undefined {
     const end = (offset << 2) + received;
     let exchange: Exchange | undefined;
     for (let at = offset; end - (at << 2) >= NLMSG_HEADER;) {
       const size = w[at];
       exchange = this.#find(w, at);
+      // Of what groups are told, the echo of a change alone is an answer.
+      if (multicast && !(exchange && exchange.ask.flags & NLM_F_ECHO)) return undefined;
       if (size < NLMSG_HEADER || (at << 2) + size > end) {
         if (length > received) return void this.#cut(exchange, length, received);
         return new MalformedError(`a message claims ${size} of ${end - (at << 2)} bytes`, at << 2);

@@ -16,6 +16,7 @@ export const NLMSG_HEADER = 16;
 
 export const NLM_F_REQUEST = 0x1,
   NLM_F_ACK = 0x4,
+  NLM_F_ECHO = 0x8,
   NLM_F_DUMP_INTR = 0x10,
   NLM_F_DUMP = 0x300,
   NLM_F_REPLACE = 0x100,

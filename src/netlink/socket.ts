@@ -29,7 +29,7 @@ export interface Datagram {
   length: number;
   /** Bytes that were received. */
   received: number;
-  /** Whether it is for a multicast group. The echo of a change is so as well, to whom asked for it alone. */
+  /** Whether groups are told it, as they are the echo of a change, which its sender may get as well. */
   multicast: boolean;
 }
 

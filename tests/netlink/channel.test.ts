@@ -58,9 +58,10 @@ const rejects = (promise: Promise<unknown>, code: string, pattern = /./) =>
   });
 
 describe("a request", () => {
-  it("takes no answer that is not the kernel's, to its port, and with its number", async () => {
+  it("takes no answer that is not the kernel's, to its port, with its number, and direct", async () => {
     await using t = await open((request, kernel) => {
       kernel.queue(link(request, 66), { portId: 99 });
+      kernel.queue(link(request, 67), { groups: 1 });
       kernel.queue(link({ ...request, portId: 1 }, 68));
       kernel.queue(link({ ...request, sequence: request.sequence + 1 }, 69));
       kernel.queue(datagram(link({ ...request, sequence: 5 }, 70), link(request, 3)));
