@@ -105,9 +105,16 @@ export type {
   RouteHop,
   RouteMetrics,
 } from "./route/route_details.ts";
-export type { NewRoute, RouteFilter, RouteLookup, RouteRef, Routes } from "./route/routes.ts";
+export type {
+  NewRoute,
+  RouteFilter,
+  RouteFlush,
+  RouteLookup,
+  RouteRef,
+  Routes,
+} from "./route/routes.ts";
 export type { Range, Rule, RuleAction } from "./route/rule.ts";
-export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
+export type { NewRule, RuleFilter, RuleFlush, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
 export * from "./plan/mod.ts";
 export type { RawMessage, RawRequest, RawRequestOptions } from "./raw.ts";

@@ -10,8 +10,8 @@ import type { LinkSettings, VethPeer } from "./links.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthop_settings.ts";
 import type { RouteHop, RouteMetrics } from "./route_details.ts";
-import type { NewRoute } from "./routes.ts";
-import type { NewRule } from "./rules.ts";
+import type { NewRoute, RouteFilter } from "./route_settings.ts";
+import type { NewRule } from "./rule_settings.ts";
 import type { Shape, Shapes } from "./shape.ts";
 import type { NewFilter } from "./tc/filters.ts";
 import type { NewQdisc } from "./tc/qdiscs.ts";
@@ -213,6 +213,16 @@ export const ROUTE: All<NewRoute> = {
   expires: "number",
   realms: "number",
   replace: "boolean",
+};
+
+/** Which routes are listed. */
+export const ROUTE_FILTER: All<RouteFilter> = {
+  ...LIST,
+  family: "number",
+  table: "number",
+  link: "text or number",
+  type: "text",
+  protocol: "text or number",
 };
 
 /** A rule. */
