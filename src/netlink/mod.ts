@@ -89,8 +89,10 @@ export type {
   NewNeighbour,
 } from "./route/neighbours.ts";
 export type { Nexthop } from "./route/nexthop.ts";
+export type { NexthopBucket } from "./route/nexthop_bucket.ts";
 export type {
   NewNexthop,
+  NexthopBucketFilter,
   NexthopFilter,
   NexthopMember,
   ResilientOptions,

@@ -8,7 +8,8 @@ import { integer } from "../check.ts";
 import type { Links } from "./links.ts";
 import { Nexthop, nexthopCodec } from "./nexthop.ts";
 import { nexthopValues } from "./nexthop_change.ts";
-import type { NewNexthop, NexthopFilter } from "./nexthop_settings.ts";
+import { NexthopBucket } from "./nexthop_bucket.ts";
+import type { NewNexthop, NexthopBucketFilter, NexthopFilter } from "./nexthop_settings.ts";
 import { Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST } from "./shapes.ts";
@@ -20,7 +21,15 @@ const FILTER: All<NexthopFilter> = {
   groups: "boolean",
   fdb: "boolean",
 };
+const BUCKETS: All<NexthopBucketFilter> = {
+  ...LIST,
+  group: "number",
+  nexthop: "number",
+  link: "text or number",
+  master: "text or number",
+};
 const make = (w: Words, at: number) => new Nexthop(w, at);
+const makeBucket = (w: Words, at: number) => new NexthopBucket(w, at);
 
 /**
  * The nexthop objects of a connection's namespace (RTM_*NEXTHOP of linux/rtnetlink.h).
@@ -81,6 +90,53 @@ export class Nexthops {
   async get(id: number, options?: RequestOptions): Promise<Nexthop> {
     integer("id", id, 1, 0xffffffff);
     return await this.#requests.get("getnexthop", `get nexthop ${id}`, { id }, make, options);
+  }
+
+  /**
+   * The buckets of all resilient groups, or those that the kernel selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENOENT` when there is no such group, `EINVAL` when it
+   * is not resilient, `ENODEV` when there is no such link
+   */
+  buckets(filter: NexthopBucketFilter = {}): Dump<NexthopBucket> {
+    checkOptions("a list of buckets", filter, BUCKETS);
+    const { group, nexthop, link, master, ...options } = filter;
+    if (group !== undefined) integer("group", group, 1, 0xffffffff);
+    if (nexthop !== undefined) integer("nexthop", nexthop, 1, 0xffffffff);
+    return this.#requests.list(
+      "getnexthopbucket",
+      "list buckets",
+      async () => ({
+        id: group,
+        resBucket: nexthop === undefined ? undefined : { nhId: nexthop },
+        oif: link === undefined ? undefined : await this.#links.index(link, "link", filter),
+        master: master === undefined
+          ? undefined
+          : await this.#links.index(master, "master", filter),
+      }),
+      makeBucket,
+      options,
+    );
+  }
+
+  /**
+   * One bucket of a resilient group, by the group's id and its number from 0.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is no such group or bucket, `EINVAL` when the group is
+   * not resilient
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
+  async bucket(group: number, index: number, options?: RequestOptions): Promise<NexthopBucket> {
+    integer("group", group, 1, 0xffffffff);
+    integer("index", index, 0, 65535);
+    return await this.#requests.get(
+      "getnexthopbucket",
+      `get bucket ${index} of nexthop ${group}`,
+      { id: group, resBucket: { index } },
+      makeBucket,
+      options,
+    );
   }
 
   /**
