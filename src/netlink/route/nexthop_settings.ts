@@ -89,7 +89,7 @@ export interface ResilientOptions {
 export interface NexthopFilter extends DumpOptions {
   /** Only those of this link. */
   link?: LinkRef;
-  /** Only those of links in this VRF. */
+  /** Only those of links that are ports of this VRF, bridge or bond. */
   master?: LinkRef;
   /**
    * Only groups.
@@ -113,6 +113,6 @@ export interface NexthopBucketFilter extends DumpOptions {
   nexthop?: number;
   /** Only those whose flows go out by this link. */
   link?: LinkRef;
-  /** Only those whose flows go out by links in this VRF. */
+  /** Only those whose flows go out by ports of this VRF, bridge or bond. */
   master?: LinkRef;
 }
