@@ -67,10 +67,12 @@ export type { LinkRef } from "./route/input.ts";
 export type { Link, LinkStatistics, OperState } from "./route/link.ts";
 export type * from "./route/link_options.ts";
 export type {
+  AddressGeneration,
   LinkChanges,
   LinkFilter,
   Links,
   LinkSettings,
+  LinkTuning,
   NewLink,
   VethPeer,
 } from "./route/links.ts";

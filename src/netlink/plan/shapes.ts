@@ -72,7 +72,7 @@ const { ADDRESS, FDB_ENTRY, FILTER, NEIGHBOUR, NEXTHOP, QDISC, ROUTE, RULE } = s
 export const DESIRED: All<Desired> = {
   links: [link],
   bridgeVlans: [vlan],
-  addresses: [declared(ADDRESS, "replace")],
+  addresses: [declared(ADDRESS, "replace", "protocol")],
   neighbours: [declared(NEIGHBOUR)],
   fdb: [declared(FDB_ENTRY)],
   nexthops: [declared(NEXTHOP)],

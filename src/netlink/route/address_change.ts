@@ -7,7 +7,7 @@ import { addressCodec, FLAGS } from "./address.ts";
 import { bad, integer } from "../check.ts";
 import { address, addressLabel, type LinkRef, linkRef, type Prefix, prefix } from "./input.ts";
 import { AF_INET } from "./item.ts";
-import { scopeValue } from "./names.ts";
+import { addressProtocolValue, scopeValue } from "./names.ts";
 import { checkOptions } from "./shape.ts";
 import { ADDRESS } from "./shapes.ts";
 
@@ -51,6 +51,13 @@ export interface NewAddress extends AddressRef {
    * @default 0 for IPv4, 256 for IPv6
    */
   metric?: number;
+  /**
+   * Who made it: a number of one's own, or as the kernel says of its own "kernel_lo", "kernel_ra" or
+   * "kernel_ll"; Linux 5.18 (IFA_PROTO).
+   *
+   * @default "unspec"
+   */
+  protocol?: string | number;
   /** Flags to set, such as "nodad" or "noprefixroute" (IFA_F_* of linux/if_addr.h). */
   flags?: readonly string[];
   /**
@@ -83,6 +90,7 @@ export class AddressChange implements Ask {
   readonly #broadcast?: Prefix;
   readonly #label?: string;
   readonly #metric?: number;
+  readonly #protocol: number;
   readonly #flags: number;
   readonly #lifetimes?: readonly [preferred: number, valid: number];
 
@@ -104,6 +112,9 @@ export class AddressChange implements Ask {
     }
     if (label !== undefined) addressLabel("label", label);
     if (metric !== undefined) integer("metric", metric, 0, 0xffffffff);
+    this.#protocol = entry.protocol === undefined
+      ? 0
+      : addressProtocolValue("protocol", entry.protocol);
     const scope = entry.scope === undefined ? 0 : scopeValue("scope", entry.scope);
     this.index = typeof entry.link === "number" ? entry.link : 0;
     this.#address = entry.address;
@@ -139,6 +150,7 @@ export class AddressChange implements Ask {
     if (this.#label !== undefined) w.string(SET.label.id, this.#label);
     if (this.#metric !== undefined) w.small(SET.rtPriority.id, this.#metric, 4);
     if (this.#flags !== 0) w.small(SET.flags.id, this.#flags, 4);
+    if (this.#protocol !== 0) w.small(SET.proto.id, this.#protocol, 1);
     if (this.#lifetimes) w.ip(SET.cacheinfo.id, [...this.#lifetimes, 0, 0]);
   }
 }

@@ -9,6 +9,7 @@ import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK } from "../protocol.ts";
 import { spec } from "../spec/rt-link.ts";
 import { bad, integer } from "../check.ts";
+import { generationValue } from "./address_generation.ts";
 import { aliasBytes, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import { LinkTarget } from "./link_fields.ts";
@@ -29,6 +30,8 @@ export type AnyLink = LinkSettings & {
   index?: number;
   txQueues?: number;
   rxQueues?: number;
+  carrier?: boolean;
+  protoDown?: boolean;
 };
 
 /** Everything is checked when it is made, so that it is sent as a whole or not at all. */
@@ -151,9 +154,13 @@ export class LinkChange implements Ask {
   over?: () => void;
 }
 
+const GSO_MOST = 524280, SEGS_MOST = 65535; // GSO_MAX_SIZE, GSO_MAX_SEGS of linux/netdevice.h
+
 /** What a link and a pair's other end share, checked. */
 function settings(link: AnyLink, path: string): Values & { header?: Values } {
-  const { name, mtu, address, alias, txQueueLength, group } = link;
+  const { name, mtu, address, broadcast, alias, txQueueLength, group } = link;
+  const { addressGeneration: mode } = link;
+  const bit = (value: boolean | undefined) => value === undefined ? undefined : Number(value);
   const whole = (name: string, value: number | undefined, high = 0x7fffffff, low = 0) =>
     value === undefined ? undefined : integer(path + name, value, low, high);
   const header = { ...flagsOf(link), ifiIndex: whole("index", link.index, 0x7fffffff, 1) };
@@ -166,6 +173,17 @@ function settings(link: AnyLink, path: string): Values & { header?: Values } {
     ...alias === undefined ? {} : { [ALIAS]: aliasBytes(alias) },
     txqlen: whole("txQueueLength", txQueueLength),
     group: whole("group", group, 0xffffffff),
+    broadcast: broadcast === undefined ? undefined : mac(`${path}broadcast`, broadcast),
+    gsoMaxSize: whole("gsoMaxSize", link.gsoMaxSize, GSO_MOST, 1),
+    gsoMaxSegs: whole("gsoMaxSegs", link.gsoMaxSegs, SEGS_MOST, 1),
+    gsoIpv4MaxSize: whole("gsoIpv4MaxSize", link.gsoIpv4MaxSize, GSO_MOST, 1),
+    groMaxSize: whole("groMaxSize", link.groMaxSize, GSO_MOST),
+    groIpv4MaxSize: whole("groIpv4MaxSize", link.groIpv4MaxSize, GSO_MOST),
+    carrier: bit(link.carrier),
+    protoDown: bit(link.protoDown),
+    afSpec: mode === undefined
+      ? undefined
+      : { inet6: { addrGenMode: generationValue("addressGeneration", mode) } },
     numTxQueues: whole("txQueues", link.txQueues, 4096, 1),
     numRxQueues: whole("rxQueues", link.rxQueues, 4096, 1),
     ...name === undefined ? {} : { ifname: linkName(`${path}name`, name) },

@@ -43,7 +43,7 @@ import type {
 } from "./link_options.ts";
 import { spec } from "../spec/rt-link.ts";
 import { checkOptions, type Shapes } from "./shape.ts";
-import { LINK, NEW_LINK, PEER } from "./shapes.ts";
+import { CHANGED_LINK, NEW_LINK, PEER } from "./shapes.ts";
 import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
 
 const ENUMS = spec.enums;
@@ -299,7 +299,7 @@ export function checkLinkOptions(kind: string | undefined, link: object, fresh: 
   const shape: Shapes = {
     ...Object.fromEntries(own.map((name) => [name, "anything" as const])),
     ...kind !== undefined && PAIRS.includes(kind) ? { peer: PEER } : {},
-    ...fresh ? NEW_LINK : LINK,
+    ...fresh ? NEW_LINK : CHANGED_LINK,
   };
   checkOptions(kind === undefined ? "a link whose kind is not given" : `kind ${kind}`, link, shape);
 }

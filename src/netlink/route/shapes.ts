@@ -6,7 +6,7 @@ import type { NewAddress } from "./addresses.ts";
 import type { NewBridgeVlan } from "./bridge_vlans.ts";
 import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
-import type { LinkSettings, VethPeer } from "./links.ts";
+import type { LinkSettings, LinkTuning, VethPeer } from "./link_settings.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthop_settings.ts";
 import type { RouteHop, RouteMetrics } from "./route_details.ts";
@@ -44,8 +44,20 @@ export const TUNNELS: { readonly [K in Encapsulation["type"]]: Shapes } = {
 
 const tunnel: Shapes = Object.assign({}, ...Object.values(TUNNELS));
 
+/** What is told of few links. */
+const TUNING: All<Omit<LinkTuning, "addressGeneration">> = {
+  broadcast: "text",
+  multicast: "boolean",
+  gsoMaxSize: "number",
+  gsoMaxSegs: "number",
+  gsoIpv4MaxSize: "number",
+  groMaxSize: "number",
+  groIpv4MaxSize: "number",
+};
+
 /** The other end of a pair. */
 export const PEER: All<VethPeer> = {
+  ...TUNING,
   name: "text",
   mtu: "number",
   address: "text",
@@ -69,8 +81,10 @@ export const LIST: All<DumpOptions> = { ...REQUEST, whole: "boolean" };
 
 /** What links of all kinds have. */
 export const LINK: All<LinkSettings & { name: string; kind: string }> = {
+  ...TUNING,
   name: "text",
   kind: "text",
+  addressGeneration: "text",
   mtu: "number",
   address: "text",
   up: "boolean",
@@ -95,6 +109,9 @@ export const NEW_LINK: Shapes = {
   rxQueues: "number",
 };
 
+/** What is told of a link that is there. */
+export const CHANGED_LINK: Shapes = { ...LINK, carrier: "boolean", protoDown: "boolean" };
+
 /** An address. */
 export const ADDRESS: All<NewAddress> = {
   link: "text or number",
@@ -106,6 +123,7 @@ export const ADDRESS: All<NewAddress> = {
   validLifetime: "number",
   preferredLifetime: "number",
   metric: "number",
+  protocol: "text or number",
   flags: ["text"],
   replace: "boolean",
 };
