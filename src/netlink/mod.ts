@@ -62,7 +62,7 @@ export type {
   OtherEncapsulation,
   Seg6Encapsulation,
 } from "./route/encapsulation.ts";
-export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";
+export type { Fdb, FdbFilter, FdbFlush, FdbLookup, FdbRef, NewFdbEntry } from "./route/fdb.ts";
 export type { LinkRef } from "./route/input.ts";
 export type { Link, LinkStatistics, OperState } from "./route/link.ts";
 export type * from "./route/link_options.ts";

@@ -292,7 +292,7 @@ const cases: Case[] = [
   [
     "bridge fdb delete 02:00:00:00:00:07 dev e0 master",
     (nl) => nl.fdb.delete({ link: E0, mac: MAC }),
-    { "header 070000000b000000c0000400": "header 070000000b00000000000400" },
+    { "header 070000000b000000c0000400": "header 070000000b00000080000400" },
   ],
   ["bridge vlan show", (nl) => nl.bridgeVlans.list(), { "29 = 02000000": "29 = 04000000" }],
   [

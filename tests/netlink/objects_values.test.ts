@@ -112,7 +112,10 @@ const right: [method: string, settings: Any][] = [
   ["fdb.add", {
     ...{ link: 1, mac: MAC, table: "self", vlan: 4, remote: "10.0.0.1", port: 5, vni: 4 },
     ...{ sourceVni: 4, via: 1, lifetime: "static", sticky: true, externallyLearned: true },
+    router: true,
   }],
+  ["fdb.get", { link: 1, mac: MAC, table: "self", vlan: 4, sourceVni: 4 }],
+  ["fdb.flush", { link: 1, bridge: 1, vlan: 4, lifetime: "static", permanent: true, whole: true }],
   ["fdb.replace", { link: 1, mac: MAC, nexthop: 4 }],
   ["fdb.list", { link: 1, bridge: 1 }],
   ["bridgeVlans.add", { link: 1, vlan: 4, end: 6, self: true, untagged: true }],

@@ -74,7 +74,7 @@ export type DesiredNeighbour = Named<NewNeighbour>;
  * tunnel's that go to all remotes, such as 00:00:00:00:00:00, the remote with its port, network and
  * link as well.
  */
-export type DesiredFdbEntry = Named<NewFdbEntry>;
+export type DesiredFdbEntry = Named<Without<NewFdbEntry, "router">>;
 /** A queueing discipline; its link and parent identify it. */
 export type DesiredQdisc = Without<NewQdisc, "link" | "data"> & {
   /** The link, by name. */

@@ -74,7 +74,7 @@ export const DESIRED: All<Desired> = {
   bridgeVlans: [vlan],
   addresses: [declared(ADDRESS, "replace", "protocol")],
   neighbours: [declared(NEIGHBOUR)],
-  fdb: [declared(FDB_ENTRY)],
+  fdb: [declared(FDB_ENTRY, "router")],
   nexthops: [declared(NEXTHOP)],
   routes: [declared(ROUTE, "replace")],
   rules: [RULE],

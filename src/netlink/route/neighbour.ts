@@ -224,6 +224,11 @@ export class FdbEntry extends NeighbourEntry {
     return this.flags.includes("sticky");
   }
 
+  /** Whether the other end is a router, of a VXLAN (NTF_ROUTER). */
+  get router(): boolean {
+    return this.flags.includes("router");
+  }
+
   /**
    * A plain copy, which holds no datagram in memory; {@linkcode NewFdbEntry} in shape, with the bridge
    * and the flags, which adding it again takes no notice of.
@@ -242,7 +247,7 @@ export class FdbEntry extends NeighbourEntry {
         "vni",
       ]),
       ...pick(this, ["sourceVni", "via", "nexthop", "flags"]),
-      ...pickTrue(this, ["sticky", "externallyLearned"]),
+      ...pickTrue(this, ["sticky", "externallyLearned", "router"]),
     };
   }
 

@@ -155,6 +155,7 @@ export const FDB_ENTRY: All<NewFdbEntry> = {
   nexthop: "number",
   sticky: "boolean",
   externallyLearned: "boolean",
+  router: "boolean",
 };
 
 /** VLANs of a bridge's port. */
