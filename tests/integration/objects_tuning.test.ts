@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type Link, type LinkTuning, RouteConnection } from "../../src/netlink/mod.ts";
 import { need, testNamespace } from "../support.ts";
@@ -156,6 +157,55 @@ describe("what few links are told", { skip: need("net-admin", "ip") }, () => {
     assert.deepEqual((await t.nl.links.list({ kind: "bridge" }).toArray()).map((l) => l.name), [
       "b0",
     ]);
+  });
+});
+
+describe("a namespace that is none", { skip: need("net-admin") }, () => {
+  it("is named by what it was given as, and its value", async () => {
+    await using t = await lab();
+    await t.nl.links.add({ name: "b0", kind: "bridge" });
+    const file = openSync("/dev/null", "r");
+    const cases: [netns: unknown, message: string][] = [
+      ["no-such", ' must be a network namespace, current value is "no-such": open of /run/netns/'],
+      [
+        { path: "/no/such" },
+        ' must be a network namespace, current value is {"path":"/no/such"}: ',
+      ],
+      [{ pid: 99_999_999 }, ' must be a network namespace, current value is {"pid":99999999}: '],
+      ["/dev/null", ' must be a network namespace, current value is "/dev/null" (EINVAL)'],
+      [{ fd: file }, ` must be a network namespace, current value is {"fd":${file}} (EINVAL)`],
+      [{ fd: 99_999 }, ' must be an open descriptor, current value is {"fd":99999} (EBADF)'],
+      [
+        99_999_999,
+        ": must be a name, a path, or an object with a name, path, pid or fd, current value",
+      ],
+      [
+        NaN,
+        ": must be a name, a path, or an object with a name, path, pid or fd, current value is NaN",
+      ],
+      ["", ': must be 1 to 255 characters without a slash, current value is ""'],
+      ["/a\0b", ': must be without NUL, current value is "/a\\u0000b"'],
+      [{ fd: -1 }, ".fd: must be an integer from 0, current value is -1"],
+    ];
+    try {
+      for (const [netns, message] of cases) {
+        const given = netns as never;
+        const calls: [name: string, call: Promise<void>][] = [
+          ["netns", t.nl.links.add({ name: "x0", kind: "bridge", netns: given })],
+          ["netns", t.nl.links.set("b0", { netns: given })],
+          ["peer.netns", t.nl.links.add({ name: "x0", kind: "veth", peer: { netns: given } })],
+        ];
+        for (const [name, call] of calls) {
+          await assert.rejects(call, (error: Error) => {
+            assert.ok(error.message.includes(`${name}${message}`), error.message);
+            return true;
+          });
+        }
+      }
+    } finally {
+      closeSync(file);
+    }
+    assert.deepEqual((await t.nl.links.list().toArray()).map((l) => l.name), ["lo", "b0"]);
   });
 });
 

@@ -94,7 +94,17 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
   [
     "a namespace that is a number",
     (nl) => nl.links.set(1, { netns: 5 as never }),
-    /^Cannot use a network namespace: must be a name, a path, or .* current value is 5$/,
+    /^Cannot use netns: must be a name, a path, or .* current value is 5$/,
+  ],
+  [
+    "a namespace of a process that is none",
+    (nl) => nl.links.set(1, { netns: { pid: 0 } }),
+    /^Cannot use netns\.pid: must be an integer from 1, current value is 0$/,
+  ],
+  [
+    "a namespace of the other end whose name is a path",
+    (nl) => nl.links.add({ name: "x", kind: "veth", peer: { netns: { name: "a/b" } } }),
+    /^Cannot use peer\.netns\.name: must be 1 to 255 characters .* current value is "a\/b"$/,
   ],
   [
     "an alias of a link that is made elsewhere",

@@ -3,9 +3,7 @@
 import type { Libc } from "../../../ffi/adapter.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
-import { NetlinkError } from "../error.ts";
 import type { Ask } from "../exchange.ts";
-import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK } from "../protocol.ts";
 import { spec } from "../spec/rt-link.ts";
 import { bad, integer } from "../check.ts";
@@ -14,13 +12,13 @@ import { aliasBytes, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import { LinkTarget } from "./link_fields.ts";
 import { checkLinkOptions, kindData, portData } from "./link_kinds.ts";
+import { checkNamespace, openNamespace } from "./link_namespace.ts";
 import { encoder, flagsOf, message, referenceOf } from "./link_message.ts";
 import type { LinkSettings, VethPeer } from "./link_settings.ts";
 
 const NEW = linkCodec.spec.operations.newlink.do![0];
 const layout = linkCodec.message("getlink");
 const ALIAS = spec.sets["link-attrs"].ifalias.id;
-const O_CLOEXEC = 0o2000000;
 
 /** The union of links, seen as what they may have in common. */
 export type AnyLink = LinkSettings & {
@@ -112,22 +110,24 @@ export class LinkChange implements Ask {
     this.over = () => {
       for (const fd of this.#opened.splice(0)) libc().close(fd);
     };
-    const namespace = ({ netns }: LinkSettings): Values => {
+    const namespace = ({ netns }: LinkSettings, path: string): Values => {
       if (netns === undefined) return {};
       if (typeof netns === "object" && "fd" in netns) return { netNsFd: netns.fd };
-      return { netNsFd: this.#open(libc(), netns) };
+      const fd = openNamespace(libc(), this.operation, `${path}netns`, netns);
+      this.#opened.push(fd);
+      return { netNsFd: fd };
     };
     const link = this.#link, { kind, peer } = link;
     const data: Record<string, unknown> = { ...this.#data, ...link.data };
     if (peer !== undefined) {
-      const values = { ...this.#peer, ...namespace(peer) };
+      const values = { ...this.#peer, ...namespace(peer, "peer.") };
       data[kind === "veth" ? "peer" : "peerInfo"] = kind === "veth" ? values : message(values);
     }
     const reference = this.#target === undefined ? {} : referenceOf(this.#target);
     this.#values = {
       ...reference,
       ...this.#own,
-      ...namespace(link),
+      ...namespace(link, ""),
       header: { ...this.#own.header, ...reference.header },
       linkinfo: kind === undefined && this.#port === undefined ? undefined : {
         kind,
@@ -138,13 +138,6 @@ export class LinkChange implements Ask {
       link: this.#parent,
       master: this.#master,
     };
-  }
-
-  #open(libc: Libc, netns: NamespaceTarget): number {
-    const path = targetPath(netns), fd = libc.open(path, O_CLOEXEC);
-    if (fd < 0) throw NetlinkError.fromCall(this.operation, `open of ${path}`, fd);
-    this.#opened.push(fd);
-    return fd;
   }
 
   write(writer: Writer): void {
@@ -164,7 +157,7 @@ function settings(link: AnyLink, path: string): Values & { header?: Values } {
   const whole = (name: string, value: number | undefined, high = 0x7fffffff, low = 0) =>
     value === undefined ? undefined : integer(path + name, value, low, high);
   const header = { ...flagsOf(link), ifiIndex: whole("index", link.index, 0x7fffffff, 1) };
-  if (link.netns !== undefined) targetPath(link.netns); // which checks it
+  if (link.netns !== undefined) checkNamespace(`${path}netns`, link.netns);
   return {
     header,
     mtu: whole("mtu", mtu),

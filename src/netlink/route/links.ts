@@ -13,6 +13,7 @@ import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnyLink, LinkChange } from "./link_change.ts";
 import { alongWith } from "./link_kinds.ts";
+import { blamed } from "./link_namespace.ts";
 import { encoder, LinkAsk } from "./link_message.ts";
 import type {
   AddressGeneration,
@@ -315,7 +316,12 @@ export class Links {
       }
     };
     const lookUps = change.resolve((name, parameter) => this.index(name, parameter, options));
-    return lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
+    const sent = lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
+    const { netns, peer } = link;
+    if ((netns ?? peer?.netns) === undefined) return sent;
+    return sent.catch((error) => {
+      throw blamed(blamed(error, "netns", netns), "peer.netns", peer?.netns);
+    });
   }
 }
 

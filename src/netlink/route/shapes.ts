@@ -57,7 +57,6 @@ const TUNING: All<Omit<LinkTuning, "addressGeneration">> = {
 
 /** The other end of a pair. */
 export const PEER: All<VethPeer> = {
-  ...TUNING,
   name: "text",
   mtu: "number",
   address: "text",
@@ -67,6 +66,7 @@ export const PEER: All<VethPeer> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
+  ...TUNING,
 };
 
 /** How a request is sent. */
@@ -81,10 +81,8 @@ export const LIST: All<DumpOptions> = { ...REQUEST, whole: "boolean" };
 
 /** What links of all kinds have. */
 export const LINK: All<LinkSettings & { name: string; kind: string }> = {
-  ...TUNING,
   name: "text",
   kind: "text",
-  addressGeneration: "text",
   mtu: "number",
   address: "text",
   up: "boolean",
@@ -96,6 +94,8 @@ export const LINK: All<LinkSettings & { name: string; kind: string }> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
+  ...TUNING,
+  addressGeneration: "text",
   bridgePort: "object",
   bondPort: "object",
   data: "object",
