@@ -18,6 +18,7 @@ const right: [method: string, settings: Any][] = [
     ...{ ...link, kind: "bridge", mtu: 1500, address: MAC, up: true, alias: "a", txQueueLength: 5 },
     ...{ promiscuous: true, allMulticast: true, arp: true, group: 1, txQueues: 1, rxQueues: 1 },
     ...{ stp: true, forwardDelay: 15, vlanProtocol: "8021q", groupAddress: MAC, data: { 1: "00" } },
+    ...{ multicastLastMemberInterval: 50, linkLocalLearning: true },
   }],
   ["links.add", {
     ...{ ...link, kind: "veth", broadcast: MAC, multicast: true, gsoMaxSize: 5, gsoMaxSegs: 5 },
