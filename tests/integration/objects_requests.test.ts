@@ -249,6 +249,10 @@ const cases: Case[] = [
     (nl) => nl.neighbours.replace({ link: D0, address: "fd00::7", mac: MAC, state: "stale" }),
   ],
   [
+    "ip neighbour add 10.0.0.8 managed dev d0",
+    (nl) => nl.neighbours.add({ link: D0, address: "10.0.0.8", managed: true }),
+  ],
+  [
     "ip neighbour add proxy 10.0.0.7 dev d0",
     (nl) => nl.neighbours.add({ link: D0, address: "10.0.0.7", proxy: true }),
     { "header 020000000a00000080000800": "header 020000000a00000000000800" },

@@ -209,6 +209,30 @@ describe("a namespace that is none", { skip: need("net-admin") }, () => {
   });
 });
 
+describe("a managed neighbour", { skip: need("net-admin", "ip") }, () => {
+  it("is kept fresh by the kernel, and is no permanent one", async () => {
+    await using t = await lab();
+    await t.nl.links.add({ name: "v0", kind: "veth", up: true, peer: { name: "v1" } });
+    await t.nl.links.set("v1", { up: true });
+    await t.nl.addresses.add({ link: "v0", address: "10.0.0.1/24" });
+    const ref = { link: "v0", address: "10.0.0.9" };
+    await t.nl.neighbours.add({ ...ref, managed: true });
+    assert.match(t.ip("neighbour show dev v0"), /10\.0\.0\.9 managed/);
+    const told = await t.nl.neighbours.get(ref);
+    assert.equal(told.managed, true);
+    await t.nl.neighbours.replace(JSON.parse(JSON.stringify(told)));
+    assert.equal((await t.nl.neighbours.get(ref)).managed, true);
+    await t.nl.neighbours.replace({ ...ref, mac: BROADCAST, state: "stale", managed: false });
+    assert.equal((await t.nl.neighbours.get(ref)).managed, false);
+    for (const wrong of [{ state: "permanent" as const }, { proxy: true }]) {
+      await assert.rejects(
+        t.nl.neighbours.add({ ...ref, managed: true, ...wrong }),
+        /^TypeError: Cannot use managed: must be of no proxy and of no permanent entry/,
+      );
+    }
+  });
+});
+
 describe("who made an address", { skip: need("net-admin", "ip") }, () => {
   it("is told and kept", async () => {
     await using t = await lab();

@@ -107,6 +107,7 @@ const right: [method: string, settings: Any][] = [
     ...{ link: 1, address: "10.0.0.1", proxy: true, mac: MAC, state: "reachable", router: true },
     ...{ externallyLearned: true, protocol: "boot" },
   }],
+  ["neighbours.add", { link: 1, address: "10.0.0.1", managed: true }],
   ["neighbours.delete", { link: 1, address: "10.0.0.1", proxy: true }],
   ["neighbours.list", { link: 1, master: 1, family: 4, proxy: true }],
   ["neighbours.flush", { link: 1, family: 4, permanent: true }],

@@ -68,7 +68,7 @@ export type DesiredNexthop = Omit<NewNexthop, "link"> & {
   link?: string;
 };
 /** A neighbour. */
-export type DesiredNeighbour = Named<NewNeighbour>;
+export type DesiredNeighbour = Named<Without<NewNeighbour, "managed">>;
 /**
  * An entry of a forwarding table. Its link, MAC address, VLAN and source network identify it; of a
  * tunnel's that go to all remotes, such as 00:00:00:00:00:00, the remote with its port, network and

@@ -73,7 +73,7 @@ export const DESIRED: All<Desired> = {
   links: [link],
   bridgeVlans: [vlan],
   addresses: [declared(ADDRESS, "replace", "protocol")],
-  neighbours: [declared(NEIGHBOUR)],
+  neighbours: [declared(NEIGHBOUR, "managed")],
   fdb: [declared(FDB_ENTRY, "router")],
   nexthops: [declared(NEXTHOP)],
   routes: [declared(ROUTE, "replace")],

@@ -109,6 +109,11 @@ export class Neighbour extends NeighbourEntry {
     return this.flags.includes("router");
   }
 
+  /** Whether the kernel keeps it fresh by itself (NTF_EXT_MANAGED). */
+  get managed(): boolean {
+    return this.flags.includes("managed");
+  }
+
   /** Whether the machine answers for this address. */
   get proxy(): boolean {
     return this.flags.includes("proxy");
@@ -129,7 +134,7 @@ export class Neighbour extends NeighbourEntry {
   toJSON(): Record<string, unknown> {
     return {
       ...pick(this, ["link", "family", "address", "mac", "state", "flags", "protocol"]),
-      ...pickTrue(this, ["proxy", "router", "externallyLearned"]),
+      ...pickTrue(this, ["proxy", "router", "externallyLearned", "managed"]),
     };
   }
 

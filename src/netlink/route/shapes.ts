@@ -137,6 +137,7 @@ export const NEIGHBOUR: All<NewNeighbour> = {
   state: "text",
   router: "boolean",
   externallyLearned: "boolean",
+  managed: "boolean",
   protocol: "text or number",
 };
 
