@@ -92,6 +92,36 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use master: must be a link's name or index, current value is ""$/,
   ],
   [
+    "no link at all",
+    (nl) => nl.links.add(undefined as never),
+    /^Cannot use a link: must be an object, current value is undefined$/,
+  ],
+  [
+    "changes of a link that are none",
+    (nl) => nl.links.set(1, "up" as never),
+    /^Cannot use changes: must be an object, current value is "up"$/,
+  ],
+  [
+    "a list of changes of a link",
+    (nl) => nl.links.set(1, [{ up: true }] as never),
+    /^Cannot use changes: must be an object, current value is \[{"up":true}\]$/,
+  ],
+  [
+    "no class at all",
+    (nl) => nl.classes.add(null as never),
+    /^Cannot use a class: must be an object, current value is null$/,
+  ],
+  [
+    "a class without a handle",
+    (nl) => nl.classes.replace({ link: 1, kind: "drr" } as never),
+    /^Cannot use handle: must be a handle such as 1: or 1:10, current value is undefined$/,
+  ],
+  [
+    "no filter at all",
+    (nl) => nl.filters.add(null as never),
+    /^Cannot use a filter: must be an object, current value is null$/,
+  ],
+  [
     "a namespace that is a number",
     (nl) => nl.links.set(1, { netns: 5 as never }),
     /^Cannot use netns: must be a name, a path, or .* current value is 5$/,

@@ -24,7 +24,7 @@ import type {
   NewLink,
   VethPeer,
 } from "./link_settings.ts";
-import { checkOptions } from "./shape.ts";
+import { checkObject, checkOptions } from "./shape.ts";
 import { type All, LIST, REQUEST } from "./shapes.ts";
 
 export type {
@@ -132,6 +132,7 @@ export class Links {
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
+    checkObject("a link", link);
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
     const { bridgePort, bondPort, alias, addressGeneration, ...rest } = link as AnyLink;
@@ -157,6 +158,7 @@ export class Links {
    */
   async set(link: LinkRef, changes: LinkChanges, options?: RequestOptions): Promise<void> {
     linkRef("link", link);
+    checkObject("changes", changes);
     if (changes.name !== undefined) linkName("name", changes.name);
     // The kernel takes a name beside an index for the new one.
     const target = changes.name === undefined || typeof link === "number"
