@@ -92,6 +92,39 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use master: must be a link's name or index, current value is ""$/,
   ],
   [
+    "a label of an IPv6 address",
+    (nl) => nl.addresses.add({ link: 1, address: "fd00::1/64", label: "x" }),
+    /^Cannot use label: must be of an IPv4 address, current value is "x"$/,
+  ],
+  [
+    "an address that is over at once",
+    (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1/24", validLifetime: 0 }),
+    /^Cannot use validLifetime: must be 1 to 4294967294, current value is 0$/,
+  ],
+  [
+    "an address that is used longer than it is there",
+    (nl) =>
+      nl.addresses.add({
+        ...{ link: 1, address: "10.0.0.1/24" },
+        ...{ validLifetime: 5, preferredLifetime: 6 },
+      }),
+    /^Cannot use preferredLifetime: must be at most validLifetime, current value is 6$/,
+  ],
+  [
+    "another end of a tunnel in a bridge's table",
+    (nl) =>
+      nl.fdb.add({
+        ...{ link: 1, mac: "02:00:00:00:00:01" },
+        ...{ table: "master", remote: "10.0.0.1" },
+      }),
+    /^Cannot use remote: must be of an entry of table self, current value is "10\.0\.0\.1"$/,
+  ],
+  [
+    "a port of another end where there is none",
+    (nl) => nl.fdb.delete({ link: 1, mac: "02:00:00:00:00:01", port: 5 }),
+    /^Cannot use port: must be of an entry of table self, current value is 5$/,
+  ],
+  [
     "no link at all",
     (nl) => nl.links.add(undefined as never),
     /^Cannot use a link: must be an object, current value is undefined$/,

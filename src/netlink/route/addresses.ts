@@ -93,7 +93,8 @@ export class Addresses {
   }
 
   /**
-   * Adds an address, or changes lifetimes, flags and metric of the one that is there.
+   * Adds an address, or changes the one that is there: its lifetimes, metric and protocol, which are as
+   * those of a new one where they are left out, and the flags of an IPv6 address. The rest stays.
    *
    * @throws {NetlinkError} `ENODEV` when there is no such link
    * @throws {TypeError | RangeError} for a value that no kernel would accept

@@ -109,6 +109,8 @@ const STATES: Record<FdbLifetime, readonly string[]> = {
   static: ["noarp", "reachable"],
   dynamic: ["reachable"],
 };
+/** What VXLANs alone keep. */
+const OF_TUNNELS = ["remote", "port", "vni", "sourceVni", "via", "nexthop"] as const;
 const FILTER: All<FdbFilter> = { ...LIST, link: "text or number", bridge: "text or number" };
 const DOOMED: All<FdbFlush> = {
   ...FILTER,
@@ -314,6 +316,13 @@ export class Fdb {
     if (port !== undefined) integer("port", port, 1, 65535);
     if (vni !== undefined) integer("vni", vni, 0, 0xffffff);
     if (sourceVni !== undefined) integer("sourceVni", sourceVni, 0, 0xffffff);
+    // A bridge takes no notice of them.
+    if (tableOf(ref) === "master") {
+      for (const name of OF_TUNNELS) {
+        const value = (ref as NewFdbEntry)[name];
+        if (value !== undefined) throw bad(name, "of an entry of table self", value);
+      }
+    }
     return {
       header: {
         ndmFamily: AF_BRIDGE,

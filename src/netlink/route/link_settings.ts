@@ -135,7 +135,7 @@ export type NewLink =
 export type LinkChanges =
   & LinkSettings
   & {
-    /** Its new name; most kernels want it to be down. */
+    /** Its new name; before Linux 6.2 only while it is switched off. */
     name?: string;
     /** Whether it has a carrier, of a kind that can be told so, as dummy and tun can (IFLA_CARRIER). */
     carrier?: boolean;

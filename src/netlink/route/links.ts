@@ -218,7 +218,8 @@ export class Links {
   /**
    * Takes further names from a link.
    *
-   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when it does not have the name
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when none has the name,
+   * `EINVAL` when another one has it, or when it is not a further one
    */
   async deleteAltNames(
     link: LinkRef,

@@ -29,7 +29,10 @@ export interface NeighbourRef {
 
 /** A neighbour to be added (struct ndmsg and NDA_* of linux/neighbour.h). */
 export interface NewNeighbour extends NeighbourRef {
-  /** The hardware address, as in "02:00:00:00:00:01" (NDA_LLADDR). */
+  /**
+   * The hardware address, as in "02:00:00:00:00:01". A new entry of a link that has one needs it, but
+   * with the states "none", "incomplete" and "failed" (NDA_LLADDR).
+   */
   mac?: string;
   /**
    * How far the entry is trusted.
