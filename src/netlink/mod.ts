@@ -96,6 +96,7 @@ export type {
   NewNexthop,
   NexthopBucketFilter,
   NexthopFilter,
+  NexthopFlush,
   NexthopMember,
   ResilientOptions,
 } from "./route/nexthop_settings.ts";

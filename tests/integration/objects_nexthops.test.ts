@@ -5,6 +5,7 @@ import {
   type NewNexthop,
   type NexthopBucket,
   type NexthopBucketFilter,
+  type NexthopFlush,
   RouteConnection,
 } from "../../src/netlink/mod.ts";
 import { need, testNamespace } from "../support.ts";
@@ -106,6 +107,42 @@ describe("nexthops", { skip }, () => {
     for (const [call, message] of wrong) await assert.rejects(async () => await call(), message);
     assert.throws(() => t.nl.nexthops.buckets({ nexthop: NaN }), /^TypeError: Cannot use nexthop/);
     assert.throws(() => t.nl.nexthops.buckets({ id: 5 } as never), /^TypeError: Cannot use id/);
+  });
+
+  it("are flushed where they are selected, and never all", async () => {
+    await using t = await lab();
+    t.ip("link add d1 up type bridge");
+    const ids = async () => (await t.nl.nexthops.list().toArray()).map(({ id }) => id);
+    const cases: [filter: NexthopFlush, left: number[]][] = [
+      [{ link: "d0" }, [2, 4, 5]],
+      [{ protocol: "bgp" }, [1, 3, 4, 5]],
+      [{ link: "d0", protocol: 186 }, [1, 2, 3, 4, 5]],
+      [{ groups: true }, [1, 2, 4]],
+      [{ fdb: true }, [1, 2, 3, 5]],
+      [{ fdb: true, groups: true }, [1, 2, 3, 4, 5]],
+    ];
+    for (const [filter, left] of cases) {
+      await t.nl.nexthops.replace({ id: 1, link: "d0" });
+      await t.nl.nexthops.replace({ id: 2, link: "d1", protocol: "bgp" });
+      await t.nl.nexthops.replace({ id: 4, gateway: "10.0.0.2", fdb: true });
+      await t.nl.nexthops.replace({ id: 3, group: [{ id: 1 }] });
+      await t.nl.nexthops.replace({ id: 5, group: [{ id: 2 }, { id: 1 }] });
+      // A group goes with its last member.
+      const gone = filter.link === "d0" && left.length === 3 ? 1 : 5 - left.length;
+      assert.equal(await t.nl.nexthops.flush(filter), gone, JSON.stringify(filter));
+      assert.deepEqual(await ids(), left, JSON.stringify(filter));
+    }
+    for (const filter of [undefined, {}, { groups: false, fdb: false }, { timeout: 5000 }]) {
+      await assert.rejects(
+        t.nl.nexthops.flush(filter as never),
+        /^TypeError: Cannot use a flush of nexthops: must be /,
+      );
+    }
+    await assert.rejects(
+      t.nl.nexthops.flush({ protocol: "none" }),
+      /^TypeError: Cannot use protocol: must be a number or one of/,
+    );
+    assert.equal((await ids()).length, 5);
   });
 
   it("have weights of two bytes in groups", async () => {

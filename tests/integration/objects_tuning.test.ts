@@ -233,6 +233,36 @@ describe("a managed neighbour", { skip: need("net-admin", "ip") }, () => {
   });
 });
 
+describe("an address that is replaced", { skip: need("net-admin") }, () => {
+  it("has another lifetime, metric and protocol, with IPv6 other flags, and is else as it was", async () => {
+    await using t = await lab();
+    await t.nl.links.add({ name: "b0", kind: "bridge", up: true });
+    for (const address of ["10.0.0.1/24", "fd00::1/64"]) {
+      const four = address.includes("."), entry = { link: "b0", address };
+      const read = async () => {
+        const all = await t.nl.addresses.list({ link: "b0" }).toArray();
+        return all.find((a) => a.address === address)!.toJSON();
+      };
+      const kept = { ...entry, flags: ["nodad"], ...four ? { label: "b0:x", scope: "link" } : {} };
+      await t.nl.addresses.add({ ...kept, validLifetime: 500, metric: 7, protocol: 9 });
+      const before = await read();
+      assert.deepEqual([before.metric, before.protocol], [7, 9]);
+      await t.nl.addresses.replace({
+        ...entry,
+        flags: ["nodad", "noprefixroute"],
+        ...four ? { label: "b0:y", scope: "global" } : {},
+      });
+      const { label, scope, metric, protocol, validLifetime, flags } = await read();
+      assert.deepEqual([label, scope], [before.label, before.scope]);
+      assert.deepEqual(
+        [metric, protocol, validLifetime],
+        four ? [undefined, undefined, undefined] : [metric, undefined, undefined],
+      );
+      assert.equal((flags as string[]).includes("noprefixroute"), !four);
+    }
+  });
+});
+
 describe("who made an address", { skip: need("net-admin", "ip") }, () => {
   it("is told and kept", async () => {
     await using t = await lab();

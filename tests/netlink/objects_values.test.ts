@@ -88,6 +88,7 @@ const right: [method: string, settings: Any][] = [
   ["routes.list", { family: 4, table: 4, link: 1, type: "unicast", protocol: "boot" }],
   ["routes.flush", { family: 4, table: 4, link: 1, type: "unicast", protocol: "boot" }],
   ["routes.flush", { within: "10.0.0.0/8", gateway: "10.0.0.1", scope: "link", whole: true }],
+  ["nexthops.flush", { link: 1, master: 1, groups: true, fdb: true, protocol: "bgp" }],
   ["nexthops.buckets", { group: 5, nexthop: 4, link: 1, master: 1, whole: true }],
   ["nexthops.add", { id: 5, link: 1, gateway: "10.0.0.1", family: 4, onlink: true, fdb: true }],
   ["nexthops.add", { id: 5, blackhole: true, protocol: "boot" }],

@@ -105,6 +105,12 @@ export interface NexthopFilter extends DumpOptions {
   fdb?: boolean;
 }
 
+/** Which nexthops are flushed: those that have everything named. */
+export interface NexthopFlush extends NexthopFilter {
+  /** Only those made by this. */
+  protocol?: string | number;
+}
+
 /** Which buckets of resilient groups a list shall have; the kernel selects them. */
 export interface NexthopBucketFilter extends DumpOptions {
   /** Only those of this group, by its id. */

@@ -4,13 +4,19 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Words } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
-import { integer } from "../check.ts";
+import { bad, integer } from "../check.ts";
 import type { Links } from "./links.ts";
 import { Nexthop, nexthopCodec } from "./nexthop.ts";
 import { nexthopValues } from "./nexthop_change.ts";
 import { NexthopBucket } from "./nexthop_bucket.ts";
-import type { NewNexthop, NexthopBucketFilter, NexthopFilter } from "./nexthop_settings.ts";
-import { Mode, Requests } from "./requests.ts";
+import type {
+  NewNexthop,
+  NexthopBucketFilter,
+  NexthopFilter,
+  NexthopFlush,
+} from "./nexthop_settings.ts";
+import { protocolName, protocolValue } from "./names.ts";
+import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST } from "./shapes.ts";
 
@@ -21,6 +27,7 @@ const FILTER: All<NexthopFilter> = {
   groups: "boolean",
   fdb: "boolean",
 };
+const DOOMED: All<NexthopFlush> = { ...FILTER, protocol: "text or number" };
 const BUCKETS: All<NexthopBucketFilter> = {
   ...LIST,
   group: "number",
@@ -168,6 +175,29 @@ export class Nexthops {
   async delete(id: number, options?: RequestOptions): Promise<void> {
     integer("id", id, 1, 0xffffffff);
     await this.#requests.change("delnexthop", 0, `delete nexthop ${id}`, { id }, options);
+  }
+
+  /**
+   * Deletes all nexthops that have everything named, and with them the routes that use them.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept, and when nothing is named
+   */
+  async flush(filter: NexthopFlush): Promise<number> {
+    checkOptions("a flush of nexthops", filter, DOOMED);
+    const { protocol, ...rest } = filter, { link, master, groups, fdb } = rest;
+    // False is not to select by it.
+    if (!groups && !fdb && (link ?? master ?? protocol) === undefined) {
+      throw bad("a flush of nexthops", "told which", filter);
+    }
+    const origin = protocol === undefined
+      ? undefined
+      : protocolName(protocolValue("protocol", protocol));
+    const doomed = (await this.list(rest).toArray()).filter((nexthop) =>
+      origin === undefined || nexthop.protocol === origin
+    );
+    return await deleteAll(doomed, ({ id }) => this.delete(id, rest));
   }
 
   async #send(verb: string, flags: number, nexthop: NewNexthop, options?: RequestOptions) {
