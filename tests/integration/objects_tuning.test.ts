@@ -233,6 +233,33 @@ describe("a managed neighbour", { skip: need("net-admin", "ip") }, () => {
   });
 });
 
+describe("a bridge's port", { skip: need("net-admin") }, () => {
+  it("keeps what it is told", async () => {
+    await using t = await lab();
+    await t.nl.links.add({ name: "b0", kind: "bridge" });
+    const told = {
+      ...{ locked: true, learning: true, macAuthBypass: true, proxyArpWifi: true },
+      ...{ neighbourVlanSuppress: true, multicastMaxGroups: 7, backupNexthop: 5 },
+    };
+    await t.nl.links.add({
+      ...{ name: "v0", kind: "veth", peer: { name: "v1" } },
+      ...{ master: "b0", bridgePort: told },
+    });
+    const read = async () => {
+      const { bridgePort } = await t.nl.links.get("v0");
+      return Object.fromEntries(Object.keys(told).map((name) => [name, bridgePort![name]]));
+    };
+    assert.deepEqual(await read(), told);
+    const less = { macAuthBypass: false, multicastMaxGroups: 0, backupNexthop: 0 };
+    await t.nl.links.set("v0", { bridgePort: less });
+    assert.deepEqual(await read(), { ...told, ...less });
+    await assert.rejects(
+      t.nl.links.set("v0", { bridgePort: { locked: false, macAuthBypass: true } }),
+      { code: "EINVAL" },
+    );
+  });
+});
+
 describe("an address that is replaced", { skip: need("net-admin") }, () => {
   it("has another lifetime, metric and protocol, with IPv6 other flags, and is else as it was", async () => {
     await using t = await lab();

@@ -191,6 +191,8 @@ const tun: Fields<TunOptions> = {
   disabledQueues: whole("numDisabledQueues"),
 };
 
+const backupNhid = whole("backupNhid");
+
 const bridgePort: Fields<BridgePortOptions> = {
   state: nth("state", PORT_STATES),
   priority: whole("priority", 63),
@@ -205,13 +207,19 @@ const bridgePort: Fields<BridgePortOptions> = {
   broadcastFlood: yesNo("bcastFlood"),
   multicastToUnicast: yesNo("mcastToUcast"),
   multicastRouter: whole("multicastRouter", 3),
+  multicastMaxGroups: whole("mcastMaxGroups"),
   proxyArp: yesNo("proxyarp"),
+  proxyArpWifi: yesNo("proxyarpWifi"),
   vlanTunnel: yesNo("vlanTunnel"),
   neighbourSuppress: yesNo("neighSuppress"),
+  neighbourVlanSuppress: yesNo("neighVlanSuppress"),
   isolated: yesNo("isolated"),
   locked: yesNo("locked"),
+  macAuthBypass: yesNo("mab"),
   groupForwardMask: whole("groupFwdMask", 0xffff),
   backupPort: linkOrNone("backupPort"),
+  // The kernel does not tell that there is none.
+  backupNexthop: { ...backupNhid, read: (values) => backupNhid.read(values) ?? 0 },
 };
 
 const bondPort: Fields<BondPortOptions> = {
