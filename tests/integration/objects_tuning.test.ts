@@ -206,6 +206,11 @@ describe("a namespace that is none", { skip: need("net-admin") }, () => {
       closeSync(file);
     }
     assert.deepEqual((await t.nl.links.list().toArray()).map((l) => l.name), ["lo", "b0"]);
+    t.nl.close();
+    await assert.rejects(
+      t.nl.links.set("b0", { netns: { fd: 0 } }),
+      /^NetlinkError: Cannot set link b0: the connection is closed \(EBADF\)$/,
+    );
   });
 });
 

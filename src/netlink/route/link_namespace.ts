@@ -33,9 +33,10 @@ export function openNamespace(
 /** Names the namespace where it is to blame, as the kernel says no more than that a value is invalid. */
 export function blamed(error: unknown, parameter: string, netns?: NamespaceTarget): unknown {
   if (netns === undefined || !(error instanceof NetlinkError)) return error;
-  const { errno, operation, kernelMessage, attribute } = error;
+  const { errno, operation, kernelMessage, attribute, message } = error;
   if ((kernelMessage ?? attribute) !== undefined) return error;
-  if (errno === EBADF) {
+  // A connection that is closed has this code too, in other words.
+  if (errno === EBADF && message.includes("no such file descriptor")) {
     const detail = `${parameter} must be an open descriptor, current value is ${shown(netns)}`;
     return new NetlinkError(detail, { errno, operation, cause: error });
   }
