@@ -62,7 +62,21 @@ export type BatchKind =
   | "classes"
   | "filters";
 
-const METHODS = ["add", "set", "replace", "change", "append", "delete"] as const;
+/** Every method of any kind, none forgotten. */
+const METHODS: {
+  readonly [K in { [O in BatchKind]: keyof BatchOf<RouteConnection[O]> }[BatchKind]]: 1;
+} = {
+  add: 1,
+  set: 1,
+  replace: 1,
+  change: 1,
+  append: 1,
+  prepend: 1,
+  delete: 1,
+  deleteCompared: 1,
+  addAltNames: 1,
+  deleteAltNames: 1,
+};
 
 /** An operation that waits to be committed. */
 export interface Operation {
@@ -130,7 +144,7 @@ export class Batch {
 
   #recorder<T>(object: BatchKind): BatchOf<T> {
     const recorder: Record<string, (first: unknown, second: unknown, third: unknown) => Batch> = {};
-    for (const method of METHODS) {
+    for (const method in METHODS) {
       recorder[method] = (first, second, third) => {
         this.#operations.push({ object, method, first, second, third });
         return this;

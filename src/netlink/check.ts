@@ -2,7 +2,7 @@
 
 /** The error for a bad value; `form` says what would be good. */
 export function bad(parameter: string, form: string, value: unknown): TypeError {
-  const text = `Cannot use ${parameter}: must be ${form}, current value is ${show(value)}`;
+  const text = `Cannot use ${parameter}: must be ${form}, current value is ${shown(value)}`;
   return about(parameter, new TypeError(text));
 }
 
@@ -28,7 +28,8 @@ export function under(path: string, error: Error): Error | undefined {
 
 const SHOWN = 100; // characters of a value
 
-function show(value: unknown): string {
+/** A value as errors show it. */
+export function shown(value: unknown): string {
   if (typeof value !== "string" && (typeof value !== "object" || value === null)) {
     return String(value);
   }

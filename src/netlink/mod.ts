@@ -62,15 +62,17 @@ export type {
   OtherEncapsulation,
   Seg6Encapsulation,
 } from "./route/encapsulation.ts";
-export type { Fdb, FdbFilter, FdbRef, NewFdbEntry } from "./route/fdb.ts";
+export type { Fdb, FdbFilter, FdbFlush, FdbLookup, FdbRef, NewFdbEntry } from "./route/fdb.ts";
 export type { LinkRef } from "./route/input.ts";
 export type { Link, LinkStatistics, OperState } from "./route/link.ts";
 export type * from "./route/link_options.ts";
 export type {
+  AddressGeneration,
   LinkChanges,
   LinkFilter,
   Links,
   LinkSettings,
+  LinkTuning,
   NewLink,
   VethPeer,
 } from "./route/links.ts";
@@ -89,9 +91,12 @@ export type {
   NewNeighbour,
 } from "./route/neighbours.ts";
 export type { Nexthop } from "./route/nexthop.ts";
+export type { NexthopBucket } from "./route/nexthop_bucket.ts";
 export type {
   NewNexthop,
+  NexthopBucketFilter,
   NexthopFilter,
+  NexthopFlush,
   NexthopMember,
   ResilientOptions,
 } from "./route/nexthop_settings.ts";
@@ -105,9 +110,16 @@ export type {
   RouteHop,
   RouteMetrics,
 } from "./route/route_details.ts";
-export type { NewRoute, RouteFilter, RouteLookup, RouteRef, Routes } from "./route/routes.ts";
+export type {
+  NewRoute,
+  RouteFilter,
+  RouteFlush,
+  RouteLookup,
+  RouteRef,
+  Routes,
+} from "./route/routes.ts";
 export type { Range, Rule, RuleAction } from "./route/rule.ts";
-export type { NewRule, RuleFilter, Rules } from "./route/rules.ts";
+export type { NewRule, RuleFilter, RuleFlush, Rules } from "./route/rules.ts";
 export type * from "./route/tc/mod.ts";
 export * from "./plan/mod.ts";
 export type { RawMessage, RawRequest, RawRequestOptions } from "./raw.ts";

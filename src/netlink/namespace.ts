@@ -2,6 +2,7 @@
 
 import type { Libc } from "../../ffi/adapter.ts";
 import { loadAdapter } from "../../ffi/adapter.ts";
+import { shown } from "./check.ts";
 import { NetlinkError } from "./error.ts";
 import { mountsChanged } from "./mount_watch.ts";
 
@@ -182,19 +183,24 @@ function shareDirectory(libc: Libc, operation: string): void {
   check(libc.mount("", DIRECTORY, "none", MS_SHARED | MS_REC), operation, "mount");
 }
 
-/** The file that stands for a namespace. */
-export function targetPath(target: NamespaceTarget): string {
-  if (typeof target === "string") return target.includes("/") ? target : namePath(target);
-  if (typeof target === "object" && target !== null) {
-    if ("name" in target) return namePath(target.name);
-    if ("path" in target && typeof target.path === "string") return target.path;
-    if ("pid" in target) return `/proc/${integer("pid", target.pid, 1)}/ns/net`;
-    if ("fd" in target) return `/proc/self/fd/${integer("fd", target.fd, 0)}`;
+/**
+ * The file that stands for a namespace.
+ *
+ * @param parameter what it was given as, where that has a name of its own
+ * @throws {TypeError | RangeError} for what names none
+ */
+export function targetPath(target: NamespaceTarget, parameter?: string): string {
+  if (typeof target === "string") {
+    return target.includes("/") ? target : namePath(target, parameter, parameter && "");
   }
-  throw new TypeError(
-    "Cannot use a network namespace: must be a name, a path, or an object with a name, path, pid " +
-      `or fd, current value is ${JSON.stringify(target)}`,
-  );
+  if (typeof target === "object" && target !== null) {
+    if ("name" in target) return namePath(target.name, parameter);
+    if ("path" in target && typeof target.path === "string") return target.path;
+    if ("pid" in target) return `/proc/${integer("pid", target.pid, 1, parameter)}/ns/net`;
+    if ("fd" in target) return `/proc/self/fd/${integer("fd", target.fd, 0, parameter)}`;
+  }
+  const form = "a name, a path, or an object with a name, path, pid or fd";
+  throw new TypeError(wrong(parameter, "", form, target));
 }
 
 /** What is the same for targets that are written differently but mean the same. */
@@ -205,22 +211,24 @@ export function targetKey(target: NamespaceTarget | undefined): string {
   return path.startsWith(`${DIRECTORY}/`) ? path.slice(DIRECTORY.length + 1) : path;
 }
 
-function integer(parameter: string, value: number, least: number): number {
+function integer(member: string, value: number, least: number, parameter?: string): number {
   if (Number.isInteger(value) && value >= least) return value;
-  throw new RangeError(
-    `Cannot use a network namespace: ${parameter} must be an integer from ${least}, ` +
-      `current value is ${value}`,
-  );
+  throw new RangeError(wrong(parameter, member, `an integer from ${least}`, value));
 }
 
-function namePath(name: string): string {
+function namePath(name: string, parameter?: string, member = "name"): string {
   if (typeof name !== "string" || !/^[^/\0]{1,255}$/.test(name) || name === "." || name === "..") {
-    throw new TypeError(
-      "Cannot use a network namespace: name must be 1 to 255 characters without a slash, " +
-        `current value is ${JSON.stringify(name)}`,
-    );
+    throw new TypeError(wrong(parameter, member, "1 to 255 characters without a slash", name));
   }
   return `${DIRECTORY}/${name}`;
+}
+
+/** What is wrong with a part of how a namespace was named, or with all of it. */
+function wrong(parameter: string | undefined, member: string, form: string, value: unknown) {
+  const what = parameter === undefined
+    ? `a network namespace: ${member && `${member} `}`
+    : `${parameter}${member && `.${member}`}: `;
+  return `Cannot use ${what}must be ${form}, current value is ${shown(value)}`;
 }
 
 function check(result: number, operation: string, call: string): number {

@@ -45,6 +45,22 @@ it("a batch makes links, addresses and routes that build on each other", { skip 
   assert.equal(ip(t.netns, "rule").length, 4);
 });
 
+it("a batch has every method that changes something", { skip }, async () => {
+  await using t = await open();
+  const results = await t.nl.batch()
+    .links.set("lo", { up: true })
+    .links.addAltNames("lo", ["home", "a-name-of-more-than-15-bytes"])
+    .links.deleteAltNames("lo", ["home"])
+    .routes.add({ destination: "10.1.0.0/16", link: "lo" })
+    .routes.prepend({ destination: "10.1.0.0/16", type: "blackhole" })
+    .routes.append({ destination: "10.1.0.0/16", type: "prohibit" })
+    .commit();
+  assert.deepEqual(codes(results), new Array(6).fill("done"));
+  assert.deepEqual((await t.nl.links.get("lo")).altNames, ["a-name-of-more-than-15-bytes"]);
+  const routes = await t.nl.routes.list({ table: 254, family: 4 }).toArray();
+  assert.deepEqual(routes.map(({ type }) => type), ["blackhole", "unicast", "prohibit"]);
+});
+
 for (const acknowledge of ["all", "errors"] as const) {
   it(`10,000 operations have a result each, in order; acknowledged: ${acknowledge}`, {
     skip,

@@ -55,6 +55,7 @@ const kinds: Record<string, Kind> = {
       `bridge fdb add ${MAC} dev v1 master dynamic extern_learn`,
       `bridge fdb add ${MAC} dev vx1 dst 10.9.9.9 port 99 vni 55 via v0 static extern_learn`,
       `bridge fdb add ${MAC} dev vx1 dst 10.9.9.9 permanent extern_learn`,
+      `bridge fdb add ${MAC} dev vx1 dst 10.9.9.9 router static`,
       `bridge fdb add ${MAC} dev vx0 dst 10.9.9.9 src_vni 5 dynamic`,
     ],
   },

@@ -249,6 +249,10 @@ const cases: Case[] = [
     (nl) => nl.neighbours.replace({ link: D0, address: "fd00::7", mac: MAC, state: "stale" }),
   ],
   [
+    "ip neighbour add 10.0.0.8 managed dev d0",
+    (nl) => nl.neighbours.add({ link: D0, address: "10.0.0.8", managed: true }),
+  ],
+  [
     "ip neighbour add proxy 10.0.0.7 dev d0",
     (nl) => nl.neighbours.add({ link: D0, address: "10.0.0.7", proxy: true }),
     { "header 020000000a00000080000800": "header 020000000a00000000000800" },
@@ -292,7 +296,7 @@ const cases: Case[] = [
   [
     "bridge fdb delete 02:00:00:00:00:07 dev e0 master",
     (nl) => nl.fdb.delete({ link: E0, mac: MAC }),
-    { "header 070000000b000000c0000400": "header 070000000b00000000000400" },
+    { "header 070000000b000000c0000400": "header 070000000b00000080000400" },
   ],
   ["bridge vlan show", (nl) => nl.bridgeVlans.list(), { "29 = 02000000": "29 = 04000000" }],
   [

@@ -117,7 +117,7 @@ describe("a rule is deleted by what is named", { skip }, () => {
     for (const rule of [{}, { family: 4 }, { family: 6 }, { not: false }] as NewRule[]) {
       await assert.rejects(t.nl.rules.delete(rule), {
         name: "TypeError",
-        message: /^Cannot use a rule: must be told by more than its IP version, current value is/,
+        message: /^Cannot use a rule: must be told by more than an IP version, current value is/,
       });
     }
     assert.equal((await t.nl.rules.list().toArray()).length, 5);

@@ -92,9 +92,82 @@ const bad: [what: string, call: (nl: RouteConnection) => Promise<unknown>, messa
     /^Cannot use master: must be a link's name or index, current value is ""$/,
   ],
   [
+    "a label of an IPv6 address",
+    (nl) => nl.addresses.add({ link: 1, address: "fd00::1/64", label: "x" }),
+    /^Cannot use label: must be of an IPv4 address, current value is "x"$/,
+  ],
+  [
+    "an address that is over at once",
+    (nl) => nl.addresses.add({ link: 1, address: "10.0.0.1/24", validLifetime: 0 }),
+    /^Cannot use validLifetime: must be 1 to 4294967294, current value is 0$/,
+  ],
+  [
+    "an address that is used longer than it is there",
+    (nl) =>
+      nl.addresses.add({
+        ...{ link: 1, address: "10.0.0.1/24" },
+        ...{ validLifetime: 5, preferredLifetime: 6 },
+      }),
+    /^Cannot use preferredLifetime: must be at most validLifetime, current value is 6$/,
+  ],
+  [
+    "another end of a tunnel in a bridge's table",
+    (nl) =>
+      nl.fdb.add({
+        ...{ link: 1, mac: "02:00:00:00:00:01" },
+        ...{ table: "master", remote: "10.0.0.1" },
+      }),
+    /^Cannot use remote: must be of an entry of table self, current value is "10\.0\.0\.1"$/,
+  ],
+  [
+    "a port of another end where there is none",
+    (nl) => nl.fdb.delete({ link: 1, mac: "02:00:00:00:00:01", port: 5 }),
+    /^Cannot use port: must be of an entry of table self, current value is 5$/,
+  ],
+  [
+    "no link at all",
+    (nl) => nl.links.add(undefined as never),
+    /^Cannot use a link: must be an object, current value is undefined$/,
+  ],
+  [
+    "changes of a link that are none",
+    (nl) => nl.links.set(1, "up" as never),
+    /^Cannot use changes: must be an object, current value is "up"$/,
+  ],
+  [
+    "a list of changes of a link",
+    (nl) => nl.links.set(1, [{ up: true }] as never),
+    /^Cannot use changes: must be an object, current value is \[{"up":true}\]$/,
+  ],
+  [
+    "no class at all",
+    (nl) => nl.classes.add(null as never),
+    /^Cannot use a class: must be an object, current value is null$/,
+  ],
+  [
+    "a class without a handle",
+    (nl) => nl.classes.replace({ link: 1, kind: "drr" } as never),
+    /^Cannot use handle: must be a handle such as 1: or 1:10, current value is undefined$/,
+  ],
+  [
+    "no filter at all",
+    (nl) => nl.filters.add(null as never),
+    /^Cannot use a filter: must be an object, current value is null$/,
+  ],
+  [
     "a namespace that is a number",
     (nl) => nl.links.set(1, { netns: 5 as never }),
-    /^Cannot use a network namespace: must be a name, a path, or .* current value is 5$/,
+    /^Cannot use netns: must be a name, a path, or .* current value is 5$/,
+  ],
+  [
+    "a namespace of a process that is none",
+    (nl) => nl.links.set(1, { netns: { pid: 0 } }),
+    /^Cannot use netns\.pid: must be an integer from 1, current value is 0$/,
+  ],
+  [
+    "a namespace of the other end whose name is a path",
+    (nl) => nl.links.add({ name: "x", kind: "veth", peer: { netns: { name: "a/b" } } }),
+    /^Cannot use peer\.netns\.name: must be 1 to 255 characters .* current value is "a\/b"$/,
   ],
   [
     "an alias of a link that is made elsewhere",

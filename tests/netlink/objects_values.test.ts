@@ -18,8 +18,13 @@ const right: [method: string, settings: Any][] = [
     ...{ ...link, kind: "bridge", mtu: 1500, address: MAC, up: true, alias: "a", txQueueLength: 5 },
     ...{ promiscuous: true, allMulticast: true, arp: true, group: 1, txQueues: 1, rxQueues: 1 },
     ...{ stp: true, forwardDelay: 15, vlanProtocol: "8021q", groupAddress: MAC, data: { 1: "00" } },
+    ...{ multicastLastMemberInterval: 50, linkLocalLearning: true },
   }],
-  ["links.add", { ...link, kind: "veth", peer: { name: "y", mtu: 1500, address: MAC, arp: true } }],
+  ["links.add", {
+    ...{ ...link, kind: "veth", broadcast: MAC, multicast: true, gsoMaxSize: 5, gsoMaxSegs: 5 },
+    ...{ gsoIpv4MaxSize: 5, groMaxSize: 5, groIpv4MaxSize: 5, addressGeneration: "none" },
+    peer: { name: "y", mtu: 1500, address: MAC, arp: true, gsoMaxSize: 5, broadcast: MAC },
+  }],
   ["links.add", {
     ...link,
     kind: "ifb",
@@ -54,7 +59,7 @@ const right: [method: string, settings: Any][] = [
   ["addresses.add", {
     ...{ link: 1, address: "10.0.0.1/24", peer: "10.0.0.2", broadcast: "10.0.0.255", label: "l" },
     ...{ scope: "link", validLifetime: 50, preferredLifetime: 40, metric: 5, flags: ["nodad"] },
-    ...{ replace: true },
+    ...{ replace: true, protocol: 5 },
   }],
   ["addresses.delete", { link: 1, address: "10.0.0.1/24", peer: "10.0.0.2" }],
   ["addresses.list", { link: 1, family: 4 }],
@@ -81,6 +86,10 @@ const right: [method: string, settings: Any][] = [
   ["routes.add", { ...network, encapsulation: { type: "seg6", mode: "encap", segments: ["::1"] } }],
   ["routes.delete", { ...network, family: 4, gateway: "10.0.0.1", link: 1, table: 5, tos: 4 }],
   ["routes.list", { family: 4, table: 4, link: 1, type: "unicast", protocol: "boot" }],
+  ["routes.flush", { family: 4, table: 4, link: 1, type: "unicast", protocol: "boot" }],
+  ["routes.flush", { within: "10.0.0.0/8", gateway: "10.0.0.1", scope: "link", whole: true }],
+  ["nexthops.flush", { link: 1, master: 1, groups: true, fdb: true, protocol: "bgp" }],
+  ["nexthops.buckets", { group: 5, nexthop: 4, link: 1, master: 1, whole: true }],
   ["nexthops.add", { id: 5, link: 1, gateway: "10.0.0.1", family: 4, onlink: true, fdb: true }],
   ["nexthops.add", { id: 5, blackhole: true, protocol: "boot" }],
   ["nexthops.replace", { id: 5, group: [{ id: 5, weight: 4 }], resilient: { buckets: 5 } }],
@@ -94,17 +103,22 @@ const right: [method: string, settings: Any][] = [
   ["rules.append", { family: 6, flowLabel: 4, dscp: 4 }],
   ["rules.add", { goto: 4 }],
   ["rules.list", { family: 4 }],
+  ["rules.flush", { family: 4, priority: 4, table: 4, not: true, users: [1, 2], mark: 4 }],
   ["neighbours.add", {
     ...{ link: 1, address: "10.0.0.1", proxy: true, mac: MAC, state: "reachable", router: true },
     ...{ externallyLearned: true, protocol: "boot" },
   }],
+  ["neighbours.add", { link: 1, address: "10.0.0.1", managed: true }],
   ["neighbours.delete", { link: 1, address: "10.0.0.1", proxy: true }],
   ["neighbours.list", { link: 1, master: 1, family: 4, proxy: true }],
   ["neighbours.flush", { link: 1, family: 4, permanent: true }],
   ["fdb.add", {
     ...{ link: 1, mac: MAC, table: "self", vlan: 4, remote: "10.0.0.1", port: 5, vni: 4 },
     ...{ sourceVni: 4, via: 1, lifetime: "static", sticky: true, externallyLearned: true },
+    router: true,
   }],
+  ["fdb.get", { link: 1, mac: MAC, table: "self", vlan: 4, sourceVni: 4 }],
+  ["fdb.flush", { link: 1, bridge: 1, vlan: 4, lifetime: "static", permanent: true, whole: true }],
   ["fdb.replace", { link: 1, mac: MAC, nexthop: 4 }],
   ["fdb.list", { link: 1, bridge: 1 }],
   ["bridgeVlans.add", { link: 1, vlan: 4, end: 6, self: true, untagged: true }],
@@ -203,7 +217,7 @@ describe("a value of another type is refused before anything is sent, and named"
       const [object, verb] = method.split(".");
       const call = async (value: Any) => {
         const answer = nl[object][verb](value);
-        await (verb === "list" ? answer.toArray() : answer);
+        await ("toArray" in answer ? answer.toArray() : answer);
       };
       await call(settings);
       for (const path of places(settings)) {

@@ -4,7 +4,7 @@ import type { Handle, Parent } from "../route/tc/handle.ts";
 import type { NewAddress } from "../route/addresses.ts";
 import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
 import type { NewFdbEntry } from "../route/fdb.ts";
-import type { LinkSettings, NewLink } from "../route/links.ts";
+import type { LinkSettings, LinkTuning, NewLink } from "../route/links.ts";
 import type { NewNeighbour } from "../route/neighbours.ts";
 import type { NewNexthop } from "../route/nexthop_settings.ts";
 import type { NewRoute } from "../route/routes.ts";
@@ -30,8 +30,8 @@ export type Named<T> = Without<T, "link"> & {
  */
 export type DesiredLink =
   & (
-    | Without<NewLink, "netns" | "data">
-    | (Omit<LinkSettings, "netns" | "data"> & { name: string; kind?: undefined })
+    | Without<NewLink, "netns" | "data" | keyof LinkTuning>
+    | (Omit<LinkSettings, "netns" | "data" | keyof LinkTuning> & { name: string; kind?: undefined })
   )
   & {
     /** All its further names. */
@@ -44,7 +44,7 @@ export type DesiredLink =
  */
 export type DesiredBridgeVlan = Named<Without<NewBridgeVlan, "self">>;
 /** An address of a link. */
-export type DesiredAddress = Named<Without<NewAddress, "replace">>;
+export type DesiredAddress = Named<Without<NewAddress, "replace" | "protocol">>;
 /**
  * A route. Its network, table, priority and type of service identify it, and the network that packets
  * come from; with IPv6, which has a route into each link, the link as well where it leads to no
@@ -68,13 +68,13 @@ export type DesiredNexthop = Omit<NewNexthop, "link"> & {
   link?: string;
 };
 /** A neighbour. */
-export type DesiredNeighbour = Named<NewNeighbour>;
+export type DesiredNeighbour = Named<Without<NewNeighbour, "managed">>;
 /**
  * An entry of a forwarding table. Its link, MAC address, VLAN and source network identify it; of a
  * tunnel's that go to all remotes, such as 00:00:00:00:00:00, the remote with its port, network and
  * link as well.
  */
-export type DesiredFdbEntry = Named<NewFdbEntry>;
+export type DesiredFdbEntry = Named<Without<NewFdbEntry, "router">>;
 /** A queueing discipline; its link and parent identify it. */
 export type DesiredQdisc = Without<NewQdisc, "link" | "data"> & {
   /** The link, by name. */

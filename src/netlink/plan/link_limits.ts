@@ -18,6 +18,7 @@ const RANGES: { readonly [kind: string]: { readonly [option: string]: Range } } 
     maxAge: [6000, 40_000], // BR_*_MAX_AGE of net/bridge/br_private_stp.h
     // BR_MULTICAST_QUERY_INTVL_* of net/bridge/br_private.h: what is beyond becomes what is next.
     multicastQueryInterval: [1000, 86_400_000],
+    multicastStartupQueryInterval: [1000, 86_400_000],
   },
   // Of no time the kernel makes its default, which is no answer to "never".
   vxlan: { mtu: ETHERNET, ageing: [1, 0xffffffff] },

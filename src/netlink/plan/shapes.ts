@@ -72,9 +72,9 @@ const { ADDRESS, FDB_ENTRY, FILTER, NEIGHBOUR, NEXTHOP, QDISC, ROUTE, RULE } = s
 export const DESIRED: All<Desired> = {
   links: [link],
   bridgeVlans: [vlan],
-  addresses: [declared(ADDRESS, "replace")],
-  neighbours: [declared(NEIGHBOUR)],
-  fdb: [declared(FDB_ENTRY)],
+  addresses: [declared(ADDRESS, "replace", "protocol")],
+  neighbours: [declared(NEIGHBOUR, "managed")],
+  fdb: [declared(FDB_ENTRY, "router")],
   nexthops: [declared(NEXTHOP)],
   routes: [declared(ROUTE, "replace")],
   rules: [RULE],

@@ -7,7 +7,7 @@ import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { AF_INET, ip, string, u32 } from "./item.ts";
 import { locate } from "./item.ts";
-import { scopeName } from "./names.ts";
+import { addressProtocolName, scopeName } from "./names.ts";
 
 /** The codec of addresses. */
 export const addressCodec: Codec = new Codec(spec);
@@ -97,6 +97,14 @@ export class Address {
     return u32(this.#w, this.#at, START, SET.rtPriority.id);
   }
 
+  /**
+   * Who made it, where that was said: "kernel_lo", "kernel_ra", "kernel_ll", or a number (IFA_PROTO).
+   */
+  get protocol(): string | number | undefined {
+    const i = locate(this.#w, this.#at, START, SET.proto.id);
+    return i < 0 ? undefined : addressProtocolName(this.#w[i + 1] & 0xff);
+  }
+
   /** Names of the flags that are set (IFA_F_*). */
   get flags(): readonly string[] {
     const value = u32(this.#w, this.#at, START, SET.flags.id) ??
@@ -133,9 +141,9 @@ export class Address {
   /** A plain copy, which holds no datagram in memory. */
   toJSON(): Record<string, unknown> {
     const { link, family, address, peer, broadcast, label, scope, flags, metric } = this;
-    const { validLifetime, preferredLifetime } = this;
+    const { protocol, validLifetime, preferredLifetime } = this;
     return {
-      ...{ link, family, address, peer, broadcast, label, scope, flags, metric },
+      ...{ link, family, address, peer, broadcast, label, scope, flags, metric, protocol },
       // What is for ever has no number in JSON.
       ...validLifetime < Infinity ? { validLifetime, preferredLifetime } : {},
     };

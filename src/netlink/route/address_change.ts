@@ -4,10 +4,10 @@ import type { Writer } from "../codec/writer.ts";
 import type { Ask } from "../exchange.ts";
 import { spec } from "../spec/rt-addr.ts";
 import { addressCodec, FLAGS } from "./address.ts";
-import { bad, integer } from "../check.ts";
+import { bad, integer, outside } from "../check.ts";
 import { address, addressLabel, type LinkRef, linkRef, type Prefix, prefix } from "./input.ts";
 import { AF_INET } from "./item.ts";
-import { scopeValue } from "./names.ts";
+import { addressProtocolValue, scopeValue } from "./names.ts";
 import { checkOptions } from "./shape.ts";
 import { ADDRESS } from "./shapes.ts";
 
@@ -34,15 +34,15 @@ export interface NewAddress extends AddressRef {
    */
   scope?: string | number;
   /**
-   * Seconds until it is removed.
+   * Seconds until it is removed, from 1.
    *
    * @default Infinity
    */
   validLifetime?: number;
   /**
-   * Seconds until no new connection uses it.
+   * Seconds until no new connection uses it, up to `validLifetime`.
    *
-   * @default Infinity
+   * @default `validLifetime`
    */
   preferredLifetime?: number;
   /**
@@ -51,6 +51,13 @@ export interface NewAddress extends AddressRef {
    * @default 0 for IPv4, 256 for IPv6
    */
   metric?: number;
+  /**
+   * Who made it: a number of one's own, or as the kernel says of its own "kernel_lo", "kernel_ra" or
+   * "kernel_ll"; Linux 5.18 (IFA_PROTO).
+   *
+   * @default "unspec"
+   */
+  protocol?: string | number;
   /** Flags to set, such as "nodad" or "noprefixroute" (IFA_F_* of linux/if_addr.h). */
   flags?: readonly string[];
   /**
@@ -65,6 +72,7 @@ export interface NewAddress extends AddressRef {
 const READ = { ...ADDRESS, family: "number" } as const;
 const layout = addressCodec.message("getaddr");
 const SET = spec.sets["addr-attrs"];
+const FOREVER = 0xffffffff; // INFINITY_LIFE_TIME of net/addrconf.h
 
 /**
  * The message to add, replace or delete an address. Everything is checked when it is made, so that it
@@ -83,6 +91,7 @@ export class AddressChange implements Ask {
   readonly #broadcast?: Prefix;
   readonly #label?: string;
   readonly #metric?: number;
+  readonly #protocol: number;
   readonly #flags: number;
   readonly #lifetimes?: readonly [preferred: number, valid: number];
 
@@ -102,8 +111,15 @@ export class AddressChange implements Ask {
     if (broadcast && (local.family !== AF_INET || broadcast.family !== AF_INET)) {
       throw bad("broadcast", "an IPv4 address, of an IPv4 address", entry.broadcast);
     }
-    if (label !== undefined) addressLabel("label", label);
+    if (label !== undefined) {
+      addressLabel("label", label);
+      // The kernel takes no notice of it.
+      if (local.family !== AF_INET) throw bad("label", "of an IPv4 address", label);
+    }
     if (metric !== undefined) integer("metric", metric, 0, 0xffffffff);
+    this.#protocol = entry.protocol === undefined
+      ? 0
+      : addressProtocolValue("protocol", entry.protocol);
     const scope = entry.scope === undefined ? 0 : scopeValue("scope", entry.scope);
     this.index = typeof entry.link === "number" ? entry.link : 0;
     this.#address = entry.address;
@@ -118,7 +134,7 @@ export class AddressChange implements Ask {
     this.#flags = entry.flags === undefined ? 0 : flagBits(entry.flags);
     this.#lifetimes = valid === undefined && preferred === undefined
       ? undefined
-      : [seconds("preferredLifetime", preferred ?? valid), seconds("validLifetime", valid)];
+      : lifetimes(preferred ?? valid, valid);
   }
 
   get operation(): string {
@@ -139,6 +155,7 @@ export class AddressChange implements Ask {
     if (this.#label !== undefined) w.string(SET.label.id, this.#label);
     if (this.#metric !== undefined) w.small(SET.rtPriority.id, this.#metric, 4);
     if (this.#flags !== 0) w.small(SET.flags.id, this.#flags, 4);
+    if (this.#protocol !== 0) w.small(SET.proto.id, this.#protocol, 1);
     if (this.#lifetimes) w.ip(SET.cacheinfo.id, [...this.#lifetimes, 0, 0]);
   }
 }
@@ -153,7 +170,15 @@ function flagBits(flags: readonly string[]): number {
   return bits;
 }
 
+/** Both as the kernel has them. */
+function lifetimes(preferred?: number, valid?: number): readonly [number, number] {
+  const both = [seconds("preferredLifetime", preferred), seconds("validLifetime", valid)] as const;
+  if (both[1] === 0) throw outside("validLifetime", 1, FOREVER - 1, valid);
+  if (both[0] > both[1]) throw bad("preferredLifetime", "at most validLifetime", preferred);
+  return both;
+}
+
 function seconds(parameter: string, value: number | undefined): number {
-  if (value === undefined || value === Infinity) return 0xffffffff;
-  return integer(parameter, value, 0, 0xfffffffe);
+  if (value === undefined || value === Infinity) return FOREVER;
+  return integer(parameter, value, 0, FOREVER - 1);
 }

@@ -94,7 +94,9 @@ export class Addresses {
   }
 
   /**
-   * Adds an address, or changes lifetimes, flags and metric of the one that is there.
+   * Adds an address, or changes the one that is there: its lifetimes and protocol, which are as those of
+   * a new one where they are left out, its metric, which IPv6 keeps where it is left out, and the flags
+   * and the other end of an IPv6 address. The rest stays.
    *
    * @throws {NetlinkError} `ENODEV` when there is no such link
    * @throws {TypeError | RangeError} for a value that no kernel would accept

@@ -9,7 +9,7 @@ import { address, type LinkRef, mac } from "./input.ts";
 import { AF_BRIDGE } from "./item.ts";
 import type { Links } from "./links.ts";
 import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
-import { Mode, Requests } from "./requests.ts";
+import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, FDB_ENTRY, LIST } from "./shapes.ts";
 
@@ -69,7 +69,16 @@ export interface NewFdbEntry extends FdbRef {
    * @default false
    */
   externallyLearned?: boolean;
+  /**
+   * Whether the other end is a router, of a VXLAN that answers for it (`routeShortCircuit`; NTF_ROUTER).
+   *
+   * @default false
+   */
+  router?: boolean;
 }
+
+/** Which entry is looked up. */
+export type FdbLookup = Pick<FdbRef, "link" | "mac" | "table" | "vlan" | "sourceVni">;
 
 /** Which entries a list shall have; the kernel selects them. */
 export interface FdbFilter extends DumpOptions {
@@ -79,13 +88,35 @@ export interface FdbFilter extends DumpOptions {
   bridge?: LinkRef;
 }
 
+/** Which entries are flushed: those of a link or of a bridge that have everything named. */
+export interface FdbFlush extends FdbFilter {
+  /** Only those of this VLAN. */
+  vlan?: number;
+  /** Only those that stay so long. */
+  lifetime?: FdbLifetime;
+  /**
+   * Whether permanent ones go too, among which are a port's own; `lifetime` says so as well.
+   *
+   * @default false
+   */
+  permanent?: boolean;
+}
+
 // VXLANs take "noarp" beside another state alone, bridges either way.
 const STATES: Record<FdbLifetime, readonly string[]> = {
   permanent: ["permanent"],
   static: ["noarp", "reachable"],
   dynamic: ["reachable"],
 };
+/** What VXLANs alone keep. */
+const OF_TUNNELS = ["remote", "port", "vni", "sourceVni", "via", "nexthop"] as const;
 const FILTER: All<FdbFilter> = { ...LIST, link: "text or number", bridge: "text or number" };
+const DOOMED: All<FdbFlush> = {
+  ...FILTER,
+  vlan: "number",
+  lifetime: "text",
+  permanent: "boolean",
+};
 /** With what the kernel tells of one, which may be told back. */
 const READ = {
   ...FDB_ENTRY,
@@ -93,6 +124,13 @@ const READ = {
   flags: "anything",
   attributes: "anything",
 } as const;
+const LOOKUP: All<FdbLookup> = {
+  link: "text or number",
+  mac: "text",
+  table: "text",
+  vlan: "number",
+  sourceVni: "number",
+};
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new FdbEntry(w, at);
 
 /**
@@ -146,9 +184,25 @@ export class Fdb {
   }
 
   /**
+   * One entry; of one with several remotes the first.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is none, `EINVAL` when the link is no port of a bridge,
+   * `EOPNOTSUPP` when its own table can only be listed
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
+  async get(ref: FdbLookup, options?: RequestOptions): Promise<FdbEntry> {
+    checkOptions("a look-up", ref, LOOKUP);
+    const { header, lladdr, vlan, srcVni } = await this.#reference(ref, options);
+    // What the entry is for is told in another place than when it is added.
+    const values = { header, lladdr, vlan, vni: srcVni };
+    return await this.#requests.get("getneigh", `get entry ${ref.mac}`, values, make, options);
+  }
+
+  /**
    * Adds an entry.
    *
-   * @throws {NetlinkError} `EEXIST` when it is there, `EOPNOTSUPP` when the link has no such table
+   * @throws {NetlinkError} `EEXIST` when it is there, `EOPNOTSUPP` when the link has no such table,
+   * `EPERM` for a dynamic one of a bridge's port that is switched off
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(entry: NewFdbEntry, options?: RequestOptions): Promise<void> {
@@ -167,7 +221,8 @@ export class Fdb {
   }
 
   /**
-   * Adds a further remote to an entry of a VXLAN.
+   * Adds a further remote to an entry of a VXLAN, for a multicast address or 00:00:00:00:00:00, which is
+   * all that are not known. To an entry for one host the kernel adds none, and says nothing.
    *
    * @throws {NetlinkError} `ENODEV` when there is no such link, `EOPNOTSUPP` or `EINVAL` when it has
    * no such table
@@ -183,17 +238,53 @@ export class Fdb {
    * @throws {NetlinkError} `ENOENT` when there is none
    */
   async delete(ref: FdbRef, options?: RequestOptions): Promise<void> {
-    const values = await this.#reference(ref, options);
+    const { header, ...rest } = await this.#reference(ref, options);
+    // Links that are neither bridge nor VXLAN want to be told that it is permanent; those do not look.
+    const values = { header: { ...header, ndmState: STATES.permanent }, ...rest };
     await this.#requests.change("delneigh", 0, `delete entry ${ref.mac}`, values, options);
+  }
+
+  /**
+   * Deletes all entries of a bridge, its port or a VXLAN that have everything named, but permanent ones
+   * unless it is told to.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
+   * @throws {TypeError | RangeError} for a value that no kernel would accept, and when neither a link
+   * nor a bridge is named
+   */
+  async flush(filter: FdbFlush): Promise<number> {
+    checkOptions("a flush of forwarding entries", filter, DOOMED);
+    const { vlan, lifetime, permanent = lifetime === "permanent", ...rest } = filter;
+    if (rest.link === undefined && rest.bridge === undefined) {
+      throw bad("a flush of forwarding entries", "told a link or a bridge", filter);
+    }
+    if (vlan !== undefined) integer("vlan", vlan, 1, 4094);
+    if (lifetime !== undefined) checkLifetime(lifetime);
+    // Of other links, what stands in their own tables are the addresses that they listen to.
+    const forwards = ({ bridge, remote, nexthop }: FdbEntry) =>
+      (bridge ?? remote ?? nexthop) !== undefined;
+    const doomed = (await this.list(rest).toArray()).filter((entry) =>
+      forwards(entry) &&
+      (vlan === undefined || entry.vlan === vlan) &&
+      (lifetime === undefined || entry.lifetime === lifetime) &&
+      (permanent || entry.lifetime !== "permanent")
+    );
+    return await deleteAll(doomed, (entry) => {
+      // A bridge is a port of none: its own entries are its own table's to those who delete.
+      const own = entry.link === entry.bridge;
+      return this.delete(
+        own ? { ...entry.toJSON() as unknown as FdbRef, table: "self" } : entry,
+        rest,
+      );
+    });
   }
 
   async #send(verb: string, flags: number, entry: NewFdbEntry, options?: RequestOptions) {
     checkOptions("a forwarding entry", entry, READ);
     const own = tableOf(entry);
     const { lifetime = own === "master" ? "static" : "permanent" } = entry;
-    if (!Object.hasOwn(STATES, lifetime)) {
-      throw bad("lifetime", `one of ${Object.keys(STATES).join(", ")}`, lifetime);
-    }
+    checkLifetime(lifetime);
     const reference = await this.#reference(entry, options);
     const values = {
       ...reference,
@@ -204,6 +295,7 @@ export class Fdb {
           own,
           ...entry.sticky ? ["sticky"] : [],
           ...entry.externallyLearned ? ["ext-learned"] : [],
+          ...entry.router ? ["router"] : [],
         ],
       },
       nhId: entry.nexthop === undefined
@@ -223,6 +315,13 @@ export class Fdb {
     if (port !== undefined) integer("port", port, 1, 65535);
     if (vni !== undefined) integer("vni", vni, 0, 0xffffff);
     if (sourceVni !== undefined) integer("sourceVni", sourceVni, 0, 0xffffff);
+    // A bridge takes no notice of them.
+    if (tableOf(ref) === "master") {
+      for (const name of OF_TUNNELS) {
+        const value = (ref as NewFdbEntry)[name];
+        if (value !== undefined) throw bad(name, "of an entry of table self", value);
+      }
+    }
     return {
       header: {
         ndmFamily: AF_BRIDGE,
@@ -238,6 +337,11 @@ export class Fdb {
       ifindex: via === undefined ? undefined : await this.#links.index(via, "via", options),
     };
   }
+}
+
+function checkLifetime(lifetime: FdbLifetime): void {
+  if (Object.hasOwn(STATES, lifetime)) return;
+  throw bad("lifetime", `one of ${Object.keys(STATES).join(", ")}`, lifetime);
 }
 
 function tableOf(entry: NewFdbEntry): "self" | "master" {

@@ -111,6 +111,17 @@ export function isNetwork({ words, length }: Prefix): boolean {
   return true;
 }
 
+/** Whether a network, or an address, is a part of another. */
+export function isWithin(inner: Prefix, outer: Prefix): boolean {
+  const { words, length } = outer;
+  if (inner.family !== outer.family || inner.length < length) return false;
+  return words.every((word, i) => {
+    const bits = Math.min(32, Math.max(0, length - i * 32));
+    // A shift by 32 is none to JavaScript.
+    return bits === 0 || (swap32(word) ^ swap32(inner.words[i])) >>> (32 - bits) === 0;
+  });
+}
+
 /** AF_INET or AF_INET6 for 4 or 6; AF_UNSPEC if undefined. */
 export function familyNumber(parameter: string, family: 4 | 6 | undefined): number {
   if (family === undefined) return 0;

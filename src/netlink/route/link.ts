@@ -10,6 +10,7 @@ import type { Families } from "../spec/mod.ts";
 import { spec } from "../spec/rt-link.ts";
 import { locate, string, u32 } from "./item.ts";
 import { kindOptions, portOptions } from "./link_kinds.ts";
+import { type AddressGeneration, GENERATIONS } from "./address_generation.ts";
 
 /** The codec of links. */
 export const linkCodec: Codec = new Codec(spec);
@@ -18,7 +19,12 @@ const Full = linkCodec.message("getlink");
 const SET = spec.sets["link-attrs"], INFO = spec.sets["linkinfo-attrs"];
 const FLAGS = new EnumTable(spec.enums["ifinfo-flags"], true);
 const START = 8; // words: nlmsghdr 4, ifinfomsg 4
-const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
+// linux/if.h
+const IFF_UP = 1,
+  IFF_NOARP = 0x80,
+  IFF_PROMISC = 0x100,
+  IFF_ALLMULTI = 0x200,
+  IFF_MULTICAST = 0x1000;
 
 /** RFC 2863 states, IF_OPER_* of linux/if.h. */
 const OPER_STATES: readonly OperState[] = [
@@ -216,6 +222,59 @@ export class Link {
   /** Whether it asks for MAC addresses by ARP and neighbour discovery (IFF_NOARP is not set). */
   get arp(): boolean {
     return (this.#w[this.#at + 6] & IFF_NOARP) === 0;
+  }
+
+  /** Whether it can send to many at once (IFF_MULTICAST). */
+  get multicast(): boolean {
+    return (this.#w[this.#at + 6] & IFF_MULTICAST) !== 0;
+  }
+
+  /** The hardware address that packets to all go to; "" if there is none (IFLA_BROADCAST). */
+  get broadcast(): string {
+    const i = locate(this.#w, this.#at, START, SET.broadcast.id);
+    return i < 0 ? "" : hexText(this.#w, (i + 1) << 2, payloadLength(this.#w, i), ":");
+  }
+
+  /** Whether it has a carrier, which virtual links have while they are switched off too (IFLA_CARRIER). */
+  get carrier(): boolean {
+    const i = locate(this.#w, this.#at, START, SET.carrier.id);
+    return i >= 0 && (this.#w[i + 1] & 0xff) === 1;
+  }
+
+  /** Whether a protocol keeps it without a carrier (IFLA_PROTO_DOWN). */
+  get protoDown(): boolean {
+    const i = locate(this.#w, this.#at, START, SET.protoDown.id);
+    return i >= 0 && (this.#w[i + 1] & 0xff) === 1;
+  }
+
+  /** How IPv6 makes addresses of a prefix; undefined where there is no IPv6. */
+  get addressGeneration(): AddressGeneration | undefined {
+    return GENERATIONS[this.attributes.afSpec?.inet6?.addrGenMode ?? -1];
+  }
+
+  /** Bytes of the largest packet that is given to it whole (IFLA_GSO_MAX_SIZE). */
+  get gsoMaxSize(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.gsoMaxSize.id);
+  }
+
+  /** Segments of such a packet (IFLA_GSO_MAX_SEGS). */
+  get gsoMaxSegs(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.gsoMaxSegs.id);
+  }
+
+  /** Bytes of such a packet of IPv4; undefined before Linux 6.3 (IFLA_GSO_IPV4_MAX_SIZE). */
+  get gsoIpv4MaxSize(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.gsoIpv4MaxSize.id);
+  }
+
+  /** Bytes of the largest packet that is made of those that it receives (IFLA_GRO_MAX_SIZE). */
+  get groMaxSize(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.groMaxSize.id);
+  }
+
+  /** Bytes of such a packet of IPv4; undefined before Linux 6.3 (IFLA_GRO_IPV4_MAX_SIZE). */
+  get groIpv4MaxSize(): number | undefined {
+    return u32(this.#w, this.#at, START, SET.groIpv4MaxSize.id);
   }
 
   /** Number of the group that it is in; 0 by default (IFLA_GROUP). */

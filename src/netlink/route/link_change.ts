@@ -3,23 +3,22 @@
 import type { Libc } from "../../../ffi/adapter.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Writer } from "../codec/writer.ts";
-import { NetlinkError } from "../error.ts";
 import type { Ask } from "../exchange.ts";
-import { type NamespaceTarget, targetPath } from "../namespace.ts";
 import { NLM_F_ACK } from "../protocol.ts";
 import { spec } from "../spec/rt-link.ts";
 import { bad, integer } from "../check.ts";
+import { generationValue } from "./address_generation.ts";
 import { aliasBytes, linkName, type LinkRef, linkRef, mac } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import { LinkTarget } from "./link_fields.ts";
 import { checkLinkOptions, kindData, portData } from "./link_kinds.ts";
+import { checkNamespace, openNamespace } from "./link_namespace.ts";
 import { encoder, flagsOf, message, referenceOf } from "./link_message.ts";
 import type { LinkSettings, VethPeer } from "./link_settings.ts";
 
 const NEW = linkCodec.spec.operations.newlink.do![0];
 const layout = linkCodec.message("getlink");
 const ALIAS = spec.sets["link-attrs"].ifalias.id;
-const O_CLOEXEC = 0o2000000;
 
 /** The union of links, seen as what they may have in common. */
 export type AnyLink = LinkSettings & {
@@ -29,6 +28,8 @@ export type AnyLink = LinkSettings & {
   index?: number;
   txQueues?: number;
   rxQueues?: number;
+  carrier?: boolean;
+  protoDown?: boolean;
 };
 
 /** Everything is checked when it is made, so that it is sent as a whole or not at all. */
@@ -109,22 +110,24 @@ export class LinkChange implements Ask {
     this.over = () => {
       for (const fd of this.#opened.splice(0)) libc().close(fd);
     };
-    const namespace = ({ netns }: LinkSettings): Values => {
+    const namespace = ({ netns }: LinkSettings, path: string): Values => {
       if (netns === undefined) return {};
       if (typeof netns === "object" && "fd" in netns) return { netNsFd: netns.fd };
-      return { netNsFd: this.#open(libc(), netns) };
+      const fd = openNamespace(libc(), this.operation, `${path}netns`, netns);
+      this.#opened.push(fd);
+      return { netNsFd: fd };
     };
     const link = this.#link, { kind, peer } = link;
     const data: Record<string, unknown> = { ...this.#data, ...link.data };
     if (peer !== undefined) {
-      const values = { ...this.#peer, ...namespace(peer) };
+      const values = { ...this.#peer, ...namespace(peer, "peer.") };
       data[kind === "veth" ? "peer" : "peerInfo"] = kind === "veth" ? values : message(values);
     }
     const reference = this.#target === undefined ? {} : referenceOf(this.#target);
     this.#values = {
       ...reference,
       ...this.#own,
-      ...namespace(link),
+      ...namespace(link, ""),
       header: { ...this.#own.header, ...reference.header },
       linkinfo: kind === undefined && this.#port === undefined ? undefined : {
         kind,
@@ -137,13 +140,6 @@ export class LinkChange implements Ask {
     };
   }
 
-  #open(libc: Libc, netns: NamespaceTarget): number {
-    const path = targetPath(netns), fd = libc.open(path, O_CLOEXEC);
-    if (fd < 0) throw NetlinkError.fromCall(this.operation, `open of ${path}`, fd);
-    this.#opened.push(fd);
-    return fd;
-  }
-
   write(writer: Writer): void {
     encoder.request(writer, "newlink", this.#values);
   }
@@ -151,13 +147,17 @@ export class LinkChange implements Ask {
   over?: () => void;
 }
 
+const GSO_MOST = 524280, SEGS_MOST = 65535; // GSO_MAX_SIZE, GSO_MAX_SEGS of linux/netdevice.h
+
 /** What a link and a pair's other end share, checked. */
 function settings(link: AnyLink, path: string): Values & { header?: Values } {
-  const { name, mtu, address, alias, txQueueLength, group } = link;
+  const { name, mtu, address, broadcast, alias, txQueueLength, group } = link;
+  const { addressGeneration: mode } = link;
+  const bit = (value: boolean | undefined) => value === undefined ? undefined : Number(value);
   const whole = (name: string, value: number | undefined, high = 0x7fffffff, low = 0) =>
     value === undefined ? undefined : integer(path + name, value, low, high);
   const header = { ...flagsOf(link), ifiIndex: whole("index", link.index, 0x7fffffff, 1) };
-  if (link.netns !== undefined) targetPath(link.netns); // which checks it
+  if (link.netns !== undefined) checkNamespace(`${path}netns`, link.netns);
   return {
     header,
     mtu: whole("mtu", mtu),
@@ -166,6 +166,17 @@ function settings(link: AnyLink, path: string): Values & { header?: Values } {
     ...alias === undefined ? {} : { [ALIAS]: aliasBytes(alias) },
     txqlen: whole("txQueueLength", txQueueLength),
     group: whole("group", group, 0xffffffff),
+    broadcast: broadcast === undefined ? undefined : mac(`${path}broadcast`, broadcast),
+    gsoMaxSize: whole("gsoMaxSize", link.gsoMaxSize, GSO_MOST, 1),
+    gsoMaxSegs: whole("gsoMaxSegs", link.gsoMaxSegs, SEGS_MOST, 1),
+    gsoIpv4MaxSize: whole("gsoIpv4MaxSize", link.gsoIpv4MaxSize, GSO_MOST, 1),
+    groMaxSize: whole("groMaxSize", link.groMaxSize, GSO_MOST),
+    groIpv4MaxSize: whole("groIpv4MaxSize", link.groIpv4MaxSize, GSO_MOST),
+    carrier: bit(link.carrier),
+    protoDown: bit(link.protoDown),
+    afSpec: mode === undefined
+      ? undefined
+      : { inet6: { addrGenMode: generationValue("addressGeneration", mode) } },
     numTxQueues: whole("txQueues", link.txQueues, 4096, 1),
     numRxQueues: whole("rxQueues", link.rxQueues, 4096, 1),
     ...name === undefined ? {} : { ifname: linkName(`${path}name`, name) },

@@ -48,6 +48,20 @@ export function bitIn(attribute: string, bit: number): Field<boolean> {
   };
 }
 
+const NO_LL_LEARN = 1; // the bit of BR_BOOLOPT_NO_LL_LEARN, linux/if_bridge.h
+
+/** Whether a bridge learns from link-local packets: the kernel says when not, in a mask of switches. */
+export const linkLocalLearning: Field<boolean> = {
+  write(out, parameter, value) {
+    const optval = boolean(parameter, value) ? 0 : NO_LL_LEARN;
+    out.multiBoolopt = { optval, optmask: NO_LL_LEARN };
+  },
+  read(values) {
+    const all = values.multiBoolopt as { optval: number } | undefined;
+    return all && (all.optval & NO_LL_LEARN) === 0;
+  },
+};
+
 /** `struct ifla_vlan_flags`: the mask says which flags are meant. */
 export function vlanFlag(name: string, bit: number): Field<boolean> {
   return {

@@ -21,6 +21,7 @@ import {
   bitIn,
   isolation,
   linkField,
+  linkLocalLearning,
   linkOrNone,
   list,
   sourceList,
@@ -43,7 +44,7 @@ import type {
 } from "./link_options.ts";
 import { spec } from "../spec/rt-link.ts";
 import { checkOptions, type Shapes } from "./shape.ts";
-import { LINK, NEW_LINK, PEER } from "./shapes.ts";
+import { CHANGED_LINK, NEW_LINK, PEER } from "./shapes.ts";
 import { geneve, gre, gre6, ip6Tunnel, ipTunnel, vti, vxlan, xfrm } from "./tunnel_kinds.ts";
 
 const ENUMS = spec.enums;
@@ -91,12 +92,21 @@ const bridge: Fields<BridgeOptions> = {
   multicastRouter: whole("mcastRouter", 2),
   multicastHashMax: whole("mcastHashMax"),
   multicastQueryInterval: hundredths("mcastQueryIntvl"),
+  multicastStartupQueryInterval: hundredths("mcastStartupQueryIntvl"),
+  multicastStartupQueryCount: whole("mcastStartupQueryCnt"),
+  multicastQueryResponseInterval: hundredths("mcastQueryResponseIntvl"),
+  multicastQuerierInterval: hundredths("mcastQuerierIntvl"),
+  multicastQueryUseAddress: yesNo("mcastQueryUseIfaddr"),
+  multicastLastMemberInterval: hundredths("mcastLastMemberIntvl"),
+  multicastLastMemberCount: whole("mcastLastMemberCnt"),
   multicastMembershipInterval: hundredths("mcastMembershipIntvl"),
+  multicastStatistics: yesNo("mcastStatsEnabled"),
   igmpVersion: whole("mcastIgmpVersion", 3, 2),
   mldVersion: whole("mcastMldVersion", 2, 1),
   iptables: yesNo("nfCallIptables"),
   ip6tables: yesNo("nfCallIp6tables"),
   arptables: yesNo("nfCallArptables"),
+  linkLocalLearning,
   maxLearned: whole("fdbMaxLearned"),
 };
 
@@ -181,6 +191,8 @@ const tun: Fields<TunOptions> = {
   disabledQueues: whole("numDisabledQueues"),
 };
 
+const backupNhid = whole("backupNhid");
+
 const bridgePort: Fields<BridgePortOptions> = {
   state: nth("state", PORT_STATES),
   priority: whole("priority", 63),
@@ -195,13 +207,19 @@ const bridgePort: Fields<BridgePortOptions> = {
   broadcastFlood: yesNo("bcastFlood"),
   multicastToUnicast: yesNo("mcastToUcast"),
   multicastRouter: whole("multicastRouter", 3),
+  multicastMaxGroups: whole("mcastMaxGroups"),
   proxyArp: yesNo("proxyarp"),
+  proxyArpWifi: yesNo("proxyarpWifi"),
   vlanTunnel: yesNo("vlanTunnel"),
   neighbourSuppress: yesNo("neighSuppress"),
+  neighbourVlanSuppress: yesNo("neighVlanSuppress"),
   isolated: yesNo("isolated"),
   locked: yesNo("locked"),
+  macAuthBypass: yesNo("mab"),
   groupForwardMask: whole("groupFwdMask", 0xffff),
   backupPort: linkOrNone("backupPort"),
+  // The kernel does not tell that there is none.
+  backupNexthop: { ...backupNhid, read: (values) => backupNhid.read(values) ?? 0 },
 };
 
 const bondPort: Fields<BondPortOptions> = {
@@ -299,7 +317,7 @@ export function checkLinkOptions(kind: string | undefined, link: object, fresh: 
   const shape: Shapes = {
     ...Object.fromEntries(own.map((name) => [name, "anything" as const])),
     ...kind !== undefined && PAIRS.includes(kind) ? { peer: PEER } : {},
-    ...fresh ? NEW_LINK : LINK,
+    ...fresh ? NEW_LINK : CHANGED_LINK,
   };
   checkOptions(kind === undefined ? "a link whose kind is not given" : `kind ${kind}`, link, shape);
 }

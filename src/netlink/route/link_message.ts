@@ -7,7 +7,12 @@ import { byteLength, type LinkRef, linkRef } from "./input.ts";
 import { linkCodec } from "./link.ts";
 import type { LinkSettings } from "./link_settings.ts";
 
-const IFF_UP = 1, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_ALLMULTI = 0x200; // linux/if.h
+// linux/if.h
+const IFF_UP = 1,
+  IFF_NOARP = 0x80,
+  IFF_PROMISC = 0x100,
+  IFF_ALLMULTI = 0x200,
+  IFF_MULTICAST = 0x1000;
 
 const layout = linkCodec.message("getlink");
 
@@ -15,7 +20,8 @@ const layout = linkCodec.message("getlink");
 export const encoder: Encoder = new Encoder(linkCodec);
 
 /** The flags that are meant, and those of them that are set. */
-export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): Values {
+export function flagsOf(link: LinkSettings): Values {
+  const { up, promiscuous, allMulticast, arp, multicast } = link;
   let ifiFlags = 0, ifiChange = 0;
   const flag = (value: boolean | undefined, bit: number) => {
     if (value === undefined) return;
@@ -25,6 +31,7 @@ export function flagsOf({ up, promiscuous, allMulticast, arp }: LinkSettings): V
   flag(up, IFF_UP);
   flag(promiscuous, IFF_PROMISC);
   flag(allMulticast, IFF_ALLMULTI);
+  flag(multicast, IFF_MULTICAST);
   flag(arp === undefined ? undefined : !arp, IFF_NOARP);
   return { ifiFlags, ifiChange };
 }

@@ -51,8 +51,24 @@ export interface BridgeOptions {
   multicastHashMax?: number;
   /** Milliseconds between two queries. */
   multicastQueryInterval?: number;
+  /** Milliseconds between two of the queries with which it begins. */
+  multicastStartupQueryInterval?: number;
+  /** How many those are. */
+  multicastStartupQueryCount?: number;
+  /** Milliseconds in which a query is to be answered. */
+  multicastQueryResponseInterval?: number;
+  /** Milliseconds after which another querier is taken to be gone. */
+  multicastQuerierInterval?: number;
+  /** Whether queries come from the bridge's own address, not from 0.0.0.0. */
+  multicastQueryUseAddress?: boolean;
+  /** Milliseconds between two queries for who is left, after a member has gone. */
+  multicastLastMemberInterval?: number;
+  /** How many those are. */
+  multicastLastMemberCount?: number;
   /** Milliseconds after which a member is forgotten. */
   multicastMembershipInterval?: number;
+  /** Whether it counts queries, reports and the like. */
+  multicastStatistics?: boolean;
   /** Version of IGMP, 2 or 3. */
   igmpVersion?: number;
   /** Version of MLD, 1 or 2. */
@@ -63,6 +79,8 @@ export interface BridgeOptions {
   ip6tables?: boolean;
   /** Whether ARP packets pass arptables. */
   arptables?: boolean;
+  /** Whether it learns MAC addresses from link-local packets too. */
+  linkLocalLearning?: boolean;
   /** MAC addresses that are learned at most; 0 for no limit. */
   maxLearned?: number;
 }

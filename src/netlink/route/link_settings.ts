@@ -3,14 +3,48 @@
 import type { Values } from "../codec/encode.ts";
 import type { DumpOptions } from "../dump.ts";
 import type { NamespaceTarget } from "../namespace.ts";
+import type { AddressGeneration } from "./address_generation.ts";
 import type { LinkRef } from "./input.ts";
 import type { BondPortOptions, BridgePortOptions, KindOptions } from "./link_options.ts";
+
+export type { AddressGeneration };
+
+/** What is told of few links (IFLA_* of linux/if_link.h). */
+export interface LinkTuning {
+  /** The MAC address that packets to all go to (IFLA_BROADCAST). */
+  broadcast?: string;
+  /** Whether it can send to many at once (IFF_MULTICAST). */
+  multicast?: boolean;
+  /**
+   * How IPv6 makes link-local and other addresses of a prefix; "none" is by hand alone, and
+   * "stable-privacy" needs a secret. Told before the link is switched on.
+   *
+   * @default as `net.ipv6.conf.default.addr_gen_mode` has it, for a new link
+   */
+  addressGeneration?: AddressGeneration;
+  /**
+   * Bytes of the largest packet that is given to it whole, to be cut into segments, 1 to 524280. Up to
+   * 65536 it becomes `gsoIpv4MaxSize` too.
+   */
+  gsoMaxSize?: number;
+  /** Segments of such a packet, 1 to 65535. */
+  gsoMaxSegs?: number;
+  /** The same as `gsoMaxSize` of IPv4 alone; Linux 6.3. */
+  gsoIpv4MaxSize?: number;
+  /**
+   * Bytes of the largest packet that is made of those that it receives, up to 524280. Up to 65536 it
+   * becomes `groIpv4MaxSize` too.
+   */
+  groMaxSize?: number;
+  /** The same of IPv4 alone; Linux 6.3. */
+  groIpv4MaxSize?: number;
+}
 
 /**
  * What every link can be given (IFLA_* of linux/if_link.h). A link that is created has what is left
  * out as the kernel has it by default; of one that is set, it stays.
  */
-export interface LinkSettings {
+export interface LinkSettings extends LinkTuning {
   /** Largest packet, in bytes. */
   mtu?: number;
   /** MAC address, as in "02:00:00:00:00:01". */
@@ -50,8 +84,11 @@ export interface LinkSettings {
 }
 
 /** The other end of a veth or netkit pair. It is switched on by a `set` of its own, once both ends exist. */
-export interface VethPeer
-  extends Omit<LinkSettings, "master" | "data" | "up" | "alias" | "bridgePort" | "bondPort"> {
+export interface VethPeer extends
+  Omit<
+    LinkSettings,
+    "master" | "data" | "up" | "alias" | "bridgePort" | "bondPort" | "addressGeneration"
+  > {
   /**
    * Its name.
    *
@@ -98,8 +135,15 @@ export type NewLink =
 export type LinkChanges =
   & LinkSettings
   & {
-    /** Its new name; most kernels want it to be down. */
+    /** Its new name; before Linux 6.2 only while it is switched off. */
     name?: string;
+    /** Whether it has a carrier, of a kind that can be told so, as dummy and tun can (IFLA_CARRIER). */
+    carrier?: boolean;
+    /**
+     * Whether a protocol keeps it without a carrier, as one that has found an error does; macvlan and
+     * VXLAN can, and some hardware (IFLA_PROTO_DOWN).
+     */
+    protoDown?: boolean;
   }
   & (
     | { kind?: undefined }

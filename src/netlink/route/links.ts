@@ -14,12 +14,29 @@ import { Link, linkCodec } from "./link.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnyLink, LinkChange } from "./link_change.ts";
 import { alongWith } from "./link_kinds.ts";
+import { blamed } from "./link_namespace.ts";
 import { encoder, LinkAsk } from "./link_message.ts";
-import type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer } from "./link_settings.ts";
-import { checkOptions } from "./shape.ts";
+import type {
+  AddressGeneration,
+  LinkChanges,
+  LinkFilter,
+  LinkSettings,
+  LinkTuning,
+  NewLink,
+  VethPeer,
+} from "./link_settings.ts";
+import { checkObject, checkOptions } from "./shape.ts";
 import { type All, LIST, REQUEST } from "./shapes.ts";
 
-export type { LinkChanges, LinkFilter, LinkSettings, NewLink, VethPeer };
+export type {
+  AddressGeneration,
+  LinkChanges,
+  LinkFilter,
+  LinkSettings,
+  LinkTuning,
+  NewLink,
+  VethPeer,
+};
 
 const { operations } = linkCodec.spec;
 const DELETE = operations.dellink.do![0];
@@ -109,23 +126,29 @@ export class Links {
 
   /**
    * Creates a link. It is switched off unless `up` says otherwise; what is left out is as the kernel has
-   * it by default. In another namespace it cannot be given an alias or options as a port at once.
+   * it by default. In another namespace it cannot be given an alias, options as a port, or a way to
+   * generate addresses at once.
    *
    * @throws {NetlinkError} `EEXIST` when the name is taken, `EOPNOTSUPP` for a kind that this kernel lacks
    * @throws {TypeError | RangeError} for a value that no kernel would accept
    */
   async add(link: NewLink, options?: RequestOptions): Promise<void> {
+    checkObject("a link", link);
     linkName("name", link.name);
     const flags = NLM_F_CREATE | NLM_F_EXCL;
-    const { bridgePort, bondPort, alias, ...rest } = link as AnyLink;
-    // The kernel takes these of links that are there, and drops them in silence otherwise.
-    const later = { bridgePort, bondPort, alias };
-    if (rest.netns !== undefined) refuseElsewhere(later);
+    const { bridgePort, bondPort, alias, addressGeneration, ...rest } = link as AnyLink;
+    // The kernel takes these of links that are there, and drops or refuses them otherwise.
+    const later: AnyLink = { bridgePort, bondPort, alias, addressGeneration };
+    if (rest.netns !== undefined) refuseElsewhere({ ...later });
     const more = Object.values(later).some((value) => value !== undefined);
     // What is wrong with them is told before the link is there.
     if (more) new LinkChange(0, "", link.name, later);
+    if (addressGeneration !== undefined && rest.up) {
+      rest.up = undefined;
+      later.up = true;
+    }
     await this.#change(`add link ${link.name}`, flags, undefined, rest, options);
-    if (more) await this.set(link.name, later, options);
+    if (more) await this.set(link.name, later as LinkChanges, options);
   }
 
   /**
@@ -136,12 +159,20 @@ export class Links {
    */
   async set(link: LinkRef, changes: LinkChanges, options?: RequestOptions): Promise<void> {
     linkRef("link", link);
+    checkObject("changes", changes);
     if (changes.name !== undefined) linkName("name", changes.name);
     // The kernel takes a name beside an index for the new one.
     const target = changes.name === undefined || typeof link === "number"
       ? link
       : await this.index(link, "link", options);
     const { bridgePort, bondPort, ...rest } = await this.#completed(link, changes, options);
+    const { addressGeneration, up } = rest;
+    if (addressGeneration !== undefined && up) {
+      // The kernel switches it on first, and so has an address for it before it reads how.
+      new LinkChange(0, "", target, { bridgePort, bondPort, ...rest });
+      await this.#change(`set link ${link}`, 0, target, { addressGeneration }, options);
+      rest.addressGeneration = undefined;
+    }
     if (rest.netns !== undefined) refuseElsewhere({ bridgePort, bondPort });
     if ((bridgePort ?? bondPort) === undefined || rest.master === undefined) {
       const all = { bridgePort, bondPort, ...rest };
@@ -188,7 +219,8 @@ export class Links {
   /**
    * Takes further names from a link.
    *
-   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when it does not have the name
+   * @throws {NetlinkError} `ENODEV` when there is no such link, `ENOENT` when none has the name,
+   * `EINVAL` when another one has it, or when it is not a further one
    */
   async deleteAltNames(
     link: LinkRef,
@@ -290,7 +322,12 @@ export class Links {
       }
     };
     const lookUps = change.resolve((name, parameter) => this.index(name, parameter, options));
-    return lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
+    const sent = lookUps.length === 0 ? send() : Promise.all(lookUps).then(send);
+    const { netns, peer } = link;
+    if ((netns ?? peer?.netns) === undefined) return sent;
+    return sent.catch((error) => {
+      throw blamed(blamed(error, "netns", netns), "peer.netns", peer?.netns);
+    });
   }
 }
 

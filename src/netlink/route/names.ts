@@ -54,6 +54,14 @@ const PROTOCOLS: Record<string, number> = {
   rip: 189,
 };
 
+// IFAPROT_* of linux/if_addr.h, in the words of ip.
+const ADDRESS_PROTOCOLS: Record<string, number> = {
+  unspec: 0,
+  kernel_lo: 1,
+  kernel_ra: 2,
+  kernel_ll: 3,
+};
+
 const nameIn = (table: Record<string, number>) => {
   const names = new Map(Object.entries(table).map(([name, value]) => [value, name]));
   return (value: number): string | number => names.get(value) ?? value;
@@ -75,6 +83,13 @@ export const protocolName: (value: number) => string | number = nameIn(PROTOCOLS
 /** 4 for "static". */
 export const protocolValue: (parameter: string, value: string | number) => number = valueIn(
   PROTOCOLS,
+);
+
+/** "kernel_ll" for 3. */
+export const addressProtocolName: (value: number) => string | number = nameIn(ADDRESS_PROTOCOLS);
+/** 3 for "kernel_ll". */
+export const addressProtocolValue: (parameter: string, value: string | number) => number = valueIn(
+  ADDRESS_PROTOCOLS,
 );
 
 /** RTN_* of a name. */

@@ -109,6 +109,11 @@ export class Neighbour extends NeighbourEntry {
     return this.flags.includes("router");
   }
 
+  /** Whether the kernel keeps it fresh by itself (NTF_EXT_MANAGED). */
+  get managed(): boolean {
+    return this.flags.includes("managed");
+  }
+
   /** Whether the machine answers for this address. */
   get proxy(): boolean {
     return this.flags.includes("proxy");
@@ -129,7 +134,7 @@ export class Neighbour extends NeighbourEntry {
   toJSON(): Record<string, unknown> {
     return {
       ...pick(this, ["link", "family", "address", "mac", "state", "flags", "protocol"]),
-      ...pickTrue(this, ["proxy", "router", "externallyLearned"]),
+      ...pickTrue(this, ["proxy", "router", "externallyLearned", "managed"]),
     };
   }
 
@@ -223,6 +228,11 @@ export class FdbEntry extends NeighbourEntry {
     return this.flags.includes("sticky");
   }
 
+  /** Whether the other end is a router, of a VXLAN (NTF_ROUTER). */
+  get router(): boolean {
+    return this.flags.includes("router");
+  }
+
   /**
    * A plain copy, which holds no datagram in memory; {@linkcode NewFdbEntry} in shape, with the bridge
    * and the flags, which adding it again takes no notice of.
@@ -241,7 +251,7 @@ export class FdbEntry extends NeighbourEntry {
         "vni",
       ]),
       ...pick(this, ["sourceVni", "via", "nexthop", "flags"]),
-      ...pickTrue(this, ["sticky", "externallyLearned"]),
+      ...pickTrue(this, ["sticky", "externallyLearned", "router"]),
     };
   }
 

@@ -30,12 +30,15 @@ export interface NeighbourRef {
 
 /** A neighbour to be added (struct ndmsg and NDA_* of linux/neighbour.h). */
 export interface NewNeighbour extends NeighbourRef {
-  /** The hardware address, as in "02:00:00:00:00:01" (NDA_LLADDR). */
+  /**
+   * The hardware address, as in "02:00:00:00:00:01". A new entry of a link that has one needs it, but
+   * with the states "none", "incomplete" and "failed" (NDA_LLADDR).
+   */
   mac?: string;
   /**
    * How far the entry is trusted.
    *
-   * @default "permanent"
+   * @default "none" with `managed`, else "permanent"
    */
   state?: NeighbourState;
   /**
@@ -50,6 +53,13 @@ export interface NewNeighbour extends NeighbourRef {
    * @default false
    */
   externallyLearned?: boolean;
+  /**
+   * Whether the kernel asks for the hardware address at once and keeps it fresh by itself; not of a
+   * permanent entry; Linux 5.16 (NTF_EXT_MANAGED).
+   *
+   * @default false
+   */
+  managed?: boolean;
   /** Who made it, by name or number (NDA_PROTOCOL, RTPROT_*). */
   protocol?: string | number;
 }
@@ -212,8 +222,12 @@ export class Neighbours {
     options?: RequestOptions,
   ): Promise<void> {
     checkOptions("a neighbour", neighbour, READ);
-    const { state = "permanent", proxy, router, externallyLearned, protocol } = neighbour;
+    const { proxy, router, externallyLearned, managed, protocol } = neighbour;
+    const { state = managed ? "none" : "permanent" } = neighbour;
     if (!STATES.includes(state)) throw bad("state", `one of ${STATES.join(", ")}`, state);
+    if (managed && (proxy || state === "permanent")) {
+      throw bad("managed", "of no proxy and of no permanent entry", managed);
+    }
     const lladdr = neighbour.mac === undefined ? undefined : mac("mac", neighbour.mac);
     const number = protocol === undefined ? undefined : protocolValue("protocol", protocol);
     const reference = await this.#reference(neighbour, options);
@@ -229,6 +243,7 @@ export class Neighbours {
         ],
       },
       lladdr,
+      flagsExt: managed ? ["managed"] : undefined,
       protocol: number,
     };
     await this.#requests.change(

@@ -24,7 +24,12 @@ interface Attributes {
   readonly encapType?: number;
   readonly encap?: Uint8Array;
   readonly fdb?: boolean;
-  readonly resGroup?: { buckets?: number; idleTimer?: number; unbalancedTimer?: number };
+  readonly resGroup?: {
+    buckets?: number;
+    idleTimer?: number;
+    unbalancedTimer?: number;
+    unbalancedTime?: number | bigint;
+  };
 }
 
 /**
@@ -112,6 +117,15 @@ export class Nexthop {
       idleTimeout: (resGroup.idleTimer ?? 0) * 10,
       unbalancedTimeout: (resGroup.unbalancedTimer ?? 0) * 10,
     };
+  }
+
+  /**
+   * Milliseconds for which a resilient group has been out of balance, a multiple of 10; 0 in balance,
+   * undefined for others.
+   */
+  get unbalancedTime(): number | undefined {
+    const { resGroup } = this.#a;
+    return resGroup && Number(resGroup.unbalancedTime ?? 0) * 10;
   }
 
   /** Who made it: "kernel", "static", ..., or a number (RTPROT_*). */

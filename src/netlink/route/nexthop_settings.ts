@@ -76,9 +76,12 @@ export interface NewNexthop {
 export interface ResilientOptions {
   /** Number of buckets that flows are spread over. */
   buckets?: number;
-  /** Milliseconds without packets after which a bucket may move, rounded to 10. */
+  /**
+   * Milliseconds without packets after which a bucket may move, rounded to 10, and down to what the
+   * kernel's ticks are (CONFIG_HZ): of 50, a kernel with 250 a second makes 40.
+   */
   idleTimeout?: number;
-  /** Milliseconds of imbalance after which buckets are moved, rounded to 10; 0 never. */
+  /** Milliseconds of imbalance after which buckets are moved, rounded likewise; 0 never. */
   unbalancedTimeout?: number;
 }
 
@@ -86,7 +89,7 @@ export interface ResilientOptions {
 export interface NexthopFilter extends DumpOptions {
   /** Only those of this link. */
   link?: LinkRef;
-  /** Only those of links in this VRF. */
+  /** Only those of links that are ports of this VRF, bridge or bond. */
   master?: LinkRef;
   /**
    * Only groups.
@@ -100,4 +103,22 @@ export interface NexthopFilter extends DumpOptions {
    * @default false
    */
   fdb?: boolean;
+}
+
+/** Which nexthops are flushed: those that have everything named. */
+export interface NexthopFlush extends NexthopFilter {
+  /** Only those made by this. */
+  protocol?: string | number;
+}
+
+/** Which buckets of resilient groups a list shall have; the kernel selects them. */
+export interface NexthopBucketFilter extends DumpOptions {
+  /** Only those of this group, by its id. */
+  group?: number;
+  /** Only those whose flows go to this member, by its id. */
+  nexthop?: number;
+  /** Only those whose flows go out by this link. */
+  link?: LinkRef;
+  /** Only those whose flows go out by ports of this VRF, bridge or bond. */
+  master?: LinkRef;
 }

@@ -14,7 +14,18 @@ export const spec = {
   version: 1,
   constants: {},
   enums: {
-    flags: { flags: true, entries: { dead: 1, pervasive: 2, onlink: 4, offload: 8, linkdown: 16 } },
+    flags: {
+      flags: true,
+      entries: {
+        dead: 1,
+        pervasive: 2,
+        onlink: 4,
+        offload: 8,
+        linkdown: 16,
+        unresolved: 32,
+        trap: 64,
+      },
+    },
   },
   structs: {
     nhmsg: {
@@ -39,6 +50,7 @@ export const spec = {
       master: { id: 10, type: "u32" },
       fdb: { id: 11, type: "flag" },
       resGroup: { id: 12, type: "nest", nest: "resilient" },
+      resBucket: { id: 13, type: "nest", nest: "bucket" },
     },
     resilient: {
       pad: { id: 0, type: "pad" },
@@ -47,12 +59,24 @@ export const spec = {
       unbalancedTimer: { id: 3, type: "u32" },
       unbalancedTime: { id: 4, type: "u64" },
     },
+    bucket: {
+      pad: { id: 0, type: "pad" },
+      index: { id: 1, type: "u16" },
+      idleTime: { id: 2, type: "u64" },
+      nhId: { id: 3, type: "u32" },
+    },
   },
   messages: {},
   operations: {
     newnexthop: { set: "nexthop", header: "nhmsg", do: [104] },
     delnexthop: { set: "nexthop", header: "nhmsg", do: [105] },
     getnexthop: { set: "nexthop", header: "nhmsg", do: [106, 104], dump: [106, 104] },
+    getnexthopbucket: {
+      set: "nexthop",
+      header: "nhmsg",
+      do: [118, 116],
+      dump: [118, 116],
+    },
   },
   groups: { "rtnlgrp-nexthop": 32 },
 } as const satisfies FamilySpec;

@@ -4,12 +4,19 @@ import type { RequestOptions } from "../exchange.ts";
 import type { Words } from "../codec/words.ts";
 import type { Connection } from "../connection.ts";
 import type { Dump } from "../dump.ts";
-import { integer } from "../check.ts";
+import { bad, integer } from "../check.ts";
 import type { Links } from "./links.ts";
 import { Nexthop, nexthopCodec } from "./nexthop.ts";
 import { nexthopValues } from "./nexthop_change.ts";
-import type { NewNexthop, NexthopFilter } from "./nexthop_settings.ts";
-import { Mode, Requests } from "./requests.ts";
+import { NexthopBucket } from "./nexthop_bucket.ts";
+import type {
+  NewNexthop,
+  NexthopBucketFilter,
+  NexthopFilter,
+  NexthopFlush,
+} from "./nexthop_settings.ts";
+import { protocolName, protocolValue } from "./names.ts";
+import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST } from "./shapes.ts";
 
@@ -20,7 +27,16 @@ const FILTER: All<NexthopFilter> = {
   groups: "boolean",
   fdb: "boolean",
 };
+const DOOMED: All<NexthopFlush> = { ...FILTER, protocol: "text or number" };
+const BUCKETS: All<NexthopBucketFilter> = {
+  ...LIST,
+  group: "number",
+  nexthop: "number",
+  link: "text or number",
+  master: "text or number",
+};
 const make = (w: Words, at: number) => new Nexthop(w, at);
+const makeBucket = (w: Words, at: number) => new NexthopBucket(w, at);
 
 /**
  * The nexthop objects of a connection's namespace (RTM_*NEXTHOP of linux/rtnetlink.h).
@@ -84,6 +100,53 @@ export class Nexthops {
   }
 
   /**
+   * The buckets of all resilient groups, or those that the kernel selects.
+   *
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept
+   * @throws {NetlinkError} while it is iterated: `ENOENT` when there is no such group, `EINVAL` when it
+   * is not resilient, `ENODEV` when there is no such link
+   */
+  buckets(filter: NexthopBucketFilter = {}): Dump<NexthopBucket> {
+    checkOptions("a list of buckets", filter, BUCKETS);
+    const { group, nexthop, link, master, ...options } = filter;
+    if (group !== undefined) integer("group", group, 1, 0xffffffff);
+    if (nexthop !== undefined) integer("nexthop", nexthop, 1, 0xffffffff);
+    return this.#requests.list(
+      "getnexthopbucket",
+      "list buckets",
+      async () => ({
+        id: group,
+        resBucket: nexthop === undefined ? undefined : { nhId: nexthop },
+        oif: link === undefined ? undefined : await this.#links.index(link, "link", filter),
+        master: master === undefined
+          ? undefined
+          : await this.#links.index(master, "master", filter),
+      }),
+      makeBucket,
+      options,
+    );
+  }
+
+  /**
+   * One bucket of a resilient group, by the group's id and its number from 0.
+   *
+   * @throws {NetlinkError} `ENOENT` when there is no such group or bucket, `EINVAL` when the group is
+   * not resilient
+   * @throws {TypeError | RangeError} for a value that no kernel would accept
+   */
+  async bucket(group: number, index: number, options?: RequestOptions): Promise<NexthopBucket> {
+    integer("group", group, 1, 0xffffffff);
+    integer("index", index, 0, 65535);
+    return await this.#requests.get(
+      "getnexthopbucket",
+      `get bucket ${index} of nexthop ${group}`,
+      { id: group, resBucket: { index } },
+      makeBucket,
+      options,
+    );
+  }
+
+  /**
    * Adds a nexthop.
    *
    * @throws {NetlinkError} `EEXIST` when the id is taken, `EINVAL` when a group's member is not there
@@ -112,6 +175,29 @@ export class Nexthops {
   async delete(id: number, options?: RequestOptions): Promise<void> {
     integer("id", id, 1, 0xffffffff);
     await this.#requests.change("delnexthop", 0, `delete nexthop ${id}`, { id }, options);
+  }
+
+  /**
+   * Deletes all nexthops that have everything named, and with them the routes that use them.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept, and when nothing is named
+   */
+  async flush(filter: NexthopFlush): Promise<number> {
+    checkOptions("a flush of nexthops", filter, DOOMED);
+    const { protocol, ...rest } = filter, { link, master, groups, fdb } = rest;
+    // False is not to select by it.
+    if (!groups && !fdb && (link ?? master ?? protocol) === undefined) {
+      throw bad("a flush of nexthops", "told which", filter);
+    }
+    const origin = protocol === undefined
+      ? undefined
+      : protocolName(protocolValue("protocol", protocol));
+    const doomed = (await this.list(rest).toArray()).filter((nexthop) =>
+      origin === undefined || nexthop.protocol === origin
+    );
+    return await deleteAll(doomed, ({ id }) => this.delete(id, rest));
   }
 
   async #send(verb: string, flags: number, nexthop: NewNexthop, options?: RequestOptions) {

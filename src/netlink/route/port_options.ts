@@ -30,20 +30,33 @@ export interface BridgePortOptions {
   multicastToUnicast?: boolean;
   /** Whether a multicast router is behind it: 0 never, 1 if heard of, 2 always, 3 for now. */
   multicastRouter?: number;
+  /** Groups that it is a member of at most; 0 for no limit. Linux 6.3. */
+  multicastMaxGroups?: number;
   /** Whether the bridge answers ARP requests for what it knows. */
   proxyArp?: boolean;
+  /** Whether it does so as access points must (IEEE 802.11). */
+  proxyArpWifi?: boolean;
   /** Whether VLANs map to tunnels. */
   vlanTunnel?: boolean;
   /** Whether ARP and neighbour discovery are answered, not flooded. */
   neighbourSuppress?: boolean;
+  /** Whether that is decided by VLAN; Linux 6.4. */
+  neighbourVlanSuppress?: boolean;
   /** Whether isolated ports cannot talk to it. */
   isolated?: boolean;
   /** Whether packets from unknown addresses are dropped. */
   locked?: boolean;
+  /**
+   * Whether such an address gets a locked entry in the forwarding table, for who decides to let it in; of
+   * a locked port that learns; Linux 6.2.
+   */
+  macAuthBypass?: boolean;
   /** Which link-local groups are forwarded, a bit each. */
   groupForwardMask?: number;
   /** The port that takes over when it goes down; null for none. */
   backupPort?: LinkRef | null;
+  /** Id of a nexthop by which what goes to the backup port goes; 0 for none. Linux 6.6. */
+  backupNexthop?: number;
 }
 
 /** Options of a bond's port (IFLA_BOND_SLAVE_* of linux/if_link.h). */

@@ -37,7 +37,7 @@ export interface RouteMetrics {
   advertisedSegmentSize?: number;
   /** Segments that may be out of order. */
   reordering?: number;
-  /** Hop limit of packets that this machine sends, 1 to 255 (RTAX_HOPLIMIT). */
+  /** Hop limit of packets that this machine sends, up to 255; 0 is what the link has (RTAX_HOPLIMIT). */
   hopLimit?: number;
   /** Congestion window to begin with, in segments. */
   initialCongestionWindow?: number;

@@ -98,6 +98,25 @@ export interface RouteFilter extends DumpOptions {
   protocol?: string | number;
 }
 
+/** Which routes are flushed: those that have everything named. */
+export interface RouteFlush extends Omit<RouteFilter, "table"> {
+  /**
+   * Only those of this table; "all" is every table, the local one with the machine's own addresses
+   * too.
+   *
+   * @default 254, the main one
+   */
+  table?: number | "all";
+  /** Only those that go out by this link and no other. */
+  link?: LinkRef;
+  /** Only those to this network or to a part of it. */
+  within?: string;
+  /** Only those whose one next hop has this address. */
+  gateway?: string;
+  /** Only those whose destination is that far. */
+  scope?: string | number;
+}
+
 /** What a look-up takes into account besides the destination. */
 export interface RouteLookup extends RequestOptions {
   /** Source address. */

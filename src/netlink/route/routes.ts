@@ -16,17 +16,19 @@ import { integer } from "../check.ts";
 import { address, familyNumber, type LinkRef } from "./input.ts";
 import { AF_INET } from "./item.ts";
 import type { Links } from "./links.ts";
-import type { NewRoute, RouteFilter, RouteLookup, RouteRef } from "./route_settings.ts";
+import type { NewRoute, RouteFilter, RouteFlush, RouteLookup, RouteRef } from "./route_settings.ts";
 import { protocolValue, typeValue } from "./names.ts";
 import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
 import { RouteChange } from "./route_change.ts";
 import { mixed } from "./route_details.ts";
 import { requestOf } from "../options.ts";
+import { flushed } from "./route_flush.ts";
+import { deleteAll } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
-import { type All, LIST, REQUEST } from "./shapes.ts";
+import { type All, REQUEST, ROUTE_FILTER } from "./shapes.ts";
 
-export type { NewRoute, RouteFilter, RouteLookup, RouteRef };
+export type { NewRoute, RouteFilter, RouteFlush, RouteLookup, RouteRef };
 
 const { operations } = routeCodec.spec;
 const NEW = operations.newroute.do![0], DELETE = operations.delroute.do![0];
@@ -34,14 +36,6 @@ const GET = operations.getroute.dump![0];
 const encoder = new Encoder(routeCodec);
 const layout = routeCodec.message("getroute");
 const SET = spec.sets["route-attrs"];
-const FILTER: All<RouteFilter> = {
-  ...LIST,
-  family: "number",
-  table: "number",
-  link: "text or number",
-  type: "text",
-  protocol: "text or number",
-};
 const LOOKUP: All<RouteLookup> = {
   ...REQUEST,
   from: "text",
@@ -96,7 +90,7 @@ export class Routes {
    * @throws {NetlinkError} while it is iterated: `ENODEV` when there is no such link
    */
   list(filter: RouteFilter = {}): Dump<Route> {
-    checkOptions("a list of routes", filter, FILTER);
+    checkOptions("a list of routes", filter, ROUTE_FILTER);
     const { family, table, link, type, protocol } = filter;
     const af = familyNumber("family", family);
     const number = type === undefined ? 0 : typeValue("type", type);
@@ -240,6 +234,24 @@ export class Routes {
    */
   delete(route: RouteRef, options?: RequestOptions): Promise<void> {
     return this.#send(DELETE, NLM_F_ACK, "delete", route, options);
+  }
+
+  /**
+   * Deletes all routes of the main table, or of another or of all, that have everything named, as
+   * `ip route flush` does; where no IP version is named, of both.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENODEV` when there is no such link; what was deleted by then stays deleted
+   * @throws {TypeError | RangeError} for a filter that no kernel would accept, and when nothing is
+   * named but an IP version
+   */
+  async flush(filter: RouteFlush): Promise<number> {
+    const { list, keep } = flushed(filter);
+    const doomed = (await this.list(list).toArray()).filter(keep);
+    return await deleteAll(
+      doomed,
+      (route) => this.delete(route.toJSON() as unknown as NewRoute, list),
+    );
   }
 
   #send(

@@ -4,132 +4,23 @@ import { ipv4Text, ipv6Text } from "../codec/address.ts";
 import type { RequestOptions } from "../exchange.ts";
 import type { Values } from "../codec/encode.ts";
 import type { Connection } from "../connection.ts";
-import type { Dump, DumpOptions } from "../dump.ts";
+import type { Dump } from "../dump.ts";
 import { NetlinkError } from "../error.ts";
 import { bad, integer } from "../check.ts";
 import { familyNumber, isNetwork, linkName, prefix } from "./input.ts";
 import { AF_INET, AF_INET6, version } from "./item.ts";
 import { COMPAT, MAIN, protocolName, protocolValue } from "./names.ts";
-import { Mode, Requests } from "./requests.ts";
+import { deleteAll, Mode, Requests } from "./requests.ts";
 import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec } from "./rule.ts";
 import { compared, hasNamed, type RuleFields } from "./rule_fields.ts";
+import type { NewRule, RuleFilter, RuleFlush } from "./rule_settings.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST, RULE } from "./shapes.ts";
 
-/**
- * A rule to be added (FRA_* of linux/fib_rules.h), or what a rule to be deleted has; the rest of that
- * may be anything. What is given as false or 0, or as a network of length 0, it then does not have.
- */
-export interface NewRule {
-  /**
-   * IP version.
-   *
-   * @default that of the addresses, else 4
-   */
-  family?: 4 | 6;
-  /**
-   * Rules are tried in the order of their priorities, lowest first.
-   *
-   * @default one less than the lowest but 0, as the kernel chooses
-   */
-  priority?: number;
-  /**
-   * What it does.
-   *
-   * @default "goto" with `goto`, else "lookup"
-   */
-  action?: RuleAction;
-  /**
-   * The table to look into.
-   *
-   * @default 254, the main one
-   */
-  table?: number;
-  /** Priority of the rule to go on with. */
-  goto?: number;
-  /** Network that packets come from, as in "10.0.0.0/8". */
-  from?: string;
-  /** Network that packets go to, as in "10.0.0.0/8". */
-  to?: string;
-  /**
-   * Whether it matches what the selectors do not.
-   *
-   * @default false
-   */
-  not?: boolean;
-  /** Name of the link that packets come in by. */
-  incoming?: string;
-  /** Name of the link that packets are bound to go out by. */
-  outgoing?: string;
-  /** Firewall mark. */
-  mark?: number;
-  /**
-   * The bits of the mark that count; not 0 with a mark of 0, which would be no mark.
-   *
-   * @default 0xffffffff
-   */
-  markMask?: number;
-  /** Type of service, or traffic class. */
-  tos?: number;
-  /** Differentiated services code point, 0 to 63 (RFC 2474). */
-  dscp?: number;
-  /**
-   * The bits of the code point that count; Linux 6.15.
-   *
-   * @default 0x3f
-   */
-  dscpMask?: number;
-  /** IPv6 flow label, 0 to 1048575 (RFC 6437). */
-  flowLabel?: number;
-  /** Users whose packets match, by number. */
-  users?: Range;
-  /** IP protocol number, 1 to 255: 6 for TCP, 17 for UDP. */
-  ipProtocol?: number;
-  /** Source ports. */
-  sourcePorts?: Range;
-  /**
-   * The bits of a single source port that count; Linux 6.15.
-   *
-   * @default 0xffff
-   */
-  sourcePortMask?: number;
-  /** Destination ports. */
-  destinationPorts?: Range;
-  /**
-   * The bits of a single destination port that count; Linux 6.15.
-   *
-   * @default 0xffff
-   */
-  destinationPortMask?: number;
-  /** Tunnel that packets came through, from 1. */
-  tunnelId?: number;
-  /**
-   * Whether the table is that of the packet's VRF.
-   *
-   * @default false
-   */
-  l3mdev?: boolean;
-  /** Routes whose prefix is that long, or shorter, do not count. */
-  suppressPrefixLength?: number;
-  /** Routes out of links of this group do not count. */
-  suppressGroup?: number;
-  /** Realms: from << 16 | to, IPv4; not 0. */
-  realms?: number;
-  /**
-   * Who made it, by name or number.
-   *
-   * @default "unspec", as ip does
-   */
-  protocol?: string | number;
-}
-
-/** Which rules a list shall have; the kernel selects them. */
-export interface RuleFilter extends DumpOptions {
-  /** Only those of this IP version. */
-  family?: 4 | 6;
-}
+export type { NewRule, RuleFilter, RuleFlush };
 
 const FILTER: All<RuleFilter> = { ...LIST, family: "number" };
+const DOOMED: All<RuleFlush> = { ...LIST, ...RULE };
 const make = (w: Int32Array<ArrayBufferLike>, at: number) => new Rule(w, at);
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -185,7 +76,7 @@ export class Rules {
    */
   async add(rule: NewRule, options?: RequestOptions): Promise<void> {
     const plain = copy(rule), values = check(plain, true);
-    await this.#requests.change("newrule", Mode.add, `add rule${named(plain)}`, values, options);
+    await this.#requests.change("newrule", Mode.add, `add rule${which(plain)}`, values, options);
   }
 
   /**
@@ -199,7 +90,7 @@ export class Rules {
     await this.#requests.change(
       "newrule",
       Mode.create,
-      `append rule${named(plain)}`,
+      `append rule${which(plain)}`,
       values,
       options,
     );
@@ -216,37 +107,75 @@ export class Rules {
    */
   async delete(rule: NewRule, options?: RequestOptions): Promise<void> {
     const plain = copy(rule), wanted = normal(plain, check(plain, false));
-    if (Object.keys(wanted).every((name) => name === "family" || wanted[name] === undefined)) {
-      throw bad("a rule", "told by more than its IP version", plain);
-    }
+    needNamed("a rule", wanted, plain);
     const whole = Object.keys(compared(wanted)).length === Object.keys(wanted).length;
     await this.deleteCompared(whole ? plain : await this.#first(wanted, plain, options), options);
+  }
+
+  /**
+   * Deletes all rules that have everything named, but, as `ip` does, none of priority 0, which is where
+   * the kernel has its own for local addresses.
+   *
+   * @returns how many they were
+   * @throws {NetlinkError} `ENOTUNIQ` when the kernel would delete one that is not meant, which differs
+   * from one that is only in what the kernel does not look at; what was deleted by then stays deleted
+   * @throws {TypeError | RangeError} for a value that no kernel would accept, and when nothing is named
+   * but an IP version
+   */
+  async flush(filter: RuleFlush): Promise<number> {
+    checkOptions("a flush of rules", filter, DOOMED);
+    const { signal, timeout, offload, whole, ...named } = filter;
+    const options = { signal, timeout, offload, whole }, { from, to } = named;
+    const both = (named.family ?? from ?? to) === undefined;
+    const { family, ...wanted } = normal(named, check(named, false));
+    needNamed("a flush of rules", wanted, named);
+    const all = await this.list({ ...options, family: both ? undefined : family as 4 | 6 })
+      .toArray();
+    // As they are tried, so that the first of those which the kernel cannot tell apart goes first.
+    const left = all.map((rule) => rule.toJSON());
+    const doomed = new Set(left.filter((rule) => rule.priority !== 0 && hasNamed(wanted, rule)));
+    return await deleteAll([...doomed], async (rule) => {
+      const known = compared(rule), found = left.findIndex((other) => hasNamed(known, other));
+      if (!doomed.has(left[found])) {
+        throw notUnique(`flush rule${which(rule as NewRule)}`);
+      }
+      left.splice(found, 1);
+      await this.deleteCompared(rule as NewRule, options);
+    });
   }
 
   /** @internal Deletes the first rule that has what the kernel looks at of `rule`. */
   async deleteCompared(rule: NewRule, options?: RequestOptions): Promise<void> {
     const values = check(rule, false);
-    await this.#requests.change("delrule", 0, `delete rule${named(rule)}`, values, options);
+    await this.#requests.change("delrule", 0, `delete rule${which(rule)}`, values, options);
   }
 
   /** The first rule that has everything named, if the kernel finds it by what it has. */
   async #first(wanted: RuleFields, said: NewRule, options?: RequestOptions): Promise<NewRule> {
-    const family = wanted.family as 4 | 6, operation = `delete rule${named(said)}`;
+    const family = wanted.family as 4 | 6, operation = `delete rule${which(said)}`;
     const rules = (await this.list({ ...options, family }).toArray()).map((rule) => rule.toJSON());
     const rule = rules.find((rule) => hasNamed(wanted, rule));
     if (rule === undefined) throw new NetlinkError("no such rule", { errno: ENOENT, operation });
     const known = compared(rule);
     if (rules.find((other) => hasNamed(known, other)) !== rule) {
-      throw new NetlinkError(
-        "the kernel would delete an earlier rule, from which it cannot tell this one",
-        { errno: ENOTUNIQ, operation },
-      );
+      throw notUnique(operation);
     }
     return rule as NewRule;
   }
 }
 
 const ENOENT = 2, ENOTUNIQ = 76;
+
+function notUnique(operation: string): NetlinkError {
+  const detail = "the kernel would delete an earlier rule, from which it cannot tell this one";
+  return new NetlinkError(detail, { errno: ENOTUNIQ, operation });
+}
+
+/** @throws {TypeError} where every rule, or every one of an IP version, would be meant */
+function needNamed(what: string, wanted: RuleFields, said: NewRule): void {
+  if (Object.keys(wanted).some((name) => name !== "family" && wanted[name] !== undefined)) return;
+  throw bad(what, "told by more than an IP version", said);
+}
 
 /** A rule that was read is passed on as what it has. */
 function copy(rule: NewRule): NewRule {
@@ -290,7 +219,7 @@ function networkText(parameter: string, value: string | undefined): string | und
   return length === 0 ? undefined : `${(words.length === 1 ? ipv4Text : ipv6Text)(w, 0)}/${length}`;
 }
 
-function named({ priority }: NewRule): string {
+function which({ priority }: NewRule): string {
   return priority === undefined ? "" : ` ${priority}`;
 }
 

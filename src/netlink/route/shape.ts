@@ -68,6 +68,13 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
   }
 }
 
+/** @throws {TypeError} for what has no properties, or is a list */
+export function checkObject(parameter: string, value: object): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw bad(parameter, "an object", value);
+  }
+}
+
 /**
  * Checks what a method is told, as far as the use of each value does not: names that nobody reads, null
  * for what may be left out, and what would be taken of any type, as true and false or objects are.
@@ -75,9 +82,7 @@ export function checkShape(path: string, value: unknown, shape: Shape): void {
  * @throws {TypeError} that names the path to what is wrong, and its value
  */
 export function checkOptions(what: string, value: object, shape: Shapes, path = ""): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw bad(path.slice(0, -1) || what, "an object", value);
-  }
+  checkObject(path.slice(0, -1) || what, value);
   for (const name in value) {
     const entry = (value as Record<string, unknown>)[name];
     if (entry === undefined) continue;

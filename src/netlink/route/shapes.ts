@@ -6,12 +6,12 @@ import type { NewAddress } from "./addresses.ts";
 import type { NewBridgeVlan } from "./bridge_vlans.ts";
 import type { Encapsulation, IpEncapsulation } from "./encapsulation.ts";
 import type { NewFdbEntry } from "./fdb.ts";
-import type { LinkSettings, VethPeer } from "./links.ts";
+import type { LinkSettings, LinkTuning, VethPeer } from "./link_settings.ts";
 import type { NewNeighbour } from "./neighbours.ts";
 import type { NewNexthop } from "./nexthop_settings.ts";
 import type { RouteHop, RouteMetrics } from "./route_details.ts";
-import type { NewRoute } from "./routes.ts";
-import type { NewRule } from "./rules.ts";
+import type { NewRoute, RouteFilter } from "./route_settings.ts";
+import type { NewRule } from "./rule_settings.ts";
 import type { Shape, Shapes } from "./shape.ts";
 import type { NewFilter } from "./tc/filters.ts";
 import type { NewQdisc } from "./tc/qdiscs.ts";
@@ -44,6 +44,17 @@ export const TUNNELS: { readonly [K in Encapsulation["type"]]: Shapes } = {
 
 const tunnel: Shapes = Object.assign({}, ...Object.values(TUNNELS));
 
+/** What is told of few links. */
+const TUNING: All<Omit<LinkTuning, "addressGeneration">> = {
+  broadcast: "text",
+  multicast: "boolean",
+  gsoMaxSize: "number",
+  gsoMaxSegs: "number",
+  gsoIpv4MaxSize: "number",
+  groMaxSize: "number",
+  groIpv4MaxSize: "number",
+};
+
 /** The other end of a pair. */
 export const PEER: All<VethPeer> = {
   name: "text",
@@ -55,6 +66,7 @@ export const PEER: All<VethPeer> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
+  ...TUNING,
 };
 
 /** How a request is sent. */
@@ -82,6 +94,8 @@ export const LINK: All<LinkSettings & { name: string; kind: string }> = {
   allMulticast: "boolean",
   arp: "boolean",
   group: "number",
+  ...TUNING,
+  addressGeneration: "text",
   bridgePort: "object",
   bondPort: "object",
   data: "object",
@@ -95,6 +109,9 @@ export const NEW_LINK: Shapes = {
   rxQueues: "number",
 };
 
+/** What is told of a link that is there. */
+export const CHANGED_LINK: Shapes = { ...LINK, carrier: "boolean", protoDown: "boolean" };
+
 /** An address. */
 export const ADDRESS: All<NewAddress> = {
   link: "text or number",
@@ -106,6 +123,7 @@ export const ADDRESS: All<NewAddress> = {
   validLifetime: "number",
   preferredLifetime: "number",
   metric: "number",
+  protocol: "text or number",
   flags: ["text"],
   replace: "boolean",
 };
@@ -119,6 +137,7 @@ export const NEIGHBOUR: All<NewNeighbour> = {
   state: "text",
   router: "boolean",
   externallyLearned: "boolean",
+  managed: "boolean",
   protocol: "text or number",
 };
 
@@ -137,6 +156,7 @@ export const FDB_ENTRY: All<NewFdbEntry> = {
   nexthop: "number",
   sticky: "boolean",
   externallyLearned: "boolean",
+  router: "boolean",
 };
 
 /** VLANs of a bridge's port. */
@@ -213,6 +233,16 @@ export const ROUTE: All<NewRoute> = {
   expires: "number",
   realms: "number",
   replace: "boolean",
+};
+
+/** Which routes are listed. */
+export const ROUTE_FILTER: All<RouteFilter> = {
+  ...LIST,
+  family: "number",
+  table: "number",
+  link: "text or number",
+  type: "text",
+  protocol: "text or number",
 };
 
 /** A rule. */

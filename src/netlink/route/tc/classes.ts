@@ -376,9 +376,10 @@ export class Classes {
   }
 
   async #send(verb: string, flags: number, entry: NewClass, options?: RequestOptions) {
-    const { link, kind, handle } = entry;
     checkOptions("a class", entry, TOLD_QDISC);
+    const { link, kind, handle } = entry;
     kindName(kind);
+    handleValue("handle", handle);
     const values = classValues(kind, entry.options ?? {}, entry.data);
     const parent = entry.parent ?? `${handle.split(":")[0]}:`;
     const header = {

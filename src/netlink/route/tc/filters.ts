@@ -331,8 +331,8 @@ export class Filters {
   }
 
   async #send(verb: string, flags: number, filter: NewFilter, options?: RequestOptions) {
-    const { link, kind, data } = filter;
     checkOptions("a filter", filter, FILTER);
+    const { link, kind, data } = filter;
     kindName(kind);
     const type = ethertype("protocol", filter.protocol ?? "all");
     const own = filterValues(kind, filter.options ?? {}, type);
