@@ -9,6 +9,7 @@ import { address, type LinkRef, mac } from "./input.ts";
 import { AF_BRIDGE } from "./item.ts";
 import type { Links } from "./links.ts";
 import { FdbEntry, type FdbLifetime, neighbourCodec } from "./neighbour.ts";
+import { requestOf } from "../options.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, FDB_ENTRY, LIST } from "./shapes.ts";
@@ -275,7 +276,7 @@ export class Fdb {
       const own = entry.link === entry.bridge;
       return this.delete(
         own ? { ...entry.toJSON() as unknown as FdbRef, table: "self" } : entry,
-        rest,
+        requestOf(rest),
       );
     });
   }

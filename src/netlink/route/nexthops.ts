@@ -16,6 +16,7 @@ import type {
   NexthopFlush,
 } from "./nexthop_settings.ts";
 import { protocolName, protocolValue } from "./names.ts";
+import { requestOf } from "../options.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, LIST } from "./shapes.ts";
@@ -197,7 +198,7 @@ export class Nexthops {
     const doomed = (await this.list(rest).toArray()).filter((nexthop) =>
       origin === undefined || nexthop.protocol === origin
     );
-    return await deleteAll(doomed, ({ id }) => this.delete(id, rest));
+    return await deleteAll(doomed, ({ id }) => this.delete(id, requestOf(rest)));
   }
 
   async #send(verb: string, flags: number, nexthop: NewNexthop, options?: RequestOptions) {

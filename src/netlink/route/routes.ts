@@ -22,8 +22,8 @@ import { spec } from "../spec/rt-route.ts";
 import { Route, routeCodec } from "./route.ts";
 import { RouteChange } from "./route_change.ts";
 import { mixed } from "./route_details.ts";
-import { requestOf } from "../options.ts";
 import { flushed } from "./route_flush.ts";
+import { requestOf } from "../options.ts";
 import { deleteAll } from "./requests.ts";
 import { checkOptions } from "./shape.ts";
 import { type All, REQUEST, ROUTE_FILTER } from "./shapes.ts";
@@ -250,7 +250,7 @@ export class Routes {
     const doomed = (await this.list(list).toArray()).filter(keep);
     return await deleteAll(
       doomed,
-      (route) => this.delete(route.toJSON() as unknown as NewRoute, list),
+      (route) => this.delete(route.toJSON() as unknown as NewRoute, requestOf(list)),
     );
   }
 

@@ -10,6 +10,7 @@ import { bad, integer } from "../check.ts";
 import { familyNumber, isNetwork, linkName, prefix } from "./input.ts";
 import { AF_INET, AF_INET6, version } from "./item.ts";
 import { COMPAT, MAIN, protocolName, protocolValue } from "./names.ts";
+import { requestOf } from "../options.ts";
 import { deleteAll, Mode, Requests } from "./requests.ts";
 import { ACTIONS, INVERT, type Range, Rule, type RuleAction, ruleCodec } from "./rule.ts";
 import { compared, hasNamed, type RuleFields } from "./rule_fields.ts";
@@ -140,7 +141,7 @@ export class Rules {
         throw notUnique(`flush rule${which(rule as NewRule)}`);
       }
       left.splice(found, 1);
-      await this.deleteCompared(rule as NewRule, options);
+      await this.deleteCompared(rule as NewRule, requestOf(options));
     });
   }
 
