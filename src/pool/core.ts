@@ -136,6 +136,7 @@ export class Core<T> extends Stock<T> {
       const slot: Slot<T> = next;
       if (this.shared) {
         (slot as SharedSlot<T>).queued = false;
+        if (this.#isLost(slot)) continue;
         const full = slot.state < MARK && !this.carries(slot);
         if (full && slot.state < MARK) continue; // it comes back by itself
         if ((slot as SharedSlot<T>).queued) continue; // it has come back meanwhile
@@ -162,11 +163,19 @@ export class Core<T> extends Stock<T> {
   /** With `fifo` the oldest may be due for a check while the newest is not. */
   #freshest(now: number): Slot<T> | undefined {
     if (!this.#fifo) return undefined;
-    const slot = this.idle.pop();
+    let slot = this.idle.pop();
+    while (slot !== undefined && this.#isLost(slot)) slot = this.idle.pop();
     if (slot === undefined) return undefined;
     if (!this.isDue(slot, now) && !this.isStale(slot, now)) return this.#examine(slot);
     this.idle.push(slot);
     return undefined;
+  }
+
+  /** Whether it was destroyed while it stood among the idle ones, as a shared one may be. */
+  #isLost(slot: Slot<T>): boolean {
+    if (slot.index >= 0) return false;
+    this.idle.found();
+    return true;
   }
 
   #lend(slot: Slot<T>, waiter?: Waiter<T>): Lease<T> {

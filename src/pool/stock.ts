@@ -27,6 +27,8 @@ const assertFactory = methods(["create", "destroy"], [
 
 const isCount = count(0);
 
+const isOurs = <T>(slot: Slot<T>): boolean => slot.index >= 0;
+
 const LIFETIME_JITTER = 0.025;
 
 /**
@@ -324,13 +326,13 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   protected forget(slot: Slot<T>): void {
-    if (this.shared && (slot as SharedSlot<T>).queued) this.idle.filter((other) => other !== slot);
     const last = this.slots.pop()!;
     if (last !== slot) {
       this.slots[slot.index] = last;
       last.index = slot.index;
     }
     slot.index = -1;
+    if (this.shared && (slot as SharedSlot<T>).queued) this.idle.lose(isOurs);
     slot.lease = null;
     this.pastUses += slot.uses;
     if (slot.uses > 0) this.pastUsed++;
@@ -357,11 +359,13 @@ export abstract class Stock<T> implements Home<T> {
    * of the user's that takes or returns some.
    */
   takeIdle(chosen: (slot: Slot<T>) => boolean): Slot<T>[] {
+    this.idle.sift(isOurs);
     const wanted = new Set(this.idle.toArray().filter(chosen));
     const taken: Slot<T>[] = [];
     if (wanted.size === 0) return taken;
     this.idle.filter((slot) => {
-      if (!wanted.has(slot)) return true;
+      if (!wanted.has(slot)) return isOurs(slot);
+      if (!isOurs(slot)) return false;
       if (this.shared) (slot as SharedSlot<T>).queued = false;
       taken.push(slot);
       return false;
@@ -371,8 +375,11 @@ export abstract class Stock<T> implements Home<T> {
 
   /** Ends up to `most` idle resources, the longest unused first; gives their number. */
   evictIdle(most: number, reason: DestroyReason): number {
-    let left = most;
-    const victims = this.takeIdle((slot) => leasesOf(slot) === 0 && left-- > 0);
+    let victims: Slot<T>[] = [];
+    if (this.shared) {
+      let left = most;
+      victims = this.takeIdle((slot) => leasesOf(slot) === 0 && left-- > 0);
+    } else while (victims.length < most && this.idle.length > 0) victims.push(this.idle.shift()!);
     for (const slot of victims) this.evictOne(slot, reason);
     return victims.length;
   }
