@@ -67,7 +67,7 @@ export abstract class Stock<T> implements Home<T> {
   protected peakWaiting = 0;
   protected pastUses = 0; // of slots that are gone
   protected pastUsed = 0; // slots that are gone and had been lent
-  #generation = 0;
+  protected generation = 0; // of resources, which an eviction ends
   #failure: unknown;
 
   constructor(factory: Factory<T>, options: PoolOptions, common: Common<T> | undefined) {
@@ -215,7 +215,7 @@ export abstract class Stock<T> implements Home<T> {
     if (this.retry.waiting || this.size >= this.options.maxSize) return false;
     if (this.quota !== undefined && !this.quota.enter(this)) return false;
     const started = this.time.now();
-    const generation = this.#generation;
+    const generation = this.generation;
     this.creating++;
     if (++this.size > this.peakSize) this.peakSize = this.size;
     this.attempts.start<T>(
@@ -246,7 +246,7 @@ export abstract class Stock<T> implements Home<T> {
     const slot = new (this.shared ? SharedSlot : Slot)<T>(this, resource, now, this.expiry(now));
     slot.index = this.slots.push(slot) - 1;
     this.report.create(now - started);
-    if (generation !== this.#generation) mark(slot, "evicted");
+    if (generation !== this.generation) mark(slot, "evicted");
     else if (this.size > this.options.maxSize) mark(slot, "shrunk");
     else if (this.isUsable(slot) && this.carries(slot)) {
       this.#failure = undefined;
@@ -343,15 +343,6 @@ export abstract class Stock<T> implements Home<T> {
     this.quota?.leave();
     if (this.closed && this.size === 0) this.drained();
     this.pump();
-  }
-
-  /** Ends everything that exists now: idle ones at once, others when they come back. */
-  evict(reason: DestroyReason = "evicted"): void {
-    this.#generation++;
-    for (const slot of this.slots) mark(slot, reason);
-    for (const slot of this.takeIdle(() => true)) {
-      if (leasesOf(slot) === 0) this.evictOne(slot, reason);
-    }
   }
 
   /**
