@@ -173,6 +173,11 @@ class BunSocket implements RawSocket {
     this.#write = undefined;
   }
 
+  /** Nobody waits for the handshake any more, which a silent peer would never end. */
+  abandon(): void {
+    this.#tcp?.terminate();
+  }
+
   setNoDelay(on: boolean): void {
     this.#tcp?.setNoDelay(on);
   }
@@ -222,8 +227,11 @@ function wireFormat(protocols: readonly string[]): string {
 /** Dials with `Bun.connect`. */
 export const dialer: Dialer = {
   dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket> {
-    if (options.signal.aborted) return Promise.reject(options.signal.reason);
+    const { signal } = options;
+    if (signal.aborted) return Promise.reject(signal.reason);
     const socket = new BunSocket(target, options);
+    const abandon = (): void => socket.abandon();
+    signal.addEventListener("abort", abandon, { once: true });
     const where = "path" in target
       ? { unix: target.path }
       : { hostname: target.address, port: target.port };
@@ -234,6 +242,7 @@ export const dialer: Dialer = {
       socket: handlers,
       tls: options.tls && tlsOptions(options.tls),
     }).catch(socket.opened.reject);
-    return abandonable(socket.opened.promise, options.signal);
+    return abandonable(socket.opened.promise, signal)
+      .finally(() => signal.removeEventListener("abort", abandon));
   },
 };
