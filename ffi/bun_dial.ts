@@ -32,6 +32,9 @@ interface BunTcp {
 
 declare const Bun: { connect(options: Record<string, unknown>): Promise<BunTcp> };
 
+// How a handshake ends that comes to no session.
+const NO_SESSION = ["EPROTO", "ECONNRESET"];
+
 // Bytes that may wait unread before the kernel is told to hold back.
 const readAhead = 256 * 1024;
 
@@ -83,9 +86,9 @@ class BunSocket implements RawSocket {
   }
 
   onHandshake(tcp: BunTcp, ok: boolean, error: Error & { code?: string } | null): void {
-    // `ok` is the verdict on the certificate; only EPROTO means that there is no session.
-    const insecure = !this.#options.tls?.verify && error !== null && error.code !== "EPROTO";
-    if (insecure || (ok && error === null)) {
+    // `ok` is the verdict on the certificate, and so is any error but those without a session.
+    const doubted = error !== null && !NO_SESSION.includes(error.code ?? "");
+    if (doubted && !this.#options.tls?.verify || (ok && error === null)) {
       this.alpn = tcp.alpnProtocol || undefined;
       this.opened.resolve(this);
     } else {

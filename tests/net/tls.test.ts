@@ -124,9 +124,16 @@ describe("TLS", { skip }, () => {
   it("accepts any certificate only when told so in an ugly way", async () => {
     await using peer = await TlsPeer.listen(pki!);
     const tls = { dangerouslyAcceptAnyCertificate: true, serverName: "whatever.test" };
-    await using conn = await connect(`localhost:${peer.port}`, { tls });
-    await conn.write(bytes("x"));
-    assert.equal(await readText(conn, 1), "x");
+    for (const ca of [undefined, pki!.ca]) {
+      await using conn = await connect(`localhost:${peer.port}`, { tls: { ...tls, ca } });
+      await conn.write(bytes("x"));
+      assert.equal(await readText(conn, 1), "x");
+    }
+    // Not even then is a peer that ends in the handshake a session.
+    for (const end of ["destroy", "resetAndDestroy"] as const) {
+      await using other = await Peer.listen((socket) => socket.once("data", () => socket[end]()));
+      await assert.rejects(connect(["127.0.0.1", other.port], { tls }), refusedWith(/./));
+    }
   });
 
   it("shows the client's certificate where the server asks for one", async () => {
