@@ -3,7 +3,8 @@
  * prefix gets an interface on a bridge, an address, a default route, and a proof that it works: a
  * process inside sees them. Ctrl-C ends it.
  *
- *     deno run -A examples/agent.ts --prefix pod- --network 10.88.0 --netns host
+ *     deno run -A examples/agent.ts --prefix pod- --network 10.88.0
+ *     ip netns add pod-1                                              # in another terminal
  */
 
 import {

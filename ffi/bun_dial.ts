@@ -32,6 +32,9 @@ interface BunTcp {
 
 declare const Bun: { connect(options: Record<string, unknown>): Promise<BunTcp> };
 
+// How a handshake ends that comes to no session.
+const NO_SESSION = ["EPROTO", "ECONNRESET"];
+
 // Bytes that may wait unread before the kernel is told to hold back.
 const readAhead = 256 * 1024;
 
@@ -83,9 +86,9 @@ class BunSocket implements RawSocket {
   }
 
   onHandshake(tcp: BunTcp, ok: boolean, error: Error & { code?: string } | null): void {
-    // `ok` is the verdict on the certificate; only EPROTO means that there is no session.
-    const insecure = !this.#options.tls?.verify && error !== null && error.code !== "EPROTO";
-    if (insecure || (ok && error === null)) {
+    // `ok` is the verdict on the certificate, and so is any error but those without a session.
+    const doubted = error !== null && !NO_SESSION.includes(error.code ?? "");
+    if (doubted && !this.#options.tls?.verify || (ok && error === null)) {
       this.alpn = tcp.alpnProtocol || undefined;
       this.opened.resolve(this);
     } else {
@@ -173,6 +176,11 @@ class BunSocket implements RawSocket {
     this.#write = undefined;
   }
 
+  /** Nobody waits for the handshake any more, which a silent peer would never end. */
+  abandon(): void {
+    this.#tcp?.terminate();
+  }
+
   setNoDelay(on: boolean): void {
     this.#tcp?.setNoDelay(on);
   }
@@ -222,8 +230,11 @@ function wireFormat(protocols: readonly string[]): string {
 /** Dials with `Bun.connect`. */
 export const dialer: Dialer = {
   dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket> {
-    if (options.signal.aborted) return Promise.reject(options.signal.reason);
+    const { signal } = options;
+    if (signal.aborted) return Promise.reject(signal.reason);
     const socket = new BunSocket(target, options);
+    const abandon = (): void => socket.abandon();
+    signal.addEventListener("abort", abandon, { once: true });
     const where = "path" in target
       ? { unix: target.path }
       : { hostname: target.address, port: target.port };
@@ -234,6 +245,7 @@ export const dialer: Dialer = {
       socket: handlers,
       tls: options.tls && tlsOptions(options.tls),
     }).catch(socket.opened.reject);
-    return abandonable(socket.opened.promise, options.signal);
+    return abandonable(socket.opened.promise, signal)
+      .finally(() => signal.removeEventListener("abort", abandon));
   },
 };

@@ -3,8 +3,6 @@ import {
   abandonable,
   type Dialer,
   type DialOptions,
-  type DialTls,
-  HandshakeError,
   hostPort,
   type RawSocket,
   type SocketEvents,
@@ -20,13 +18,14 @@ const largeRead = 64_000;
 class DenoSocket implements RawSocket {
   readonly local: string;
   readonly remote: string;
+  readonly alpn: undefined;
   readonly #conn: Deno.Conn;
   #events: SocketEvents | undefined;
   #buffer: Uint8Array = new Uint8Array(smallRead);
   #held = false;
   #closed = false;
 
-  constructor(conn: Deno.Conn, readonly alpn: string | undefined) {
+  constructor(conn: Deno.Conn) {
     this.#conn = conn;
     this.local = text(conn.localAddr);
     this.remote = text(conn.remoteAddr);
@@ -104,21 +103,6 @@ function text(address: Deno.Addr): string {
   return hostPort(hostname, port);
 }
 
-async function startTls(tcp: Deno.TcpConn, tls: DialTls): Promise<RawSocket> {
-  const conn = await Deno.startTls(tcp, {
-    hostname: tls.serverName,
-    caCerts: tls.ca as string[] | undefined,
-    alpnProtocols: tls.alpn as string[] | undefined,
-  });
-  try {
-    const { alpnProtocol } = await conn.handshake();
-    return new DenoSocket(conn, alpnProtocol ?? undefined);
-  } catch (error) {
-    conn.close();
-    throw new HandshakeError((error as Error).message, { cause: error });
-  }
-}
-
 /**
  * `Deno.connect` rejects, and forgets the open socket, when its signal aborts in the turn in which
  * the connection came up. It asks `throwIfAborted` for that: a signal of our own says no.
@@ -133,17 +117,18 @@ function dialTcp(target: TcpTarget, signal: AbortSignal): Promise<Deno.TcpConn> 
 
 function dialUnix(path: string, signal: AbortSignal): Promise<RawSocket> {
   const work = Deno.connect({ transport: "unix", path });
-  return abandonable(work.then((conn) => new DenoSocket(conn, undefined)), signal);
+  return abandonable(work.then((conn) => new DenoSocket(conn)), signal);
 }
 
-/** Dials with `Deno.connect` and `Deno.startTls`, and through node:tls what these cannot do. */
+/**
+ * Dials with `Deno.connect`, and TLS through node:tls: `Deno.startTls` consumes the transport, which
+ * then stays open for as long as a peer says nothing in the handshake, whatever is closed.
+ */
 export const dialer: Dialer = {
   async dial(target: TcpTarget | UnixTarget, options: DialOptions): Promise<RawSocket> {
     const { signal, tls } = options;
     signal.throwIfAborted();
-    const beyondStartTls = tls !== undefined &&
-      ("path" in target || tls.cert !== undefined || tls.minVersion !== undefined || !tls.verify);
-    if (beyondStartTls) {
+    if (tls !== undefined) {
       return await (await import("./node_tls.ts")).dialNodeTls(target, tls, options);
     }
     if ("path" in target) return await dialUnix(target.path, signal);
@@ -151,8 +136,6 @@ export const dialer: Dialer = {
     options.onConnected?.();
     if (options.noDelay) tcp.setNoDelay(true);
     if (options.keepAlive) tcp.setKeepAlive(true);
-    if (tls === undefined) return new DenoSocket(tcp, undefined);
-    // Closing the transport under startTls is not possible: it has consumed it.
-    return await abandonable(startTls(tcp, tls), signal);
+    return new DenoSocket(tcp);
   },
 };

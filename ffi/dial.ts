@@ -16,7 +16,7 @@ export interface UnixTarget {
 export interface DialTls {
   /** The name sent as SNI (RFC 6066) and verified against the certificate. */
   readonly serverName: string;
-  /** PEM certificates trusted instead of, or besides, the runtime's own. */
+  /** PEM certificates trusted instead of the runtime's own. */
   readonly ca?: readonly string[];
   /** The client's certificate chain, PEM. */
   readonly cert?: string;
@@ -66,9 +66,9 @@ export interface RawSocket {
   shutdown(): Promise<void>;
   /** Closes without waiting; idempotent, no event follows. */
   close(): void;
-  /** TCP_NODELAY; nothing on a Unix socket, nor on Deno once TLS is up. */
+  /** TCP_NODELAY; nothing on a Unix socket. */
   setNoDelay(on: boolean): void;
-  /** SO_KEEPALIVE; nothing on a Unix socket, nor on Deno once TLS is up. */
+  /** SO_KEEPALIVE; nothing on a Unix socket. */
   setKeepAlive(on: boolean): void;
   /** Whether this socket alone keeps the process running. */
   setRef(on: boolean): void;

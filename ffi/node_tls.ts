@@ -20,7 +20,10 @@ class NodeSocket implements RawSocket {
   constructor(socket: TLSSocket, readonly local: string, readonly remote: string) {
     this.#socket = socket;
     this.alpn = socket.alpnProtocol || undefined;
-    socket.on("error", (error: Error) => this.#failure = error);
+    socket.on("error", (error: Error) => {
+      this.#failure = error;
+      socket.destroy(); // which Deno leaves to us
+    });
   }
 
   start(events: SocketEvents): void {
@@ -76,14 +79,16 @@ export function dialNodeTls(
   tls: DialTls,
   options: DialOptions,
 ): Promise<RawSocket> {
+  const { signal } = options;
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason); // while this file was loaded
     const plain = "path" in target
       ? connectTcp({ path: target.path, allowHalfOpen: true })
       : connectTcp({ host: target.address, port: target.port, allowHalfOpen: true });
     let secured: TLSSocket | undefined;
-    const abort = (): void => fail(options.signal.reason);
+    const abort = (): void => fail(signal.reason);
     const fail = (error: unknown): void => {
-      options.signal.removeEventListener("abort", abort);
+      signal.removeEventListener("abort", abort);
       plain.destroy();
       secured?.destroy();
       reject(error);
@@ -91,7 +96,7 @@ export function dialNodeTls(
     const refuse = (error?: Error): void => {
       fail(new HandshakeError(error?.message ?? "the peer ended the handshake", { cause: error }));
     };
-    options.signal.addEventListener("abort", abort, { once: true });
+    signal.addEventListener("abort", abort, { once: true });
     plain.once("error", fail);
     plain.once("connect", () => {
       plain.off("error", fail);
@@ -114,7 +119,7 @@ export function dialNodeTls(
       } as ConnectionOptions);
       secured.once("error", refuse).once("close", refuse);
       secured.once("secureConnect", () => {
-        options.signal.removeEventListener("abort", abort);
+        signal.removeEventListener("abort", abort);
         secured!.off("error", refuse).off("close", refuse).pause();
         resolve(new NodeSocket(secured!, local, remote));
       });

@@ -120,7 +120,7 @@ export class Conn implements AsyncDisposable {
 
   /**
    * Reads what there is, at least one byte, into `into`; null when the peer has ended its side. A
-   * TLS peer that ends without close_notify is a reset on Deno, but an end like any other on Bun.
+   * TLS peer that ends without close_notify is an end like any other.
    *
    * @throws {ConnectError} `CONNECTION_RESET`, or `CONNECTION_CLOSED` after {@linkcode Conn.close};
    * the signal's reason when it aborts first; then no byte is lost, and the connection is not usable
@@ -238,16 +238,13 @@ export class Conn implements AsyncDisposable {
     return this.#writable ??= writableOf(this);
   }
 
-  /**
-   * Sends small writes at once (TCP_NODELAY); `connect` has it on. Deno cannot change it once TLS is
-   * up: tell `connect` there.
-   */
+  /** Sends small writes at once (TCP_NODELAY); `connect` has it on. */
   setNoDelay(on = true): void {
     flag("on", on);
     if (!this.#over) this.#raw.setNoDelay(on);
   }
 
-  /** Lets the kernel probe a silent peer (SO_KEEPALIVE); on Deno with TLS, tell `connect`. */
+  /** Lets the kernel probe a silent peer (SO_KEEPALIVE). */
   setKeepAlive(on = true): void {
     flag("on", on);
     if (!this.#over) this.#raw.setKeepAlive(on);

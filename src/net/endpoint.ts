@@ -161,6 +161,13 @@ function decodedPath(url: URL): string {
 
 function canonicalHost(host: string): string {
   if (typeof host !== "string" || host.trim() === "") throw invalid("host must not be blank", host);
+  const name = hostOf(host);
+  if (name === undefined) throw invalid("host is not a name or an address", host);
+  return name;
+}
+
+/** The canonical form of a host's name or address; undefined for anything else. */
+export function hostOf(host: string): string | undefined {
   const bare = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
   const [address, zone] = bare.includes(":") ? bare.split("%", 2) : [bare];
   // The URL parser knows the canonical form of every literal and of international names, but would
@@ -168,7 +175,7 @@ function canonicalHost(host: string): string {
   const url = /[\s/?#@\\%[\]]/.test(address)
     ? null
     : URL.parse(`http://${bare.includes(":") ? `[${address}]` : address}`);
-  if (url === null || zone === "") throw invalid("host is not a name or an address", host);
+  if (url === null || zone === "") return undefined;
   const name = url.hostname;
   return name.startsWith("[") ? name.slice(1, -1) + (zone ? `%${zone}` : "") : name;
 }

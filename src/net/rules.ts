@@ -9,9 +9,9 @@ import {
   type Rule,
   type Rules,
   signal,
-  text,
 } from "../pool/rules.ts";
 import type { ConnectOptions } from "./connect.ts";
+import { hostOf } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import type { TlsOptions } from "./tls.ts";
 
@@ -22,10 +22,17 @@ export const delay: Rule = kind(
 );
 
 /** Keys and certificates. Whatever is given in their place, it is not shown. */
-const pem: Rule = (label, value) => {
-  if (typeof value === "string") return;
-  throw new TypeError(`Cannot use ${label}: it must be PEM text, current type is ${typeof value}`);
+const pem = (holding: string): Rule => (label, value) => {
+  const form = `it must be PEM text with a ${holding}`;
+  if (typeof value !== "string") {
+    throw new TypeError(`Cannot use ${label}: ${form}, current type is ${typeof value}`);
+  }
+  // Deno ignores what it does not find.
+  if (new RegExp(`^-----BEGIN [A-Z0-9 ]*${holding}-----`, "m").test(value)) return;
+  throw new TypeError(`Cannot use ${label}: ${form}, current value has none`);
 };
+
+const certificate = pem("CERTIFICATE");
 
 const texts: Rule = kind(
   "a list of text",
@@ -34,13 +41,16 @@ const texts: Rule = kind(
 
 /** What the options of TLS must be. */
 export const tlsRules: Readonly<Record<keyof TlsOptions, Rule>> = {
-  serverName: text,
+  serverName: kind(
+    "a host name or an address",
+    (value) => typeof value === "string" && hostOf(value) !== undefined,
+  ),
   ca: (label, value) => {
-    if (Array.isArray(value)) value.forEach((one, i) => pem(`${label}[${i}]`, one));
-    else pem(label, value);
+    if (Array.isArray(value)) value.forEach((one, i) => certificate(`${label}[${i}]`, one));
+    else certificate(label, value);
   },
-  cert: pem,
-  key: pem,
+  cert: certificate,
+  key: pem("PRIVATE KEY"),
   alpn: texts,
   minVersion: kind(
     "TLSv1.2 or TLSv1.3",

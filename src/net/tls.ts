@@ -1,5 +1,5 @@
 import type { DialTls } from "../../ffi/dial.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, hostOf } from "./endpoint.ts";
 import { ConnectError } from "./error.ts";
 import { checkOptions, tlsRules } from "./rules.ts";
 
@@ -20,7 +20,7 @@ export interface TlsOptions {
    * @default the endpoint's host
    */
   serverName?: string;
-  /** Certificates to trust, PEM: on Deno besides its own authorities, on Bun instead of them. */
+  /** Certificates to trust instead of the runtime's own authorities, PEM. */
   ca?: string | readonly string[];
   /** This client's certificate chain, PEM; needs `key`. */
   cert?: string;
@@ -51,8 +51,9 @@ export function dialTls(options: TlsOptions, endpoint: Endpoint): DialTls {
   const invalid = (what: string): never => {
     throw new ConnectError("INVALID_CONFIG", `Cannot use TLS options: ${what}`, { endpoint });
   };
-  const serverName = options.serverName ?? endpoint.host;
-  if (serverName === "") invalid("serverName is needed for a Unix socket");
+  // No certificate is for a zone of this machine.
+  const serverName = hostOf(options.serverName ?? endpoint.host)?.split("%")[0] ??
+    invalid("serverName is needed for a Unix socket");
   if ((cert === undefined) !== (key === undefined)) invalid("cert and key must come together");
   for (const name of alpn ?? []) {
     // Its length travels in one byte, and Bun takes the list as text.

@@ -3,9 +3,11 @@ export class Deque<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
   #tail = 0;
+  #lost = 0;
 
+  /** How many there are, without the lost ones. */
   get length(): number {
-    return this.#tail - this.#head;
+    return this.#tail - this.#head - this.#lost;
   }
 
   push(item: T): void {
@@ -33,13 +35,29 @@ export class Deque<T> {
     return item;
   }
 
+  /** Counts one as lost: it stays in its place until it is taken or half of all are lost. */
+  lose(keep: (item: T) => boolean): void {
+    if (++this.#lost > this.length) this.sift(keep);
+  }
+
+  /** One that was taken was a lost one. */
+  found(): void {
+    this.#lost--;
+  }
+
+  /** Drops the lost ones, which are those that `keep` does not accept. */
+  sift(keep: (item: T) => boolean): void {
+    if (this.#lost > 0) this.filter(keep);
+  }
+
   /** All, oldest first. */
   toArray(): T[] {
     return this.#items.slice(this.#head, this.#tail) as T[];
   }
 
-  /** Keeps what `keep` accepts. */
+  /** Keeps what `keep` accepts, of which nothing is lost. */
   filter(keep: (item: T) => boolean): void {
+    this.#lost = 0;
     this.#keep(this.toArray().filter(keep));
   }
 

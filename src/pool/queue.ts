@@ -37,8 +37,7 @@ export function isPlain(o: AcquireOptions): boolean {
 export interface Departures<T> {
   /** The one error that those who expire are to be rejected with. */
   expiry(): unknown;
-  expired(waiters: readonly Waiter<T>[], now: number): void;
-  aborted(waiters: readonly Waiter<T>[], now: number): void;
+  left(how: "timedOut" | "aborted", waiters: readonly Waiter<T>[], now: number): void;
 }
 
 /**
@@ -193,7 +192,7 @@ export class WaitQueue<T> {
     this.#soonest = Math.max(next, now + Math.floor(this.size / LOOKS));
     if (expired.length > 0) {
       this.#reject(expired, this.#departures.expiry());
-      this.#departures.expired(expired, now);
+      this.#departures.left("timedOut", expired, now);
     }
     return this.#soonest;
   }
@@ -213,6 +212,6 @@ export class WaitQueue<T> {
 
   readonly #abort = (waiters: Waiter<T>[], reason: unknown): void => {
     this.#reject(waiters, reason);
-    this.#departures.aborted(waiters, this.#time.now());
+    this.#departures.left("aborted", waiters, this.#time.now());
   };
 }

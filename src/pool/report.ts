@@ -36,7 +36,7 @@ export class Reporter {
   created = 0;
   createFailed = 0;
   detached = 0;
-  timeouts = 0;
+  timedOut = 0;
   aborted = 0;
   leaked = 0;
   errors = 0;
@@ -95,6 +95,12 @@ export class Reporter {
     this.tell("destroyed", reason);
   }
 
+  /** Acquires that were queued have ended without a lease. */
+  left(how: "timedOut" | "aborted", waiters: readonly { since: number }[], now: number): void {
+    this[how] += waiters.length;
+    for (const { since } of waiters) this.tell(how, now - since);
+  }
+
   leak(leak: Leak): void {
     this.leaked++;
     this.tell("leaked", leak);
@@ -111,7 +117,7 @@ export class Reporter {
       createFailed: this.createFailed,
       detached: this.detached,
       destroyed: { ...this.#destroyed },
-      timeouts: this.timeouts,
+      timeouts: this.timedOut,
       aborted: this.aborted,
       leaked: this.leaked,
       errors: this.errors,

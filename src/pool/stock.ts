@@ -27,6 +27,8 @@ const assertFactory = methods(["create", "destroy"], [
 
 const isCount = count(0);
 
+const isOurs = <T>(slot: Slot<T>): boolean => slot.index >= 0;
+
 const LIFETIME_JITTER = 0.025;
 
 /**
@@ -65,7 +67,7 @@ export abstract class Stock<T> implements Home<T> {
   protected peakWaiting = 0;
   protected pastUses = 0; // of slots that are gone
   protected pastUsed = 0; // slots that are gone and had been lent
-  #generation = 0;
+  protected generation = 0; // of resources, which an eviction ends
   #failure: unknown;
 
   constructor(factory: Factory<T>, options: PoolOptions, common: Common<T> | undefined) {
@@ -213,7 +215,7 @@ export abstract class Stock<T> implements Home<T> {
     if (this.retry.waiting || this.size >= this.options.maxSize) return false;
     if (this.quota !== undefined && !this.quota.enter(this)) return false;
     const started = this.time.now();
-    const generation = this.#generation;
+    const generation = this.generation;
     this.creating++;
     if (++this.size > this.peakSize) this.peakSize = this.size;
     this.attempts.start<T>(
@@ -244,7 +246,7 @@ export abstract class Stock<T> implements Home<T> {
     const slot = new (this.shared ? SharedSlot : Slot)<T>(this, resource, now, this.expiry(now));
     slot.index = this.slots.push(slot) - 1;
     this.report.create(now - started);
-    if (generation !== this.#generation) mark(slot, "evicted");
+    if (generation !== this.generation) mark(slot, "evicted");
     else if (this.size > this.options.maxSize) mark(slot, "shrunk");
     else if (this.isUsable(slot) && this.carries(slot)) {
       this.#failure = undefined;
@@ -324,13 +326,13 @@ export abstract class Stock<T> implements Home<T> {
   }
 
   protected forget(slot: Slot<T>): void {
-    if (this.shared && (slot as SharedSlot<T>).queued) this.idle.filter((other) => other !== slot);
     const last = this.slots.pop()!;
     if (last !== slot) {
       this.slots[slot.index] = last;
       last.index = slot.index;
     }
     slot.index = -1;
+    if (this.shared && (slot as SharedSlot<T>).queued) this.idle.lose(isOurs);
     slot.lease = null;
     this.pastUses += slot.uses;
     if (slot.uses > 0) this.pastUsed++;
@@ -343,25 +345,18 @@ export abstract class Stock<T> implements Home<T> {
     this.pump();
   }
 
-  /** Ends everything that exists now: idle ones at once, others when they come back. */
-  evict(reason: DestroyReason = "evicted"): void {
-    this.#generation++;
-    for (const slot of this.slots) mark(slot, reason);
-    for (const slot of this.takeIdle(() => true)) {
-      if (leasesOf(slot) === 0) this.evictOne(slot, reason);
-    }
-  }
-
   /**
    * Takes out of the idle ones those that are chosen, the longest unused first. Choosing may run code
    * of the user's that takes or returns some.
    */
   takeIdle(chosen: (slot: Slot<T>) => boolean): Slot<T>[] {
+    this.idle.sift(isOurs);
     const wanted = new Set(this.idle.toArray().filter(chosen));
     const taken: Slot<T>[] = [];
     if (wanted.size === 0) return taken;
     this.idle.filter((slot) => {
-      if (!wanted.has(slot)) return true;
+      if (!wanted.has(slot)) return isOurs(slot);
+      if (!isOurs(slot)) return false;
       if (this.shared) (slot as SharedSlot<T>).queued = false;
       taken.push(slot);
       return false;
@@ -371,8 +366,11 @@ export abstract class Stock<T> implements Home<T> {
 
   /** Ends up to `most` idle resources, the longest unused first; gives their number. */
   evictIdle(most: number, reason: DestroyReason): number {
-    let left = most;
-    const victims = this.takeIdle((slot) => leasesOf(slot) === 0 && left-- > 0);
+    let victims: Slot<T>[] = [];
+    if (this.shared) {
+      let left = most;
+      victims = this.takeIdle((slot) => leasesOf(slot) === 0 && left-- > 0);
+    } else while (victims.length < most && this.idle.length > 0) victims.push(this.idle.shift()!);
     for (const slot of victims) this.evictOne(slot, reason);
     return victims.length;
   }

@@ -1,4 +1,4 @@
-import type { Core } from "./core.ts";
+import type { Lender } from "./lender.ts";
 import type { DestroyReason } from "./observer.ts";
 import { sweepInterval } from "./options.ts";
 import { leasesOf, mark, type Slot } from "./slot.ts";
@@ -8,14 +8,14 @@ import { leasesOf, mark, type Slot } from "./slot.ts";
  * since the last look was in use, the rest was not.
  */
 export class Sweeper<T> {
-  readonly #core: Core<T>;
+  readonly #lender: Lender<T>;
   #timer: unknown;
   #last: number;
   running: boolean;
 
-  constructor(core: Core<T>, running: boolean) {
-    this.#core = core;
-    this.#last = core.time.now();
+  constructor(lender: Lender<T>, running: boolean) {
+    this.#lender = lender;
+    this.#last = lender.time.now();
     this.running = running;
   }
 
@@ -30,10 +30,10 @@ export class Sweeper<T> {
   }
 
   /** Looks after `delay` ms at the latest, if there is anything to look after. */
-  wake(delay: number = sweepInterval(this.#core.options)): void {
+  wake(delay: number = sweepInterval(this.#lender.options)): void {
     if (!this.running || this.#timer !== undefined) return;
-    if (this.#core.slots.length === 0 && this.#core.options.minIdle === 0) return;
-    this.#timer = this.#core.time.after(Math.max(delay, 1), () => {
+    if (this.#lender.slots.length === 0 && this.#lender.options.minIdle === 0) return;
+    this.#timer = this.#lender.time.after(Math.max(delay, 1), () => {
       this.#timer = undefined;
       this.wake(this.sweep());
     });
@@ -47,35 +47,35 @@ export class Sweeper<T> {
 
   /** One look; the result says in how many ms the next is due. */
   sweep(): number {
-    const core = this.#core;
-    const { options, time } = core;
+    const lender = this.#lender;
+    const { options, time } = lender;
     const interval = sweepInterval(options);
     const now = time.now();
     const before = Math.max(this.#last, now - interval);
     this.#last = now;
     let next = interval;
-    for (const slot of core.slots) {
+    for (const slot of lender.slots) {
       if (leasesOf(slot) > 0) this.#lookAtLeased(slot, now);
-      else if (slot.seen !== slot.uses && !core.timed) slot.since = before;
+      else if (slot.seen !== slot.uses && !lender.timed) slot.since = before;
       slot.seen = slot.uses;
       if (slot.expires > now) next = Math.min(next, slot.expires - now);
     }
     const reasons = new Map<Slot<T>, DestroyReason | "due">();
-    let checks = Math.ceil(core.idle.length / 2);
-    let spare = core.idle.length - options.minIdle;
-    const taken = core.takeIdle((slot) => {
+    let checks = Math.ceil(lender.idle.length / 2);
+    let spare = lender.idle.length - options.minIdle;
+    const taken = lender.takeIdle((slot) => {
       if (leasesOf(slot) > 0) return false;
-      const reason = core.isOld(slot, now)
+      const reason = lender.isOld(slot, now)
         ? "lifetime"
-        : spare > 0 && core.isStale(slot, now)
+        : spare > 0 && lender.isStale(slot, now)
         ? "idle"
-        : !core.isUsable(slot)
+        : !lender.isUsable(slot)
         ? "unusable"
         : undefined;
       if (reason !== undefined) {
         spare--;
         reasons.set(slot, reason);
-      } else if (checks > 0 && core.isDue(slot, now)) {
+      } else if (checks > 0 && lender.isDue(slot, now)) {
         checks--;
         reasons.set(slot, "due");
       } else if (spare > 0) {
@@ -85,22 +85,22 @@ export class Sweeper<T> {
     });
     for (const slot of taken) {
       const reason = reasons.get(slot)!;
-      if (reason === "due") core.check(slot);
-      else core.evictOne(slot, reason);
+      if (reason === "due") lender.check(slot);
+      else lender.evictOne(slot, reason);
     }
-    core.loans.sweep(now);
-    core.pump(options.minIdle);
+    lender.loans.sweep(now);
+    lender.pump(options.minIdle);
     return next;
   }
 
   #lookAtLeased(slot: Slot<T>, now: number): void {
     slot.since = now;
-    if (slot.seen === slot.uses) this.#core.loans.watch(slot);
-    if (this.#core.isOld(slot, now)) mark(slot, "lifetime");
+    if (slot.seen === slot.uses) this.#lender.loans.watch(slot);
+    if (this.#lender.isOld(slot, now)) mark(slot, "lifetime");
   }
 
   #cancel(): void {
-    this.#core.time.cancel(this.#timer);
+    this.#lender.time.cancel(this.#timer);
     this.#timer = undefined;
   }
 }

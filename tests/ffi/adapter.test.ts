@@ -277,6 +277,30 @@ itOnDeno("without net permission connecting says which flag to give", { skip }, 
   assert.match(output, /127\.0\.0\.1.*--allow-net[^]*localhost.*--allow-net/);
 });
 
+itOnDeno(
+  "the permissions that the README names open every kind of endpoint",
+  { skip },
+  async () => {
+    const path = join(tmpdir(), `x-pool-permissions-${process.pid}.sock`);
+    const { code, output } = await runModule(
+      `import { connect } from "@x/pool";
+     import { createServer } from "node:net";
+     const path = ${JSON.stringify(path)};
+     for (const where of [{ path }, { port: 0, host: "127.0.0.1" }]) {
+       const server = createServer((socket) => socket.on("error", () => {}).end("no TLS"));
+       await new Promise((listening) => server.listen(where, listening));
+       const endpoint = where.path ?? ["127.0.0.1", server.address().port];
+       (await connect(endpoint)).close();
+       const tls = { serverName: "x" };
+       await connect(endpoint, { tls }).catch((error) => console.log(error.code));
+       server.close();
+     }`,
+      { deno: ["--allow-net", "--allow-read", "--allow-write"] },
+    );
+    assert.deepEqual([code, output], [0, "TLS_HANDSHAKE_FAILED\nTLS_HANDSHAKE_FAILED\n"]);
+  },
+);
+
 it("elsewhere than on Linux the error says so", { skip }, async () => {
   const { output } = await runModule(`
     Object.defineProperty(process, "platform", { value: "darwin" });

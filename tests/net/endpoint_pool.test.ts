@@ -328,7 +328,7 @@ describe("EndpointPool", () => {
   });
 
   it("tells at once of options for an endpoint that no retry would mend", async () => {
-    await using pool = new EndpointPool({ tls: () => ({ cert: "without its key" }) });
+    await using pool = new EndpointPool({ tls: () => ({ cert: "-----BEGIN CERTIFICATE-----" }) });
     const error = await pool.acquire("127.0.0.1:1").catch((error) => error);
     assert.ok(error instanceof ConnectError, String(error));
     assert.deepEqual([error.code, error.attempts], ["INVALID_CONFIG", 0]);

@@ -271,8 +271,7 @@ const cases: Record<string, Case> = {
     tls: true,
     idle: (proxy) =>
       proxy.fault = { reply: (data, { client }) => void client.end(data.subarray(0, 9)) },
-    // Bun does not tell an end without close_notify from one with it.
-    outcome: "Bun" in globalThis ? "eof" : "CONNECTION_RESET",
+    outcome: "eof",
   },
 };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { Socket } from "node:net";
 import { after, describe, it } from "node:test";
 import { loadAdapter } from "../../ffi/adapter.ts";
 import { type Conn, connect, ConnectError } from "../../src/net/mod.ts";
@@ -73,9 +74,13 @@ describe("TLS", { skip }, () => {
         await using conn = await connect(`localhost:${port}`, settings);
         const fd = descriptorOf(conn);
         const value = new Uint8Array(new ArrayBuffer(4));
-        for (const [level, name] of [[6, 1], [1, 9]]) {
-          assert.equal(libc.getsockopt(fd, level, name, value), 4);
-          assert.equal(value[0], on ? 1 : 0, `${level}.${name}`);
+        for (const now of [on, !on]) {
+          conn.setNoDelay(now);
+          conn.setKeepAlive(now);
+          for (const [level, name] of [[6, 1], [1, 9]]) {
+            assert.equal(libc.getsockopt(fd, level, name, value), 4);
+            assert.equal(value[0], now ? 1 : 0, `${level}.${name}`);
+          }
         }
       }
     }
@@ -107,12 +112,28 @@ describe("TLS", { skip }, () => {
     await assert.rejects(connect(`localhost:${peer.port}`, { tls }), refusedWith(/other\.test/));
   });
 
+  it("takes a name and an address in any form", async () => {
+    await using peer = await TlsPeer.listen(pki!);
+    for (const serverName of ["POOL.test", "127.0.0.1", "[::1]", "0:0::1"]) {
+      const tls = { ca: pki!.ca, serverName };
+      await using conn = await connect(`127.0.0.1:${peer.port}`, { tls });
+      assert.ok(conn.usable, serverName);
+    }
+  });
+
   it("accepts any certificate only when told so in an ugly way", async () => {
     await using peer = await TlsPeer.listen(pki!);
     const tls = { dangerouslyAcceptAnyCertificate: true, serverName: "whatever.test" };
-    await using conn = await connect(`localhost:${peer.port}`, { tls });
-    await conn.write(bytes("x"));
-    assert.equal(await readText(conn, 1), "x");
+    for (const ca of [undefined, pki!.ca]) {
+      await using conn = await connect(`localhost:${peer.port}`, { tls: { ...tls, ca } });
+      await conn.write(bytes("x"));
+      assert.equal(await readText(conn, 1), "x");
+    }
+    // Not even then is a peer that ends in the handshake a session.
+    for (const end of ["destroy", "resetAndDestroy"] as const) {
+      await using other = await Peer.listen((socket) => socket.once("data", () => socket[end]()));
+      await assert.rejects(connect(["127.0.0.1", other.port], { tls }), refusedWith(/./));
+    }
   });
 
   it("shows the client's certificate where the server asks for one", async () => {
@@ -177,6 +198,28 @@ describe("TLS", { skip }, () => {
     );
   });
 
+  it("leaves no connection to a peer that is silent in the handshake", async () => {
+    let ended = 0;
+    const serve = (socket: Socket): void => void socket.resume().on("end", () => ended++);
+    await using peer = await Peer.listen(serve, { halfOpen: true });
+    for (const tls of [{}, { minVersion: "TLSv1.3" as const }]) {
+      for (const aborted of [true, false]) {
+        const control = new AbortController();
+        const reason = new Error("left");
+        if (aborted) until(() => peer.sockets.size > 0).then(() => control.abort(reason));
+        const { signal } = control;
+        const timeout = aborted ? 60_000 : 500;
+        const before = ended;
+        const error = await connect(["127.0.0.1", peer.port], { tls, signal, timeout })
+          .catch((error) => error);
+        assert.equal(aborted ? error : error.code, aborted ? reason : "CONNECTION_TIMEOUT");
+        await until(() => ended > before || peer.sockets.size === 0, "the peer to see the end");
+        for (const socket of peer.sockets) socket.destroy();
+        await until(() => peer.sockets.size === 0);
+      }
+    }
+  });
+
   it("notices the peer's close_notify on an idle connection", async () => {
     await using peer = await TlsPeer.listen(pki!);
     await using conn = await connect(`localhost:${peer.port}`, { tls: { ca: pki!.ca } });
@@ -201,7 +244,19 @@ describe("TLS", { skip }, () => {
 
   for (
     const [what, tls, message] of [
-      ["a certificate without its key", { cert: "x" }, /cert and key must come together$/],
+      [
+        "a certificate without its key",
+        { cert: "-----BEGIN CERTIFICATE-----" },
+        /cert and key must come together$/,
+      ],
+      ["an authority that is none", { ca: "" }, /tls\.ca: it must.* CERTIFICATE, .* has none$/],
+      [
+        "a key in place of a certificate",
+        { ca: ["-----BEGIN EC PRIVATE KEY-----"] },
+        /tls\.ca\[0\]: it must be PEM text with a CERTIFICATE, current value has none$/,
+      ],
+      ["a key that is none", { key: "x" }, /tls\.key: it must.* PRIVATE KEY, .* has none$/],
+      ["a server name that is none", { serverName: "a b" }, /tls\.serverName.* value is "a b"$/],
       [
         "an unknown version",
         { minVersion: "TLSv1" },

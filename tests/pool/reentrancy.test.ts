@@ -178,6 +178,24 @@ describe("user code that uses the pool that calls it", () => {
     await pool.close();
   });
 
+  it("whoever waits may leave while a resource is asked for its capacity", async () => {
+    const plant = new Plant(false);
+    const control = new AbortController();
+    plant.capacity = (thing) => {
+      if (pool.stats.leased > 0) control.abort();
+      return thing.id + 1;
+    };
+    const { pool } = rig(plant, { maxSize: 1 });
+    const first = pool.acquire();
+    const second = pool.acquire({ signal: control.signal });
+    plant.finishCreation();
+    await assert.rejects(second, { name: "AbortError" });
+    (await first).release();
+    const { idle, waiting } = pool.stats;
+    assert.deepEqual({ idle, waiting }, { idle: 1, waiting: 0 });
+    await pool.close();
+  });
+
   it("a resource that ends while it is asked for its capacity is not lent", async () => {
     const plant = new Plant();
     let end = (): void => {};
