@@ -3,7 +3,6 @@
 import { bad } from "../check.ts";
 import type { Link } from "../route/link.ts";
 import type { DesiredFdbEntry } from "./desired.ts";
-import { filtersVlans } from "./link_conflicts.ts";
 import { outerVersion } from "./links.ts";
 import {
   canonicalMac,
@@ -17,6 +16,7 @@ import {
   unlike,
   without,
 } from "./section.ts";
+import { filtersVlans } from "./vlan_filtering.ts";
 
 /** Whether a tunnel sends what is for a MAC address to all remotes; to others it sends to one. */
 function floods(item: Item): boolean {
@@ -58,16 +58,15 @@ function asDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
 }
 
 /** Refuses what a table would make nothing of, as far as its link's kind is known. */
-function checkTunnels(
-  declared: readonly Item[],
-  { links, desired }: Pick<Context, "links" | "desired">,
-) {
+async function checkTunnels(declared: readonly Item[], context: Context): Promise<void> {
+  const { links, desired } = context;
   const known = new Map<string, Item>();
   for (const { name, kind, options } of links) known.set(name, { ...options, kind });
   for (const { name, ...link } of desired.links ?? []) {
     known.set(name, { ...known.get(name), ...tidy(link) });
   }
-  const filtering = filtersVlans(links);
+  const filtering = declared.every(({ vlan }) => vlan === undefined) ||
+    await filtersVlans(context);
   for (const item of declared) {
     const link = String(item.link), at = known.get(link), kind = at?.kind;
     if (at === undefined) continue;
@@ -141,9 +140,10 @@ export const fdb: Section = {
       : "";
     return `${fdbPlace(item)}${of}${to}`;
   },
-  async read({ nl, links, desired, nameOf, options }) {
+  async read(context) {
+    const { nl, links, desired, nameOf, options } = context;
     const declared = (desired.fdb ?? []).map((entry) => fdb.normal(entry as unknown as Item));
-    checkTunnels(declared, { links, desired });
+    await checkTunnels(declared, context);
     const all = await nl.fdb.list(options).toArray();
     const tunnels = new Map(links.filter((l) => l.kind === "vxlan").map((l) => [l.index, l]));
     const keys = new Set(declared.map((item) => fdb.key(item)));

@@ -135,8 +135,9 @@ export async function plan(
     }
   }
   checkLinks(context, wanted, lost);
-  const future = futureLinks(context, wanted, lost);
-  checkConflicts(context, wanted.get(links)!, future);
+  const ofLinks = changes.filter(({ section }) => section === links).map(({ change }) => change);
+  const future = futureLinks(context, ofLinks, wanted.get(links)!, lost);
+  await checkConflicts(context, wanted.get(links)!, future, ofLinks);
   await checkNeeds(context, future, lost);
   await checkNexthops(context, wanted, lost);
   await checkReferences(context, wanted, lost);
