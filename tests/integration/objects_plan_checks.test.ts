@@ -294,4 +294,28 @@ describe("a declaration", { skip }, () => {
       t.ip(`link del ${name}`);
     }
   });
+
+  it("refuses what is there and can be nothing else, or hangs on nothing", async () => {
+    await using t = await lab();
+    const refused: [unknown, string][] = [
+      [
+        { links: [{ name: "lo", kind: "bridge" }] },
+        "plan link lo: it is of no kind, and cannot be made one of kind bridge",
+      ],
+      [
+        { qdiscs: [{ link: "a0", kind: "pfifo", parent: "1:1" }] },
+        "plan qdisc a0 1:1: queueing discipline 1: is neither declared nor there",
+      ],
+      [
+        { prune: { rules: [1.5, 5] } },
+        "use prune.rules[0]: must be an integer, current value is 1.5",
+      ],
+    ];
+    for (const [wanted, message] of refused) {
+      await assert.rejects(plan(t.nl, wanted as Desired), {
+        name: "TypeError",
+        message: `Cannot ${message}`,
+      });
+    }
+  });
 });

@@ -120,6 +120,12 @@ describe("a plan takes no value that never settles, or that the kernel refuses,"
         "replace address peer",
       );
     }
+    // One that is in a group beside others becomes what cannot be.
+    const nexthops = [{ id: 1, link: "b2" }, { id: 3, link: "b2" }];
+    await settle(t, { nexthops: [...nexthops, { id: 4, group: [{ id: 1 }, { id: 3 }] }] });
+    await settle(t, {
+      nexthops: [{ id: 3, blackhole: true }, { id: 4, group: [{ id: 1 }] }],
+    });
     const group = [{ id: 1 }];
     for (const protocol of ["static", 99]) {
       await settle(t, { nexthops: [{ id: 1, link: "b2" }, { id: 2, group, protocol }] });

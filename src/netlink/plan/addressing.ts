@@ -75,6 +75,10 @@ export const addresses: Section = {
     for (const [i, flag] of flags?.entries() ?? []) {
       if (!known.includes(flag)) throw bad(`flags[${i}]`, `one of ${known.join(", ")}`, flag);
     }
+    const group = /^(ff|22[4-9]|23\d)/.test(address);
+    if (flags?.includes("mcautojoin") && !group) {
+      throw bad("flags", "without mcautojoin, of an address of no multicast group", flags);
+    }
     if (six && item.label !== undefined) throw bad("label", "absent, with IPv6", item.label);
     checkLifetimes(item, six);
     const peer = item.peer === undefined ? undefined : canonicalIp("peer", item.peer);

@@ -81,6 +81,9 @@ async function checkTunnels(declared: readonly Item[], context: Context): Promis
       if (item.lifetime !== "permanent") refuse(`the table of ${link} keeps all for ever`);
     }
     if (kind === "vxlan") {
+      if (item.table === "self" && (item.remote ?? item.nexthop) === undefined) {
+        refuse(`the table of ${link} leads to remotes, or to a nexthop`);
+      }
       const { sourceVni, remote } = item, version = outerVersion(at) ?? 4;
       if (
         remote !== undefined && !at.external && String(remote).includes(":") !== (version === 6)

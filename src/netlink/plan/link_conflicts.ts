@@ -46,10 +46,18 @@ export async function checkConflicts(
   }
 }
 
+/** Why a link cannot be one of a kind. */
+function noHardware({ name, kind }: Item, { there }: View): string | undefined {
+  const is = there.get(name);
+  return kind !== undefined && is !== undefined && is.kind === undefined
+    ? `it is of no kind, and cannot be made one of kind ${kind}`
+    : undefined;
+}
+
 /** Why the kernel would refuse a declared link. */
 function refusal(item: Item, own: Item, view: View): string | undefined {
   const { declared, future, changes } = view;
-  return noPort(item, future.get(item.master)) ??
+  return noHardware(own, view) ?? noPort(item, future.get(item.master)) ??
     noAddress(item, declared, future, changes.get(item.name)) ??
     noTunnel(item, future) ?? noVlan(item, view) ?? tooLarge(item, view) ??
     noBackup(item, view) ?? noDelay(item, own);
