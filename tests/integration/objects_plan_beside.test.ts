@@ -23,7 +23,28 @@ const vxlan = (n: number, id: number, more: object = {}) => ({
 describe("a plan of links beside each other", { skip }, () => {
   it("is refused where the kernel would refuse half of it", async () => {
     await using t = await lab();
+    await t.nl.links.addAltNames("a0", ["foo"]);
+    const ifb = { name: "x0", kind: "ifb" };
     const refused: [object[], string][] = [
+      [[{ ...ifb, altNames: ["a1"] }], "x0: a1 is a name of a1"],
+      [[{ ...ifb, altNames: ["foo"] }], "x0: foo is a name of a0"],
+      [[{ ...ifb, name: "foo" }], "foo: foo is a name of a0"],
+      [
+        [{ name: "x0", kind: "veth", peer: { name: "a1" } }],
+        "x0: a1 is there, and no end of it",
+      ],
+      [
+        [{ name: "x0", kind: "veth", peer: { name: "foo" } }],
+        "foo: foo is a name of a0",
+      ],
+      [
+        [{ ...ifb, bridgePort: { cost: 5 } }],
+        "x0: it has bridgePort, and will be no port of a bridge",
+      ],
+      [
+        [{ name: "a2", bondPort: { queueId: 5 } }],
+        "a2: it has bondPort, and will be no port of a bond",
+      ],
       [[vxlan(0, 5), vxlan(1, 5)], "t0: t1 has id 5 at port 5000 already"],
       [
         [{ name: "t0", kind: "vxlan", id: 99, remote: "192.0.2.1" }],

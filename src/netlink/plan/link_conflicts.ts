@@ -5,7 +5,7 @@ import type { Change } from "./change.ts";
 import { FORWARD_DELAY } from "./link_limits.ts";
 import { outerVersion } from "./links.ts";
 import { noAddress, noPlace } from "./macvlans.ts";
-import { noPort } from "./ports.ts";
+import { noPort, noPortOptions } from "./ports.ts";
 import type { Context, Item } from "./section.ts";
 import { noTunnel } from "./tunnels.ts";
 import { filtersVlans } from "./vlan_filtering.ts";
@@ -58,6 +58,7 @@ function noHardware({ name, kind }: Item, { there }: View): string | undefined {
 function refusal(item: Item, own: Item, view: View): string | undefined {
   const { declared, future, changes } = view;
   return noHardware(own, view) ?? noPort(item, future.get(item.master)) ??
+    noPortOptions(own, future.get(item.master)) ??
     noAddress(item, declared, future, changes.get(item.name)) ??
     noTunnel(item, future) ?? noVlan(item, view) ?? tooLarge(item, view) ??
     noBackup(item, view) ?? noDelay(item, own);

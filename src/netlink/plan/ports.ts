@@ -20,6 +20,15 @@ export function isEthernet({ kind, address }: Item): boolean {
   return !PLAIN.includes(String(kind)) && (kind !== undefined || address !== ZEROS);
 }
 
+/** Why a declared link cannot have the options of a port; `master` is the link that it will be one of. */
+export function noPortOptions(own: Item, master: Item | undefined): string | undefined {
+  const kind = ["bridge", "bond"].find((kind) => own[`${kind}Port`] !== undefined);
+  if (kind === undefined || master?.kind === kind) return undefined;
+  // Of a master without a kind that is told, nobody knows.
+  if (master !== undefined && master.kind === undefined) return undefined;
+  return `it has ${kind}Port, and will be no port of a ${kind}`;
+}
+
 /** Why the kernel would not have a link as a port of another. */
 export function noPort(item: Item, master: Item | undefined): string | undefined {
   if (master === undefined) return undefined;
