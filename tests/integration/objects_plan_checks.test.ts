@@ -307,6 +307,15 @@ describe("a declaration", { skip }, () => {
         "plan qdisc a0 1:1: queueing discipline 1: is neither declared nor there",
       ],
       [
+        {
+          fdb: [{
+            ...{ link: "a2", mac: "02:00:00:00:00:11" },
+            ...{ sticky: true, externallyLearned: true },
+          }],
+        },
+        "use fdb[0].sticky: must be absent, of what a bridge learned externally, current value is true",
+      ],
+      [
         { prune: { rules: [1.5, 5] } },
         "use prune.rules[0]: must be an integer, current value is 1.5",
       ],

@@ -113,6 +113,7 @@ export const fdb: Section = {
     if (item.nexthop !== undefined) without(item, ["remote", "port", "vni", "via"], "with nexthop");
     // A bridge lets others keep it up to date, and then knows no other lifetime.
     const dynamic = table === "master" && item.externallyLearned === true;
+    if (dynamic) without(item, ["sticky"], "of what a bridge learned externally");
     if (dynamic && (item.lifetime ?? "dynamic") !== "dynamic") {
       throw bad("lifetime", "dynamic, of what a bridge learned externally", item.lifetime);
     }
