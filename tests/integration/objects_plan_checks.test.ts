@@ -316,6 +316,14 @@ describe("a declaration", { skip }, () => {
         "use fdb[0].sticky: must be absent, of what a bridge learned externally, current value is true",
       ],
       [
+        {
+          nexthops: [{ id: 1, link: "b2", gateway: "10.20.0.2" }],
+          routes: [{ destination: "10.9.0.0/16", nexthop: 1, scope: "host" }],
+        },
+        "plan route 10.9.0.0/16 table 254 priority 0: nexthop 1 leads to gateways, or to several, " +
+        "which scope host does not",
+      ],
+      [
         { prune: { rules: [1.5, 5] } },
         "use prune.rules[0]: must be an integer, current value is 1.5",
       ],

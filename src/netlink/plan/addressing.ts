@@ -182,7 +182,8 @@ export const neighbours: Section = {
   normal(item) {
     if (item.proxy) without(item, ["mac", "state"], "with proxy");
     // Nothing is known of these.
-    if (["none", "incomplete", "failed"].includes(item.state as string)) {
+    const unknown = ["none", "incomplete", "failed"].includes(item.state as string);
+    if (unknown) {
       without(item, ["mac", "router"], `with state ${item.state}`);
     }
     return tidy({
@@ -192,6 +193,7 @@ export const neighbours: Section = {
       mac: item.mac === undefined ? undefined : canonicalMac("mac", item.mac),
       state: item.proxy ? undefined : item.state ?? "permanent",
       proxy: item.proxy || undefined,
+      router: unknown ? undefined : item.router,
       protocol: protocol(item),
     });
   },
@@ -226,7 +228,9 @@ export const neighbours: Section = {
       DYNAMIC.includes(current.state as string);
     return dynamic ? out.filter((name) => name !== "state") : out;
   },
-  inPlace: () => true,
+  // The kernel takes no protocol for none told.
+  inPlace: ({ protocol }, differences) =>
+    !(protocol === "unspec" && differences.includes("protocol")),
   create: ({ nl, options }, item) =>
     nl.neighbours.replace(item as unknown as DesiredNeighbour, options),
   set({ nl, options }, item, current) {

@@ -94,6 +94,7 @@ async function checkTunnels(declared: readonly Item[], context: Context): Promis
       if (sourceVni === undefined || at.external || sourceVni === at.id) continue;
       refuse(`${link} is not external, and has no other sourceVni than ${at.id}`);
     }
+    if (item.mac === NO_MAC && kind !== undefined) refuse(`the table of ${link} has none of zeros`);
     const own = item.table === "self" && kind !== "bridge" ? ["sticky", "externallyLearned"] : [];
     const name = [...TUNNEL, ...own].find((name) =>
       item[name] !== undefined && item[name] !== false

@@ -92,6 +92,10 @@ function unfit(
     return "is a blackhole, which no group has beside others";
   }
   const members = nexthop.group === undefined ? [nexthop] : used(nexthop).map((id) => all.get(id));
+  const far = nexthop.group !== undefined || nexthop.gateway !== undefined;
+  if (section === routes && item.scope === "host" && far) {
+    return "leads to gateways, or to several, which scope host does not";
+  }
   const four = members.some((member) => member?.family === 4);
   return section === routes && item.family === 6 && four ? "is of IPv4" : undefined;
 }
