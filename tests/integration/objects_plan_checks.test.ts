@@ -294,4 +294,45 @@ describe("a declaration", { skip }, () => {
       t.ip(`link del ${name}`);
     }
   });
+
+  it("refuses what is there and can be nothing else, or hangs on nothing", async () => {
+    await using t = await lab();
+    const refused: [unknown, string][] = [
+      [
+        { links: [{ name: "lo", kind: "bridge" }] },
+        "plan link lo: it is of no kind, and cannot be made one of kind bridge",
+      ],
+      [
+        { qdiscs: [{ link: "a0", kind: "pfifo", parent: "1:1" }] },
+        "plan qdisc a0 1:1: queueing discipline 1: is neither declared nor there",
+      ],
+      [
+        {
+          fdb: [{
+            ...{ link: "a2", mac: "02:00:00:00:00:11" },
+            ...{ sticky: true, externallyLearned: true },
+          }],
+        },
+        "use fdb[0].sticky: must be absent, of what a bridge learned externally, current value is true",
+      ],
+      [
+        {
+          nexthops: [{ id: 1, link: "b2", gateway: "10.20.0.2" }],
+          routes: [{ destination: "10.9.0.0/16", nexthop: 1, scope: "host" }],
+        },
+        "plan route 10.9.0.0/16 table 254 priority 0: nexthop 1 leads to gateways, or to several, " +
+        "which scope host does not",
+      ],
+      [
+        { prune: { rules: [1.5, 5] } },
+        "use prune.rules[0]: must be an integer, current value is 1.5",
+      ],
+    ];
+    for (const [wanted, message] of refused) {
+      await assert.rejects(plan(t.nl, wanted as Desired), {
+        name: "TypeError",
+        message: `Cannot ${message}`,
+      });
+    }
+  });
 });

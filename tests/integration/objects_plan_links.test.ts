@@ -28,7 +28,7 @@ describe("plan and apply of links upon links", { skip }, () => {
   it("finish what was interrupted anywhere", { timeout: 120_000 }, async () => {
     await using t = await lab();
     await fc.assert(
-      fc.asyncProperty(linkStates, fc.nat(40), async (state, steps) => {
+      fc.asyncProperty(linkStates, fc.nat(120), async (state, steps) => {
         const wanted = { ...state, prune };
         await apply(t.nl, await plan(t.nl, wanted), { signal: striking(steps) }).catch((error) => {
           assert.equal(error.message, "interrupted");
@@ -38,6 +38,17 @@ describe("plan and apply of links upon links", { skip }, () => {
       }),
       { numRuns: 30, endOnFailure: true },
     );
+  });
+
+  it("make what is declared on a link that is made anew once", async () => {
+    await using t = await lab();
+    const addresses = [{ link: "x0", address: "10.9.0.1/24" }];
+    for (const id of [20, 21]) {
+      const wanted = { links: [{ name: "x0", kind: "vxlan", id, up: true }], addresses };
+      const changes = await plan(t.nl, wanted);
+      const done = await apply(t.nl, changes);
+      assert.deepEqual(done.map(({ object }) => object), ["link", "address"]);
+    }
   });
 
   it("keep what is not declared of a link that is made anew, also when interrupted", {

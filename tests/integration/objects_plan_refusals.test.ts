@@ -65,6 +65,36 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       route({ link, type: "unspec" }, "type", "another one, or absent", "unspec"),
       route({ link, onlink: true }, "onlink", "absent, without gateway and link", true),
       route(
+        { link, type: "local", scope: "link" },
+        "scope",
+        "no wider than host, with type local",
+        "link",
+      ),
+      route(
+        { gateway: "10.20.0.2", scope: "host" },
+        "scope",
+        "wider than link, with a gateway",
+        "host",
+      ),
+      route(
+        { nexthops: [{ link }, { link: "b0" }], scope: 254 },
+        "scope",
+        "another one than host, with several nexthops",
+        254,
+      ),
+      route(
+        { link, encapsulation: { ...seg6, mode: "inline", segments: ["fd20::7"] } },
+        "encapsulation.mode",
+        "another one, with IPv4",
+        "inline",
+      ),
+      route(
+        { destination: "fd09::/32", nexthop: 1, from: "fd08::/64" },
+        "from",
+        `absent, ${none}`,
+        "fd08::/64",
+      ),
+      route(
         { destination: "fd09::/32", type: "throw", expires: 5 },
         "expires",
         "absent, of what leads nowhere",
@@ -117,6 +147,33 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
       [
         { fdb: [{ link: "vx9", mac, remote: "fd00::1" }] },
         "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:07 self: vx9 is of IPv4",
+      ],
+      [
+        { fdb: [{ link: "vx9", mac, table: "self", vni: 7 }] },
+        "TypeError Cannot plan forwarding entry vx9 02:00:00:00:00:07 self: " +
+        "the table of vx9 leads to remotes, or to a nexthop",
+      ],
+      [
+        { rules: [{ priority: 5, goto: 5 }] },
+        cannot("rules[0].goto", "the priority of a later rule than 5", 5),
+      ],
+      [
+        { addresses: [{ link: "b0", address: "10.9.0.1/24", flags: ["mcautojoin"] }] },
+        cannot(
+          "addresses[0].flags",
+          "without mcautojoin, of an address of no multicast group",
+          ["mcautojoin"],
+        ),
+      ],
+      [
+        {
+          nexthops: [
+            { id: 1, link: "a0" },
+            { id: 2, blackhole: true },
+            { id: 5, group: [{ id: 1 }, { id: 2 }] },
+          ],
+        },
+        "TypeError Cannot plan nexthop 5: nexthop 2 is a blackhole, which no group has beside others",
       ],
       [
         { rules: [{ priority: 1, table: 7, dscp: 5, dscpMask: 4 }] },

@@ -120,6 +120,16 @@ describe("a plan takes no value that never settles, or that the kernel refuses,"
         "replace address peer",
       );
     }
+    const mac = "02:00:00:00:00:07";
+    for (const protocol of [99, "unspec", "static"]) {
+      await settle(t, { neighbours: [{ link: "b1", address: "10.3.0.8", mac, protocol }] });
+    }
+    // One that is in a group beside others becomes what cannot be.
+    const nexthops = [{ id: 1, link: "b2" }, { id: 3, link: "b2" }];
+    await settle(t, { nexthops: [...nexthops, { id: 4, group: [{ id: 1 }, { id: 3 }] }] });
+    await settle(t, {
+      nexthops: [{ id: 3, blackhole: true }, { id: 4, group: [{ id: 1 }] }],
+    });
     const group = [{ id: 1 }];
     for (const protocol of ["static", 99]) {
       await settle(t, { nexthops: [{ id: 1, link: "b2" }, { id: 2, group, protocol }] });

@@ -94,6 +94,29 @@ describe("a plan of VLANs", () => {
     assert.equal((await plan(t.nl, { links: [{ ...sw, vlanStatistics: false }] })).empty, true);
   });
 
+  it("is refused before there is any bridge by a kernel that filters none, and by no other", async () => {
+    const bridge = { ...sw, vlanDefaultPvid: 5 };
+    const wanted: [Desired, string][] = [
+      [
+        { links: [bridge] },
+        "link sw: vlanDefaultPvid needs VLAN filtering, which this kernel lacks",
+      ],
+      [
+        { links, bridgeVlans: [{ link: "p1", vlan: 5 }] },
+        "bridgeVlans: this kernel lacks VLAN filtering",
+      ],
+    ];
+    for (const [desired, message] of wanted) {
+      await using some = await bridges();
+      assert.ok((await plan(some.nl, desired)).changes.length > 0);
+      await using none = await bridges({ filtering: false });
+      await assert.rejects(plan(none.nl, desired), {
+        name: "TypeError",
+        message: `Cannot plan ${message}`,
+      });
+    }
+  });
+
   it("is refused, with the path, where it would mean nothing", async () => {
     await using t = await bridges();
     await settle(t, { links: [...links, { name: "x", kind: "ifb" }] });

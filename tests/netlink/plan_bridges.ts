@@ -4,7 +4,7 @@ import { RouteConnection } from "../../src/netlink/route_connection.ts";
 import { FakeKernel, int32, message, type Sent } from "./fake_kernel.ts";
 
 const NEWLINK = 16, DELLINK = 17, GETLINK = 18, SETLINK = 19, ERROR = 2, DONE = 3;
-const MULTI = 2, DUMP = 0x300, CREATE = 0x400, AF_BRIDGE = 7, ENODEV = 19;
+const MULTI = 2, DUMP = 0x300, CREATE = 0x400, AF_BRIDGE = 7, ENODEV = 19, EPROTONOSUPPORT = 93;
 const PVID = 2, UNTAGGED = 4, BEGIN = 8, END = 16; // BRIDGE_VLAN_INFO_*
 
 interface Link {
@@ -115,6 +115,10 @@ export async function bridges({ filtering = true } = {}) {
       return 0;
     }
     if (link === undefined) {
+      // What a link of a kind can have is looked at before the link.
+      const data = attributes(given.get(18)![0]).get(2) ?? [];
+      const protocol = data.map((data) => attributes(data).get(8)?.[0].join()).join();
+      if (filtering && protocol === "0,0") return -EPROTONOSUPPORT;
       if (!(request.flags & CREATE)) return -ENODEV;
       const kind = text(attributes(given.get(18)![0]).get(1)![0])!;
       const own = kind === "bridge" ? [[1, PVID | UNTAGGED] as const] : [];

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { mendLinks } from "../../src/netlink/plan/anew.ts";
 import type { Change } from "../../src/netlink/plan/change.ts";
 import { links } from "../../src/netlink/plan/links.ts";
-import { twoParts } from "../../src/netlink/plan/names.ts";
+import { twoParts } from "../../src/netlink/plan/link_parts.ts";
 import type { Context, Item } from "../../src/netlink/plan/section.ts";
 
 /** A context with these links, and the requests that are made in it. */

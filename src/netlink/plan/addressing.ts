@@ -75,6 +75,10 @@ export const addresses: Section = {
     for (const [i, flag] of flags?.entries() ?? []) {
       if (!known.includes(flag)) throw bad(`flags[${i}]`, `one of ${known.join(", ")}`, flag);
     }
+    const group = /^(ff|22[4-9]|23\d)/.test(address);
+    if (flags?.includes("mcautojoin") && !group) {
+      throw bad("flags", "without mcautojoin, of an address of no multicast group", flags);
+    }
     if (six && item.label !== undefined) throw bad("label", "absent, with IPv6", item.label);
     checkLifetimes(item, six);
     const peer = item.peer === undefined ? undefined : canonicalIp("peer", item.peer);
@@ -178,7 +182,8 @@ export const neighbours: Section = {
   normal(item) {
     if (item.proxy) without(item, ["mac", "state"], "with proxy");
     // Nothing is known of these.
-    if (["none", "incomplete", "failed"].includes(item.state as string)) {
+    const unknown = ["none", "incomplete", "failed"].includes(item.state as string);
+    if (unknown) {
       without(item, ["mac", "router"], `with state ${item.state}`);
     }
     return tidy({
@@ -188,6 +193,7 @@ export const neighbours: Section = {
       mac: item.mac === undefined ? undefined : canonicalMac("mac", item.mac),
       state: item.proxy ? undefined : item.state ?? "permanent",
       proxy: item.proxy || undefined,
+      router: unknown ? undefined : item.router,
       protocol: protocol(item),
     });
   },
@@ -222,7 +228,9 @@ export const neighbours: Section = {
       DYNAMIC.includes(current.state as string);
     return dynamic ? out.filter((name) => name !== "state") : out;
   },
-  inPlace: () => true,
+  // The kernel takes no protocol for none told.
+  inPlace: ({ protocol }, differences) =>
+    !(protocol === "unspec" && differences.includes("protocol")),
   create: ({ nl, options }, item) =>
     nl.neighbours.replace(item as unknown as DesiredNeighbour, options),
   set({ nl, options }, item, current) {

@@ -3,6 +3,7 @@
 import type { Link } from "../route/link.ts";
 import { kindOptionNames } from "../route/link_kinds.ts";
 import type { Change } from "./change.ts";
+import { sameReach } from "./link_limits.ts";
 import {
   ADDRESSES,
   below,
@@ -13,6 +14,7 @@ import {
   peerName,
   standsOn,
 } from "./links.ts";
+import { noPort } from "./ports.ts";
 import { type Context, type Item, tidy } from "./section.ts";
 import { type Stack, stack } from "./stack.ts";
 
@@ -135,13 +137,13 @@ function kept(item: Item, was: Item, future: Future): Item {
   // What other options mean, and whether they are allowed, depends on the mode.
   const sameMode = item.mode === undefined || item.mode === was.mode;
   const options = ofKind && sameMode ? kindOptionNames(String(item.kind)) : [];
-  const version = outerVersion(item);
   for (const name of [...GENERAL, ...ofKind ? OF_KIND : [], ...options]) {
     const value = was[name];
     if (LINK_OPTIONS.has(name) && !future.stays(value)) continue;
     // A port of what it stood upon does not stand there any more.
     if (name === "link" && future.over(String(value), self)) continue;
-    if (ADDRESSES.has(name) && version !== undefined && version !== outerVersion(was)) continue;
+    if (ADDRESSES.has(name) && !fitsEnds(item, name, value)) continue;
+    if (name === "flowLabel" && outerVersion(item) === 4) continue;
     // What comes from another link comes from there again.
     if (name === "address" && !isOwn(was, future)) continue;
     if (
@@ -151,14 +153,26 @@ function kept(item: Item, was: Item, future: Future): Item {
     out[name] = value;
   }
   const { master = was.master } = item;
+  // Of what nobody declares, what can be.
+  const can = () =>
+    !future.over(self, String(master)) &&
+    noPort({ ...out, ...item }, future.there.find((l) => l.name === master)) === undefined;
   const port = master === was.master && future.ports(master) &&
-    (item.master !== undefined || !future.over(self, String(master)));
+    (item.master !== undefined || can());
   return tidy({
     ...out,
     ...port && { master },
     ...item,
     ...port && portOptions(item, was, future),
   });
+}
+
+/** Whether a tunnel with these ends could have an address for one that is not declared. */
+function fitsEnds(item: Item, name: string, value: unknown): boolean {
+  const version = outerVersion(item), { local, remote }: Item = { [name]: value, ...item };
+  if (version === undefined) return true;
+  return outerVersion({ kind: item.kind, [name]: value }) === version &&
+    (version === 4 || sameReach(local, remote));
 }
 
 /** Whether a link has a MAC address that it has not from one that it stands on. */

@@ -5,8 +5,9 @@ import type { RouteConnection } from "../route_connection.ts";
 import { addresses } from "./addressing.ts";
 import { Bystanders } from "./bystanders.ts";
 import type { Change, Plan } from "./change.ts";
+import { clear } from "./clear.ts";
+import { twoParts } from "./link_parts.ts";
 import { links } from "./links.ts";
-import { freeNames, twoParts } from "./names.ts";
 import { contextOf, plan, SECTIONS, wantedOf } from "./plan.ts";
 import { type Context, gone } from "./section.ts";
 
@@ -40,8 +41,10 @@ export async function apply(
       const left = next.changes.filter((change) => !done.includes(change));
       await remake(context, await contextOf(nl, desired, calm), left);
       lost = await restore(true);
+      const signal = options?.signal;
       // What someone else did meanwhile, or this plan when it was applied before, is as good.
-      next = options?.signal?.aborted ? next : await plan(nl, desired, options).catch(() => next);
+      if (!signal?.aborted) next = await plan(nl, desired, options).catch(() => next);
+      if (signal?.aborted) throw all(signal.reason, ...lost);
       if (left.length === 0 || next.changes.some((c) => same(c, left[0]))) {
         throw all(error, ...lost);
       }
@@ -113,15 +116,6 @@ async function execute(
 
 // What else goes with links and addresses is of other sections.
 const TAKE: readonly string[] = [links.object, addresses.object];
-
-/** Makes way for links and their names: what stands in the way of one may come after it. */
-async function clear(context: Context, changes: readonly Change[]): Promise<void> {
-  for (const change of changes) {
-    context.options?.signal?.throwIfAborted();
-    if (change.action === "replace") await gone(links.remove(context, change.before!));
-  }
-  await freeNames(context, changes.filter(({ action }) => action === "set"));
-}
 
 /** Links that were there and went, to be made anew, are made whatever came in between. */
 async function remake(before: Context, now: Context, left: readonly Change[]): Promise<void> {

@@ -24,6 +24,7 @@ export class Bystanders {
   readonly #wanted: Wanted;
   readonly #masters: ReadonlyMap<unknown, string | undefined>;
   readonly #doomed: Change[] = [];
+  #changes: readonly Change[] = [];
 
   private constructor(
     items: ReadonlyMap<Section, readonly Item[]>,
@@ -44,8 +45,9 @@ export class Bystanders {
     return new Bystanders(items, wanted, context);
   }
 
-  /** What these changes delete is to go. */
+  /** These changes are made next: what they delete is to go. */
   expect(changes: readonly Change[]): void {
+    this.#changes = changes;
     this.#doomed.push(...changes.filter(({ action }) => action === "delete"));
   }
 
@@ -145,6 +147,11 @@ export class Bystanders {
     // The last IPv4 address of a network takes the others along, and with them all routes.
     const whole = last || section === addresses;
     for (const key of this.#wanted.get(section)!.keys()) if (!whole) out.delete(key);
+    // What is yet to be made is not made before.
+    const next = last
+      ? []
+      : this.#changes.filter((c) => c.action === "create" && !done.includes(c));
+    for (const { object, key } of next) if (object === section.object) out.delete(key);
     for (const { object, key, after } of whole ? done : []) {
       if (object === section.object && after !== undefined && section.own(after) && stays(after)) {
         out.set(key, [after]);

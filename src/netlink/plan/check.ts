@@ -76,9 +76,11 @@ function isNamespace(value: unknown): boolean {
 function checkScopes({ prune = {} }: Desired): void {
   for (const name of ["nexthops", "rules"] as const) {
     const range = prune[name];
-    if (range !== undefined && !(range.length === 2 && range[0] <= range[1])) {
+    if (range === undefined) continue;
+    if (!(range.length === 2 && range[0] <= range[1])) {
       throw bad(`prune.${name}`, "[first, last] in order", range);
     }
+    range.forEach((end, i) => integer(`prune.${name}[${i}]`, end, 0, 0xffffffff));
   }
   for (const [i, { table, family, protocol }] of (prune.routes ?? []).entries()) {
     const path = `prune.routes[${i}].`;

@@ -3,7 +3,6 @@
 import { bad } from "../check.ts";
 import type { Link } from "../route/link.ts";
 import type { DesiredFdbEntry } from "./desired.ts";
-import { filtersVlans } from "./link_conflicts.ts";
 import { outerVersion } from "./links.ts";
 import {
   canonicalMac,
@@ -17,6 +16,7 @@ import {
   unlike,
   without,
 } from "./section.ts";
+import { filtersVlans } from "./vlan_filtering.ts";
 
 /** Whether a tunnel sends what is for a MAC address to all remotes; to others it sends to one. */
 function floods(item: Item): boolean {
@@ -58,16 +58,15 @@ function asDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
 }
 
 /** Refuses what a table would make nothing of, as far as its link's kind is known. */
-function checkTunnels(
-  declared: readonly Item[],
-  { links, desired }: Pick<Context, "links" | "desired">,
-) {
+async function checkTunnels(declared: readonly Item[], context: Context): Promise<void> {
+  const { links, desired } = context;
   const known = new Map<string, Item>();
   for (const { name, kind, options } of links) known.set(name, { ...options, kind });
   for (const { name, ...link } of desired.links ?? []) {
     known.set(name, { ...known.get(name), ...tidy(link) });
   }
-  const filtering = filtersVlans(links);
+  const filtering = declared.every(({ vlan }) => vlan === undefined) ||
+    await filtersVlans(context);
   for (const item of declared) {
     const link = String(item.link), at = known.get(link), kind = at?.kind;
     if (at === undefined) continue;
@@ -82,6 +81,9 @@ function checkTunnels(
       if (item.lifetime !== "permanent") refuse(`the table of ${link} keeps all for ever`);
     }
     if (kind === "vxlan") {
+      if (item.table === "self" && (item.remote ?? item.nexthop) === undefined) {
+        refuse(`the table of ${link} leads to remotes, or to a nexthop`);
+      }
       const { sourceVni, remote } = item, version = outerVersion(at) ?? 4;
       if (
         remote !== undefined && !at.external && String(remote).includes(":") !== (version === 6)
@@ -92,6 +94,7 @@ function checkTunnels(
       if (sourceVni === undefined || at.external || sourceVni === at.id) continue;
       refuse(`${link} is not external, and has no other sourceVni than ${at.id}`);
     }
+    if (item.mac === NO_MAC && kind !== undefined) refuse(`the table of ${link} has none of zeros`);
     const own = item.table === "self" && kind !== "bridge" ? ["sticky", "externallyLearned"] : [];
     const name = [...TUNNEL, ...own].find((name) =>
       item[name] !== undefined && item[name] !== false
@@ -111,6 +114,7 @@ export const fdb: Section = {
     if (item.nexthop !== undefined) without(item, ["remote", "port", "vni", "via"], "with nexthop");
     // A bridge lets others keep it up to date, and then knows no other lifetime.
     const dynamic = table === "master" && item.externallyLearned === true;
+    if (dynamic) without(item, ["sticky"], "of what a bridge learned externally");
     if (dynamic && (item.lifetime ?? "dynamic") !== "dynamic") {
       throw bad("lifetime", "dynamic, of what a bridge learned externally", item.lifetime);
     }
@@ -141,9 +145,10 @@ export const fdb: Section = {
       : "";
     return `${fdbPlace(item)}${of}${to}`;
   },
-  async read({ nl, links, desired, nameOf, options }) {
+  async read(context) {
+    const { nl, links, desired, nameOf, options } = context;
     const declared = (desired.fdb ?? []).map((entry) => fdb.normal(entry as unknown as Item));
-    checkTunnels(declared, { links, desired });
+    await checkTunnels(declared, context);
     const all = await nl.fdb.list(options).toArray();
     const tunnels = new Map(links.filter((l) => l.kind === "vxlan").map((l) => [l.index, l]));
     const keys = new Set(declared.map((item) => fdb.key(item)));

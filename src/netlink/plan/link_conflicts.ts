@@ -1,9 +1,14 @@
 /** What links cannot be beside others, or on this kernel. */
 
 import type { Link } from "../route/link.ts";
+import type { Change } from "./change.ts";
 import { FORWARD_DELAY } from "./link_limits.ts";
 import { outerVersion } from "./links.ts";
+import { noAddress, noPlace } from "./macvlans.ts";
+import { noPort, noPortOptions } from "./ports.ts";
 import type { Context, Item } from "./section.ts";
+import { noTunnel } from "./tunnels.ts";
+import { filtersVlans } from "./vlan_filtering.ts";
 
 /** What is known when links are checked. */
 interface View {
@@ -13,6 +18,8 @@ interface View {
   readonly future: ReadonlyMap<unknown, Item>;
   /** The links there are. */
   readonly there: ReadonlyMap<unknown, Link>;
+  /** The changes of links. */
+  readonly changes: ReadonlyMap<unknown, Change>;
 }
 
 /**
@@ -20,40 +27,41 @@ interface View {
  *
  * @param declared the declared links
  * @param future the links that there will be
+ * @param changes those of links
  * @throws {TypeError} that names the link
  */
-export function checkConflicts(
-  { links }: Context,
+export async function checkConflicts(
+  context: Context,
   declared: ReadonlyMap<string, Item>,
   future: ReadonlyMap<string, Item>,
-): void {
-  const view = { declared, future, there: new Map(links.map((link) => [link.name, link])) };
+  changes: readonly Change[],
+): Promise<void> {
+  const there = new Map(context.links.map((link) => [link.name, link]));
+  const view = { declared, future, there, changes: new Map(changes.map((c) => [c.key, c])) };
   for (const item of future.values()) {
     const { name } = item, own = declared.get(String(name));
-    const why = taken(item, view) ?? (own && (tooLarge({ ...item, ...own }, view) ??
-      noBackup(item, view) ?? noDelay(item, own) ?? noFiltering(own, view)));
+    const why = noPlace(item, declared, future) ??
+      (own && (refusal(item, own, view) ?? await noFiltering(own, context)));
     if (why !== undefined) throw new TypeError(`Cannot plan link ${name}: ${why}`);
   }
 }
 
-/** Kinds of links that take what arrives at the one below. */
-const TAKERS = ["macvlan", "macvtap", "ipvlan", "ipvtap"];
-/** Kinds that take what arrives at their ports. */
-const MASTERS = ["bridge", "bond"];
-
-/** Why packets that arrive below do not come to a link. */
-function taken(item: Item, { declared, future }: View): string | undefined {
-  const kind = String(item.kind), lower = future.get(item.link);
-  if (lower === undefined || !TAKERS.includes(kind)) return undefined;
-  if (!declared.has(item.name) && !declared.has(lower.name)) return undefined;
-  const its = String(lower.kind), master = future.get(lower.master);
-  // Macvlans and macvtaps are of one sort, and so are the others.
-  if (TAKERS.includes(its) && its.slice(0, 3) === kind.slice(0, 3)) {
-    return `${lower.name} is of kind ${its}, and the kernel would take the link below that`;
-  }
-  return MASTERS.includes(String(master?.kind))
-    ? `${lower.name} is a port of ${master!.name}, and no more than a port`
+/** Why a link cannot be one of a kind. */
+function noHardware({ name, kind }: Item, { there }: View): string | undefined {
+  const is = there.get(name);
+  return kind !== undefined && is !== undefined && is.kind === undefined
+    ? `it is of no kind, and cannot be made one of kind ${kind}`
     : undefined;
+}
+
+/** Why the kernel would refuse a declared link. */
+function refusal(item: Item, own: Item, view: View): string | undefined {
+  const { declared, future, changes } = view;
+  return noHardware(own, view) ?? noPort(item, future.get(item.master)) ??
+    noPortOptions(own, future.get(item.master)) ??
+    noAddress(item, declared, future, changes.get(item.name)) ??
+    noTunnel(item, future) ?? noVlan(item, view) ?? tooLarge(item, view) ??
+    noBackup(item, view) ?? noDelay(item, own);
 }
 
 /** What the packets of some kinds are larger by on the link below; those of others are made to fit. */
@@ -93,16 +101,25 @@ function noDelay({ kind, stp }: Item, { forwardDelay: delay }: Item): string | u
   return `forwardDelay must be ${low} to ${high}, with stp, current value is ${delay}`;
 }
 
-const VLAN_OPTIONS = ["vlanFiltering", "vlanDefaultPvid", "vlanProtocol", "vlanStatistics"];
-
-/** Whether bridges look at VLANs here: a kernel that cannot says nothing of which they are. */
-export function filtersVlans(links: Iterable<Link>): boolean {
-  return [...links].every(({ kind, options }) => kind !== "bridge" || "vlanDefaultPvid" in options);
+/** Why a VLAN is another link already. */
+function noVlan(
+  { kind, name, link, id, protocol = "8021q" }: Item,
+  { future }: View,
+): string | undefined {
+  if (kind !== "vlan") return undefined;
+  const other = [...future.values()].find((o) =>
+    o.kind === kind && o.name !== name && o.link === link && o.id === id &&
+    (o.protocol ?? "8021q") === protocol
+  );
+  return other && `${other.name} is VLAN ${id} of ${link} already`;
 }
 
+const VLAN_OPTIONS = ["vlanFiltering", "vlanDefaultPvid", "vlanProtocol", "vlanStatistics"];
+
 /** Why a bridge cannot have an option of VLANs. */
-function noFiltering(own: Item, { there }: View): string | undefined {
-  if (own.kind !== "bridge" || filtersVlans(there.values())) return undefined;
+async function noFiltering(own: Item, context: Context): Promise<string | undefined> {
+  if (own.kind !== "bridge") return undefined;
   const option = VLAN_OPTIONS.find((name) => own[name] !== undefined && own[name] !== false);
-  return option && `${option} needs VLAN filtering, which this kernel lacks`;
+  if (option === undefined || await filtersVlans(context)) return undefined;
+  return `${option} needs VLAN filtering, which this kernel lacks`;
 }

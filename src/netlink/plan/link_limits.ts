@@ -40,7 +40,7 @@ export function checkLimits(item: Item): void {
       throw outside(name, low, high, value);
     }
   }
-  // The loopback link, which has no kind, has zeros.
+  // The loopback link has no kind.
   if (address !== undefined && (isGroup(address) || kind !== undefined && address === ZEROS)) {
     throw bad("address", "that of one link, and not zeros", address);
   }
@@ -52,7 +52,8 @@ export function checkLimits(item: Item): void {
   checkPort(item.bridgePort as Item | undefined);
 }
 
-const ZEROS = "00:00:00:00:00:00";
+/** What the loopback link has for a MAC address. */
+export const ZEROS = "00:00:00:00:00:00";
 
 /** Whether a MAC address is for several links. */
 function isGroup(address: unknown): boolean {
@@ -76,6 +77,17 @@ function checkBridge({ groupForwardMask: mask, groupAddress: group, stp, forward
   }
 }
 
+/** Whether an address is of one link alone. */
+export function isLinkLocal(ip: unknown): boolean {
+  return /^fe[89ab]/.test(String(ip));
+}
+
+/** Whether the kernel has a tunnel from one IPv6 address to another: link-local ones go together. */
+export function sameReach(local: unknown, remote: unknown): boolean {
+  if (isLinkLocal(local)) return isLinkLocal(remote) || /^ff.2/.test(String(remote));
+  return !isLinkLocal(remote);
+}
+
 function checkVxlan(item: Item): void {
   const { local, remote, flowLabel, vniFilter, external } = item;
   const [from, to] = [local, remote].filter((ip) => ip !== undefined && !isNowhere(ip));
@@ -87,6 +99,13 @@ function checkVxlan(item: Item): void {
   if (isMulticast(local)) throw bad("local", "an address of one link", local);
   if (isMulticast(remote) && item.link === undefined) {
     throw bad("link", "given, with a multicast remote", item.link);
+  }
+  if (external) return;
+  if (remote !== undefined && !isNowhere(remote) && !sameReach(local, remote)) {
+    throw bad("local", "link-local where the remote is, and only there", local);
+  }
+  if (isLinkLocal(local) && item.link === undefined) {
+    throw bad("link", "given, with a link-local address", item.link);
   }
 }
 

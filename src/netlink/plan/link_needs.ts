@@ -4,8 +4,9 @@ import { bad } from "../check.ts";
 import { neighbours } from "./addressing.ts";
 import { checkVlans } from "./bridge_vlans.ts";
 import { fdb } from "./fdb.ts";
-import { filtersVlans } from "./link_conflicts.ts";
+import { PLAIN } from "./ports.ts";
 import type { Context, Item } from "./section.ts";
+import { filtersVlans } from "./vlan_filtering.ts";
 
 /**
  * Refuses what the kernel would refuse on links that are what they will be.
@@ -20,7 +21,7 @@ export async function checkNeeds(
   lost: ReadonlySet<string>,
 ): Promise<void> {
   checkPorts(context, future);
-  checkBridges(context, future);
+  await checkBridges(context, future);
   checkVlans(context);
   await checkMacs(context, future, lost);
 }
@@ -40,19 +41,22 @@ function checkPorts({ desired }: Context, future: ReadonlyMap<string, Item>): vo
 }
 
 /** Refuses VLANs of links that are no bridges and no ports of them, or where no bridge has any. */
-function checkBridges({ desired, links }: Context, future: ReadonlyMap<string, Item>): void {
-  for (const [i, { link }] of (desired.bridgeVlans ?? []).entries()) {
+async function checkBridges(
+  context: Context,
+  future: ReadonlyMap<string, Item>,
+): Promise<void> {
+  const { bridgeVlans = [] } = context.desired;
+  for (const [i, { link }] of bridgeVlans.entries()) {
     const item = future.get(link), master = future.get(String(item?.master));
     if (item?.kind !== "bridge" && master?.kind !== "bridge") {
       throw bad(`bridgeVlans[${i}].link`, "a bridge, or a port of one", link);
     }
-    if (filtersVlans(links)) continue;
+  }
+  if (bridgeVlans.length > 0 && !await filtersVlans(context)) {
     throw new TypeError("Cannot plan bridgeVlans: this kernel lacks VLAN filtering");
   }
 }
 
-/** Kinds whose links send without MAC addresses. */
-const PLAIN = ["gre", "ip6gre", "ipip", "sit", "ip6tnl", "vti", "vti6", "xfrm"];
 /** States of which the kernel knows no MAC address. */
 const UNKNOWN: unknown[] = ["none", "incomplete", "failed"];
 

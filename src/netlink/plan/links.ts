@@ -6,7 +6,7 @@ import { linkName } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
 import type { LinkChanges, NewLink } from "../route/links.ts";
-import { checkLimits } from "./link_limits.ts";
+import { checkLimits, sameReach } from "./link_limits.ts";
 import {
   alike,
   canonicalIp,
@@ -232,6 +232,9 @@ export const links: Section = {
     if (differences.includes("mode") && fixesMode(declared, current)) return false;
     const version = outerVersion(declared);
     if (version !== undefined && version !== (outerVersion(current) ?? 4)) return false;
+    // An end that does not go with a declared one does not stay.
+    const { local, remote } = { ...current, ...declared };
+    if (version === 6 && remote !== undefined && !sameReach(local, remote)) return false;
     if (differences.includes("ttl") && [declared.ttl, current.ttl].includes("inherit")) {
       return false;
     }

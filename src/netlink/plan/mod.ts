@@ -15,11 +15,13 @@ export type * from "./desired.ts";
 export type { Change, Plan } from "./change.ts";
 
 /**
- * Compares what a machine is with what it shall be. Only what is declared is looked at, and what
- * `prune` names; nothing is changed.
+ * Compares what a machine is with what it shall be. Only what is declared is compared, and what
+ * `prune` names; nothing is changed. Without a bridge that tells, whether bridges look at VLANs is
+ * asked by a request that every kernel refuses, which may load its bridge module.
  *
  * @throws {TypeError | RangeError} for a declaration that no kernel would accept, with the path to the
- * value; before anything is asked of the kernel
+ * value, before anything is asked of the kernel; and for one that this kernel would refuse half-way
+ * beside what is there, as far as a plan knows, with the object and the reason
  * @throws {NetlinkError} when the kernel cannot be asked
  *
  * @example

@@ -88,7 +88,14 @@ function unfit(
   if (forFdb !== Boolean(nexthop.fdb)) return `is ${forFdb ? "not " : ""}of forwarding tables`;
   if (section === fdb && nexthop.group === undefined) return "is no group";
   if (section === nexthops && nexthop.group !== undefined) return "is a group itself";
+  if (section === nexthops && nexthop.blackhole && used(item).length > 1) {
+    return "is a blackhole, which no group has beside others";
+  }
   const members = nexthop.group === undefined ? [nexthop] : used(nexthop).map((id) => all.get(id));
+  const far = nexthop.group !== undefined || nexthop.gateway !== undefined;
+  if (section === routes && item.scope === "host" && far) {
+    return "leads to gateways, or to several, which scope host does not";
+  }
   const four = members.some((member) => member?.family === 4);
   return section === routes && item.family === 6 && four ? "is of IPv4" : undefined;
 }

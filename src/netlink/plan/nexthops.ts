@@ -39,9 +39,9 @@ export const nexthops: Section = {
     integer("id", item.id as number, 1, 0xffffffff);
     const group = item.group as readonly { id: number; weight?: number }[] | undefined;
     checkNexthop(item);
-    const six = String(item.gateway ?? "").includes(":");
+    const six = item.family === 6 || String(item.gateway ?? "").includes(":");
     return tidy({
-      ...normalHop(item),
+      ...normalHop(item, six),
       family: item.family ?? (group ? undefined : six ? 6 : 4),
       blackhole: item.blackhole || undefined,
       fdb: item.fdb || undefined,
@@ -81,6 +81,8 @@ export const nexthops: Section = {
   inPlace: (declared, differences, current) =>
     (declared.group === undefined) === (current.group === undefined) &&
     !resilience(declared, current).includes("buckets") &&
+    // A blackhole is in no group beside others, and leaves those that it was in when it goes.
+    !(declared.blackhole && !current.blackhole) &&
     // The kernel keeps who made a group.
     !(declared.group !== undefined && differences.includes("protocol")) &&
     !differences.includes("fdb") && !differences.includes("family"),

@@ -14,6 +14,7 @@ import type { Desired } from "./desired.ts";
 import { filters } from "./filters.ts";
 import { futureLinks } from "./future_links.ts";
 import { checkConflicts } from "./link_conflicts.ts";
+import { checkFreeNames } from "./link_names.ts";
 import { checkNeeds } from "./link_needs.ts";
 import { checkLinks } from "./link_references.ts";
 import { links, peerName } from "./links.ts";
@@ -135,8 +136,10 @@ export async function plan(
     }
   }
   checkLinks(context, wanted, lost);
-  const future = futureLinks(context, wanted, lost);
-  checkConflicts(context, wanted.get(links)!, future);
+  const ofLinks = changes.filter(({ section }) => section === links).map(({ change }) => change);
+  const future = futureLinks(context, ofLinks, wanted.get(links)!, lost);
+  checkFreeNames(context, wanted.get(links)!, future, lost);
+  await checkConflicts(context, wanted.get(links)!, future, ofLinks);
   await checkNeeds(context, future, lost);
   await checkNexthops(context, wanted, lost);
   await checkReferences(context, wanted, lost);

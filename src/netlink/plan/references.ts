@@ -11,6 +11,8 @@ const CLASSFUL = ["htb", "drr"];
 
 const ENTRY_HANDLE = "ffff:"; // of ingress and clsact, always
 
+const FIRST_CHOSEN = 0x8000; // what the kernel chooses by itself is from 8000: on
+
 const major = (handle: unknown) => `${String(handle).split(":")[0]}:`;
 const isClass = (handle: unknown) => /:./.test(String(handle));
 
@@ -107,7 +109,8 @@ class Future {
   /** The kind of the queueing discipline that a handle belongs to; undefined if none can know. */
   queue(name: string, link: unknown, handle: unknown): string | undefined {
     const kind = this.#queues.get(`${link} ${major(handle)}`);
-    if (kind === undefined && !this.#open.has(link)) {
+    const chosen = parseInt(String(handle), 16) >= FIRST_CHOSEN && this.#open.has(link);
+    if (kind === undefined && !chosen) {
       throw this.#missing(name, "queueing discipline", link, major(handle));
     }
     return kind;

@@ -26,9 +26,12 @@ export function sameHop(wanted: Item, is: Item): boolean {
 }
 
 /** A hop as the kernel's list says it, checked. */
-export function normalHop(hop: Item): Item {
+export function normalHop(hop: Item, six: boolean): Item {
   const { gateway } = hop, encapsulation = hop.encapsulation as Encapsulation | undefined;
   encapsulationValues(encapsulation, 1, 2); // which checks it
+  if (!six && encapsulation?.type === "seg6" && encapsulation.mode === "inline") {
+    throw bad("encapsulation.mode", "another one, with IPv4", encapsulation.mode);
+  }
   if (hop.onlink && (gateway === undefined || hop.link === undefined)) {
     throw bad("onlink", "absent, without gateway and link", hop.onlink);
   }

@@ -41,9 +41,7 @@ function checkRoute(item: Item, six: boolean): Item {
   if (["unspec", "nat"].includes(item.type as string)) {
     throw bad("type", "another one, or absent", item.type);
   }
-  if (!six && item.scope !== undefined && scopeValue("scope", item.scope as string) === NO_SCOPE) {
-    throw bad("scope", "another one, or absent", item.scope);
-  }
+  if (!six && item.scope !== undefined) checkScope(item);
   if (!six && item.type === "local" && item.scope === undefined) {
     without(item, ["gateway", "nexthops"], "with type local");
   }
@@ -64,10 +62,29 @@ function checkRoute(item: Item, six: boolean): Item {
   if (item.mtu !== undefined) integer("mtu", item.mtu as number, 0, 65520);
   const { advertisedSegmentSize: size } = (item.metrics ?? {}) as RouteMetrics;
   if (size !== undefined) integer("metrics.advertisedSegmentSize", size, 0, 65495);
-  return normalHop(item);
+  return normalHop(item, six);
 }
 
-const NO_SCOPE = 255; // RT_SCOPE_NOWHERE
+const [LINK, HOST, NO_SCOPE] = [253, 254, 255]; // RT_SCOPE_*
+/** The widest scopes of types that have not any: fib_props of net/ipv4/fib_semantics.c. */
+const WIDEST: { readonly [type: string]: number } = { local: HOST, broadcast: LINK, anycast: LINK };
+
+function checkScope({ scope, type, gateway, nexthops }: Item): void {
+  const value = scopeValue("scope", scope as string), hops = (nexthops ?? []) as readonly Item[];
+  if (value === NO_SCOPE) throw bad("scope", "another one, or absent", scope);
+  if (value < WIDEST[type as string]) {
+    throw bad(
+      "scope",
+      `no wider than ${scopeName(WIDEST[type as string])}, with type ${type}`,
+      scope,
+    );
+  }
+  const far = gateway !== undefined || hops.some((hop) => hop.gateway !== undefined);
+  if (far && value >= LINK) throw bad("scope", "wider than link, with a gateway", scope);
+  if (hops.length > 1 && value === HOST) {
+    throw bad("scope", "another one than host, with several nexthops", scope);
+  }
+}
 
 const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
 
@@ -77,7 +94,7 @@ function normalHops(hops: readonly RouteHop[], six: boolean): Item[] {
     inside(`nexthops[${i}].`, () => {
       const { gateway } = hop;
       if (six && !gateway?.includes(":")) throw bad("gateway", "an IPv6 address", gateway);
-      return normalHop(hop as unknown as Item);
+      return normalHop(hop as unknown as Item, six);
     })
   );
   // IPv6 has each of them once, whatever its weight.
@@ -105,6 +122,9 @@ export const routes: Section = {
     const from = item.from === undefined ? undefined : canonicalPrefix("from", item.from);
     if (from !== undefined && !six && !from.endsWith("/0")) {
       throw bad("from", "absent, with IPv4", item.from);
+    }
+    if (item.nexthop !== undefined && !from?.endsWith("/0")) {
+      without(item, ["from"], "with nexthop");
     }
     const hop = checkRoute(item, six);
     return tidy({

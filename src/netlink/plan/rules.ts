@@ -40,6 +40,9 @@ export const rules: Section = {
       const why = item.l3mdev ? "l3mdev" : `action ${action}`;
       throw bad("table", `absent, with ${why}`, item.table);
     }
+    if ((item.goto as number) <= (item.priority as number)) {
+      throw bad("goto", `the priority of a later rule than ${item.priority}`, item.goto);
+    }
     if (family === 6 && item.realms) without(item, ["realms"], "with IPv6");
     // To the kernel a 0 of these is none, and any packet matches.
     for (const name of ["ipProtocol", "tunnelId"]) {
