@@ -290,7 +290,10 @@ export async function acceptedOf(nl: RouteConnection, wanted: Desired): Promise<
       const at = /^Cannot use (\w+)\[(\d+)\]/.exec(message);
       const of = /^Cannot plan (forwarding entry|nexthop|route) /.exec(message);
       if (at) list(at[1]).splice(Number(at[2]), 1);
-      else if (of === null || list(SECTIONS[of[1]]).pop() === undefined) throw error;
+      // What an earlier declaration left uses it, and is of no protocol that is pruned.
+      else if (/^Cannot plan: nexthop \d+, to be pruned,/.test(message)) {
+        wanted = { ...wanted, prune: { ...wanted.prune, nexthops: undefined } };
+      } else if (of === null || list(SECTIONS[of[1]]).pop() === undefined) throw error;
     }
   }
 }
