@@ -107,6 +107,13 @@ describe("a plan of links beside each other", { skip }, () => {
         message: `Cannot use links[0].${message}`,
       });
     }
+    const alone = macvlan(0, { address: A, mode: "passthru" });
+    await settle(t, { links: [{ name: "a0", address: A }, alone] } as Desired);
+    await assert.rejects(
+      plan(t.nl, { links: [{ name: "a0", address: B }, alone] } as Desired),
+      /^TypeError: Cannot plan link m0: address must be that of a0, in mode passthru/,
+    );
+    await t.nl.links.delete("m0");
     // What differs in any of this may be there.
     await settle(t, {
       links: [vxlan(0, 5), vxlan(1, 5, { remote: "fd00::1" }), vxlan(2, 5, { port: 5001 })],

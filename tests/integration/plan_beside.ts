@@ -35,7 +35,8 @@ const tunnel = fc.record({
   flag: pick(...Array(5).fill({}), { groupPolicy: true }, { noChecksum6In: true }, {
     external: true,
   }),
-}, { requiredKeys: ["kind", "id", "ends", "flag"] })
+  // The port as well: made anew, one that was interrupted has no more than is declared.
+}, { requiredKeys: ["kind", "id", "port", "ends", "flag"] })
   .map(({ ends, flag, ...rest }) => ({ ...rest, ...ends, ...flag }));
 
 const bridge = fc.record(

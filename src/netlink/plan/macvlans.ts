@@ -55,16 +55,16 @@ export function noAddress(
 ): string | undefined {
   const { address, mode, up } = item, lower = future.get(item.link);
   if (lower === undefined || sortOf(item.kind) !== "mac" || address === undefined) return undefined;
-  const same = change === undefined || change.action === "set" &&
-      !change.differences.some((name) => name === "address" || name === "up");
-  if (same) return undefined;
   const told = declared.get(item.name)?.address !== undefined;
   if (mode === "passthru") {
-    // The one below would get it.
+    // Either gets what the other one is given.
     return !told || address === lower.address
       ? undefined
       : `address must be that of ${lower.name}, in mode passthru, current value is ${address}`;
   }
+  const same = change === undefined || change.action === "set" &&
+      !change.differences.some((name) => name === "address" || name === "up");
+  if (same) return undefined;
   if (!told && !up) return undefined;
   // One that is down takes no address from others, but is given none that is taken.
   const others = besides(item, future).filter((other) => told || other.up);
