@@ -264,4 +264,47 @@ describe("plan and apply of forwarding entries", { skip }, () => {
     await apply(t.nl, changes);
     assert.equal(String(await plan(t.nl, { prune })), "");
   });
+
+  it("lead to a nexthop or to remotes, and are made anew in between", async () => {
+    await using t = await lab();
+    const nexthops: Desired["nexthops"] = [
+      { id: 1, gateway: "10.0.0.2", fdb: true },
+      { id: 10, group: [{ id: 1 }], fdb: true },
+    ];
+    const to = (mac: string, way: object): Desired => ({
+      nexthops,
+      fdb: [{ link: "vx9", mac, ...way }],
+    });
+    const shown = () => t.bridge("fdb show dev vx9").trim().split(" \n").map((s) => s.trim());
+    await settle(t, to(mac, { remote: "192.0.2.1" }));
+    await settle(t, to(mac, { nexthop: 10 }));
+    assert.deepEqual(shown(), [`${mac} nhid 10 self permanent`]);
+    await settle(t, to(mac, { remote: "192.0.2.1" }));
+    assert.deepEqual(shown(), [`${mac} dst 192.0.2.1 self permanent`]);
+    t.bridge(`fdb del ${mac} dev vx9 self`);
+    for (const flooded of ["00:00:00:00:00:00", "01:00:5e:00:00:05"]) {
+      for (const remote of ["192.0.2.1", "192.0.2.2"]) await settle(t, to(flooded, { remote }));
+      await settle(t, to(flooded, { nexthop: 10 }));
+      assert.deepEqual(shown(), [`${flooded} nhid 10 self permanent`]);
+      await settle(t, to(flooded, { nexthop: 10, lifetime: "static" }));
+      await settle(t, to(flooded, { remote: "192.0.2.2", lifetime: "static" }));
+      assert.deepEqual(shown(), [`${flooded} dst 192.0.2.2 self static`]);
+      t.bridge(`fdb del ${flooded} dev vx9 dst 192.0.2.2 self`);
+      const [entry] = to(flooded, { nexthop: 10 }).fdb!;
+      await assert.rejects(
+        plan(t.nl, { nexthops, fdb: [entry, ...to(flooded, { remote: "192.0.2.1" }).fdb!] }),
+        {
+          message: `Cannot plan forwarding entry vx9 ${flooded} self: ` +
+            "vx9 leads there to a nexthop, or else to remotes, and both are declared",
+        },
+      );
+    }
+    const six = {
+      ...to(mac, { nexthop: 10 }),
+      nexthops: [{ id: 1, gateway: "fd00::2", fdb: true }, nexthops[1]],
+    };
+    await assert.rejects(plan(t.nl, six), {
+      message: `Cannot plan forwarding entry vx9 ${mac} self: nexthop 10 is not of IPv4, as vx9 is`,
+    });
+  });
 });

@@ -90,6 +90,50 @@ describe("plan and apply of routes", { skip }, () => {
     );
   });
 
+  it("take what IPv6 keeps on the loopback link for the same route", async () => {
+    await using t = await lab();
+    const destination = "fd12::/32";
+    const ways = [
+      { type: "prohibit" },
+      { type: "local", link: "lo" },
+      { type: "blackhole" },
+      { link: "lo" },
+      { type: "unreachable" },
+    ] as const;
+    for (const way of ways) {
+      await settle(t, { routes: [{ destination, ...way }] });
+      assert.equal(
+        lines(t.ip("-6 route show table all")).filter((l) => l.includes("fd12:")).length,
+        1,
+        JSON.stringify(way),
+      );
+      for (const other of ways) {
+        await assert.rejects(
+          plan(t.nl, { routes: [{ destination, ...way }, { destination, ...other }] }),
+          /^\w+: Cannot use routes\[1\]: /,
+        );
+      }
+      const local = { destination, type: "local", link: "b1" } as const;
+      await settle(t, { routes: [{ destination, ...way }, local] });
+      t.ip("-6 route del local fd12::/32 dev b1 table main");
+    }
+  });
+
+  it("change between next hops in links and by gateways, whose scopes differ", async () => {
+    await using t = await lab();
+    const destination = "10.13.0.0/24", gateway = { gateway: "10.20.0.2", link: "b2" };
+    const direct = { destination, nexthops: [{ link: "a1" }, { link: "b1" }] };
+    await settle(t, { routes: [direct] });
+    await settle(t, { routes: [{ destination, ...gateway }] });
+    assert.equal(
+      t.ip("route show 10.13.0.0/24").trim(),
+      "10.13.0.0/24 via 10.20.0.2 dev b2 proto static",
+    );
+    await settle(t, { routes: [direct] });
+    await settle(t, { routes: [{ destination, nexthops: [gateway, { link: "b1" }] }] });
+    assert.doesNotMatch(t.ip("route show 10.13.0.0/24"), /scope/);
+  });
+
   it("take over nothing that the kernel made", async () => {
     await using t = await lab();
     // IPv4 has several in order: the declared one counts, the kernel's stays.
@@ -240,6 +284,22 @@ describe("plan and apply of nexthops", { skip }, () => {
     assert.match(t.ip("-d nexthop show id 5"), shown(16));
     const { resilient: _, ...plain } = wanted({}).nexthops![1];
     assert.equal(await settle(t, { nexthops: [plain] }), "");
+  });
+
+  it("settle resilient groups whose members are all made anew", async () => {
+    await using t = await lab();
+    const wanted = (members: object, weight: number): Desired => ({
+      nexthops: [{ id: 1, ...members }, { id: 2, group: [{ id: 1, weight }] }],
+    });
+    const group = wanted({ link: "b2", gateway: "10.20.0.2" }, 1);
+    await settle(t, {
+      nexthops: [group.nexthops![0], {
+        ...group.nexthops![1],
+        resilient: { buckets: 8, idleTimeout: 5000 },
+      }],
+    });
+    await settle(t, wanted({ link: "b2", gateway: "fd20::2" }, 3));
+    assert.match(t.ip("nexthop show id 2"), /group 1,3 type resilient buckets 8 idle_timer 5 /);
   });
 
   it("keep who made one, and notice another IP version", async () => {

@@ -222,16 +222,24 @@ export function routing(random: () => number): Desired {
       }),
     };
   });
+  // Gateways are reached by the rules that there are, which only the kernel follows.
+  const elsewhere = (rule: Entry) => {
+    const { family, action, goto, table } = rule, six = family === 6;
+    const net = six ? "fd01::/32" : "10.1.0.0/16", near = six ? "fd20::/16" : "10.20.0.0/16";
+    return one(
+      ...[{ from: net }, { to: net }, { incoming: "a0" }].map((none) => ({ ...rule, ...none })),
+      { family, action, goto, table, not: true, to: near },
+    );
+  };
   const rules = many(4, () => ({
     priority: one(100, 101),
-    ...rec({
+    ...elsewhere(rec({
       family: () => one(4, 6),
       action: () => one("lookup", "blackhole", "unreachable", "prohibit", "nop", "goto"),
       goto: () => one(101, 200),
       table: () => one(77, 254, 1000),
       from: () => one("10.1.0.0/16", "fd01::/32", "0.0.0.0/0"),
       to: () => one("10.1.0.0/16", "fd01::/32"),
-      not: () => one(true, false),
       incoming: () => one("a0", "zz"),
       outgoing: () => "b0",
       mark: () => one(0, 1),
@@ -252,7 +260,7 @@ export function routing(random: () => number): Desired {
       suppressGroup: () => one(0, 3),
       realms: () => one(5),
       protocol: () => one("static", 99),
-    }, .13),
+    }, .13)),
   }));
   return {
     addresses,

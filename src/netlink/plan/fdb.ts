@@ -1,7 +1,6 @@
 /** Forwarding entries of a plan. */
 
 import { bad } from "../check.ts";
-import type { Link } from "../route/link.ts";
 import type { DesiredFdbEntry } from "./desired.ts";
 import { outerVersion } from "./links.ts";
 import {
@@ -32,9 +31,22 @@ const OWN = ["port", "vni", "sourceVni"] as const;
 const TUNNEL = ["remote", "port", "vni", "sourceVni", "via", "nexthop"];
 
 /** What of its tunnel an entry has where it says nothing. */
-function ownValues({ options }: Link): Item {
-  const { port, id = 0, external } = options as { port?: number; id?: number; external?: boolean };
+function ownValues({ port, id = 0, external }: Item): Item {
   return { port, vni: id, sourceVni: external ? 0 : id };
+}
+
+/** Whether one leads to a remote and the other to a nexthop, which no MAC address does. */
+function excludes(a: Item, b: Item, own: Item): boolean {
+  const vni = ({ sourceVni = own.sourceVni }: Item) => sourceVni;
+  return a.table === "self" && b.table === "self" && a.link === b.link && a.mac === b.mac &&
+    vni(a) === vni(b) && (a.nexthop === undefined) !== (b.nexthop === undefined);
+}
+
+// What is no property of an entry: that a declared one cannot be beside it.
+const IN_THE_WAY = Symbol("in the way");
+
+interface Marked {
+  readonly [IN_THE_WAY]?: boolean;
 }
 
 /** Which entry it is, but for what the kernel may not tell of it. */
@@ -55,6 +67,12 @@ function asDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
   );
   if (wish === undefined) return item;
   return { ...item, ...tidy(Object.fromEntries(OWN.map((name) => [name, told(wish, name)]))) };
+}
+
+/** The same, marked when what is declared cannot be made before it goes. */
+function amongDeclared(item: Item, own: Item, declared: readonly Item[]): Item {
+  const inTheWay = declared.some((wish) => excludes(wish, item, own));
+  return { ...asDeclared(item, own, declared), [IN_THE_WAY]: inTheWay };
 }
 
 /** Refuses what a table would make nothing of, as far as its link's kind is known. */
@@ -83,6 +101,10 @@ async function checkTunnels(declared: readonly Item[], context: Context): Promis
     if (kind === "vxlan") {
       if (item.table === "self" && (item.remote ?? item.nexthop) === undefined) {
         refuse(`the table of ${link} leads to remotes, or to a nexthop`);
+      }
+      const other = declared.find((other) => excludes(item, other, ownValues(at)));
+      if (other !== undefined) {
+        refuse(`${link} leads there to a nexthop, or else to remotes, and both are declared`);
       }
       const { sourceVni, remote } = item, version = outerVersion(at) ?? 4;
       if (
@@ -171,7 +193,7 @@ export const fdb: Section = {
       const copy = item.vlan !== undefined && !keys.has(fdb.key(item)) &&
         keys.has(fdb.key({ ...item, vlan: undefined }));
       return tunnel
-        ? asDeclared(item, ownValues(tunnel), declared)
+        ? amongDeclared(item, ownValues(tunnel.options as Item), declared)
         : copy
         ? { ...item, kernel: true }
         : item;
@@ -189,13 +211,15 @@ export const fdb: Section = {
       "externallyLearned",
     ]),
   // An entry that was static stays so, whatever a bridge is told of it later.
-  inPlace: (declared, differences) =>
-    !(floods(declared) && declared.remote !== undefined) &&
+  inPlace: (declared, differences, current) =>
+    !(floods(declared) && (declared.remote ?? declared.nexthop) !== undefined) &&
+    // The kernel would do nothing, and say that it did.
+    !(declared.remote !== undefined && current.nexthop !== undefined) &&
     !(declared.table === "master" && declared.externallyLearned) &&
     differences.every((name) => IN_PLACE.includes(name)),
   create({ nl, options }, { kernel: _, ...item }) {
     const entry = item as unknown as DesiredFdbEntry;
-    return floods(item) && item.remote !== undefined
+    return floods(item) && (item.remote ?? item.nexthop) !== undefined
       ? nl.fdb.append(entry, options)
       : nl.fdb.replace(entry, options);
   },
@@ -212,6 +236,7 @@ export const fdb: Section = {
     return nl.fdb.delete(ref, options);
   },
   pruned: (item, prune) =>
+    (item as Marked)[IN_THE_WAY] === true ||
     fdb.own(item) && item.lifetime !== "dynamic" && matches(prune.fdb, item.link),
   // A permanent entry is a link's own address or group, or else it leads somewhere.
   own: ({ kernel, lifetime, remote, nexthop, externallyLearned }) =>

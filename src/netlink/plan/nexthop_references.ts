@@ -1,6 +1,7 @@
 /** The nexthop objects that a plan's items use. */
 
 import { fdb } from "./fdb.ts";
+import { links, outerVersion } from "./links.ts";
 import { nexthops } from "./nexthops.ts";
 import { routes } from "./routes.ts";
 import type { Context, Item, Section } from "./section.ts";
@@ -39,10 +40,15 @@ export async function checkNexthops(
     ...[...there].filter(([, item]) => !gone(item)),
     ...declared.map((item) => [item.id, item] as const),
   ]);
+  const outer = (name: unknown) => {
+    const { kind, options } = context.links.find((link) => link.name === name) ?? {};
+    const link: Item = { kind, ...options, ...wanted.get(links)!.get(String(name)) };
+    return link.kind === "vxlan" ? outerVersion(link) ?? 4 : undefined;
+  };
   for (const { section, key, item, id } of uses) {
     const nexthop = after.get(id);
     const why = nexthop !== undefined
-      ? unfit(section, item, nexthop, after)
+      ? unfit(section, item, nexthop, after, outer(item.link))
       : there.has(id)
       ? "is not declared, and is to go"
       : "is neither declared nor there";
@@ -83,10 +89,17 @@ function unfit(
   item: Item,
   nexthop: Item,
   all: ReadonlyMap<unknown, Item>,
+  version?: 4 | 6,
 ): string | undefined {
   const forFdb = section === fdb || section === nexthops && item.fdb === true;
   if (forFdb !== Boolean(nexthop.fdb)) return `is ${forFdb ? "not " : ""}of forwarding tables`;
   if (section === fdb && nexthop.group === undefined) return "is no group";
+  if (section === fdb && version !== undefined) {
+    const [{ family } = nexthop] = used(nexthop).map((id) => all.get(id) ?? nexthop);
+    if (family !== undefined && family !== version) {
+      return `is not of IPv${version}, as ${item.link} is`;
+    }
+  }
   if (section === nexthops && nexthop.group !== undefined) return "is a group itself";
   if (section === nexthops && nexthop.blackhole && used(item).length > 1) {
     return "is a blackhole, which no group has beside others";

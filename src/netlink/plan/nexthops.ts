@@ -88,16 +88,13 @@ export const nexthops: Section = {
     !differences.includes("fdb") && !differences.includes("family"),
   create: ({ nl, options }, item) => nl.nexthops.add(item as unknown as DesiredNexthop, options),
   set({ nl, options }, item, current) {
-    // The kernel resets who made it, and keeps the settings of a group that stays resilient.
-    const { protocol } = current, resilient = item.group && current.resilient && {};
-    const nexthop = tidy({ protocol, resilient, ...item });
+    // The kernel resets who made it, and a group went if its last member was made anew.
+    const { protocol } = current, resilient = settings(item, current);
+    const nexthop = tidy({ protocol, ...item, resilient });
     return nl.nexthops.replace(nexthop as unknown as DesiredNexthop, options);
   },
   async swap(context, item, current) {
-    const { protocol } = current;
-    const resilient = item.group && current.resilient || item.resilient
-      ? { ...current.resilient as Item, ...item.resilient as Item }
-      : undefined;
+    const { protocol } = current, resilient = settings(item, current);
     await gone(nexthops.remove(context, current));
     await nexthops.create(context, tidy({ protocol, ...item, resilient }));
   },
@@ -107,6 +104,13 @@ export const nexthops: Section = {
   own: (item) => !KERNEL.includes(item.protocol as string),
   rank: (item) => item.group === undefined ? 3 : 4,
 };
+
+/** What a group is resilient by: as declared, and else as it was. */
+function settings(item: Item, current: Item): Item | undefined {
+  return item.group && current.resilient || item.resilient
+    ? { ...current.resilient as Item, ...item.resilient as Item }
+    : undefined;
+}
 
 /** Which settings of a resilient group differ; what is none has another number of buckets. */
 function resilience(declared: Item, current: Item): string[] {

@@ -50,8 +50,7 @@ function checkRoute(item: Item, six: boolean): Item {
   if (six) without(some, ["tos", "realms"], "with IPv6");
   else without(item, ["preference", "expires"], "with IPv4");
   // IPv6 takes the loopback link for nowhere, and forgets these.
-  const nowhere = NOWHERE.includes(item.type as string) || item.link === "lo";
-  if (six && nowhere && item.type !== "local") {
+  if (six && nowhere(item) && item.type !== "local") {
     without(item, ["preference", "expires"], "of what leads nowhere");
   }
   if (six && protocol(item) === "unspec") {
@@ -69,7 +68,8 @@ const [LINK, HOST, NO_SCOPE] = [253, 254, 255]; // RT_SCOPE_*
 /** The widest scopes of types that have not any: fib_props of net/ipv4/fib_semantics.c. */
 const WIDEST: { readonly [type: string]: number } = { local: HOST, broadcast: LINK, anycast: LINK };
 
-function checkScope({ scope, type, gateway, nexthops }: Item): void {
+function checkScope(item: Item): void {
+  const { scope, type, nexthops } = item;
   const value = scopeValue("scope", scope as string), hops = (nexthops ?? []) as readonly Item[];
   if (value === NO_SCOPE) throw bad("scope", "another one, or absent", scope);
   if (value < WIDEST[type as string]) {
@@ -79,14 +79,18 @@ function checkScope({ scope, type, gateway, nexthops }: Item): void {
       scope,
     );
   }
-  const far = gateway !== undefined || hops.some((hop) => hop.gateway !== undefined);
-  if (far && value >= LINK) throw bad("scope", "wider than link, with a gateway", scope);
+  if (far(item) && value >= LINK) throw bad("scope", "wider than link, with a gateway", scope);
   if (hops.length > 1 && value === HOST) {
     throw bad("scope", "another one than host, with several nexthops", scope);
   }
 }
 
 const NOWHERE = ["blackhole", "unreachable", "prohibit", "throw"];
+
+/** Whether IPv6 takes a route for one that leads nowhere, or to this machine. */
+function nowhere({ type, link }: Item): boolean {
+  return NOWHERE.includes(type as string) || link === "lo";
+}
 
 /** Next hops as the kernel's list says them, checked. */
 function normalHops(hops: readonly RouteHop[], six: boolean): Item[] {
@@ -145,12 +149,11 @@ export const routes: Section = {
       nexthops: hops && normalHops(hops, six),
     });
   },
-  // IPv6 has a route into the link for each link.
+  // IPv6 has a route into the link for each link, and keeps what leads nowhere on the loopback link.
   key: (item) => {
-    const out =
-      item.family === 6 && leads(item) === "direct" && !NOWHERE.includes(item.type as string)
-        ? ` dev ${item.link}`
-        : "";
+    const out = item.family === 6 && leads(item) === "direct" && !nowhere(item)
+      ? ` dev ${item.link}`
+      : "";
     return `${place(item)}${out}${(item as Marked)[APART] ? ` by ${item.protocol}` : ""}`;
   },
   async read({ nl, desired, nameOf, options }) {
@@ -288,6 +291,11 @@ function place({ family, table, destination, from, tos, priority }: Item): strin
   return `${to}${rest} table ${table} priority ${priority}`;
 }
 
+/** Whether a route names a gateway. */
+function far(item: Item): boolean {
+  return hopsOf(item).some(({ gateway }) => gateway !== undefined);
+}
+
 /** Whether a route leads to gateways, or by a nexthop object, or else to neighbours or nowhere. */
 function leads(item: Item): "gateway" | "nexthop" | "direct" {
   if (item.nexthop !== undefined) return "nexthop";
@@ -341,7 +349,8 @@ function completed(item: Item, current: Item): Item {
   const way = sameWay(item, current) ? { gateway, link, onlink, encapsulation, nexthops } : {};
   return tidy({
     ...{ source, mtu, realms, preference, protocol, expires },
-    scope: leads(item) === leads(current) ? scope : undefined,
+    // Gateways are farther than links.
+    scope: leads(item) === leads(current) && far(item) === far(current) ? scope : undefined,
     ...item,
     ...way,
     metrics: metrics && { ...metrics, ...item.metrics as Item } || item.metrics,
