@@ -257,6 +257,27 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
     assert.match(t.ip("route show 10.9.0.0/16"), /nhid 30/);
   });
 
+  it("to make of a nexthop what is of no use to something that nobody declares", async () => {
+    await using t = await lab();
+    for (const id of [1, 2]) t.ip(`nexthop add id ${id} dev b${id}`);
+    t.ip("nexthop add id 3 group 1/2");
+    t.ip("-6 nexthop add id 4 dev b2");
+    t.ip("-6 route add fd13::/48 nhid 4");
+    const refused = (nexthop: { id: number; [option: string]: unknown }, message: string) =>
+      assert.rejects(plan(t.nl, { nexthops: [nexthop] } as Desired), {
+        message: `Cannot plan nexthop ${nexthop.id}: ${message}`,
+      });
+    await refused(
+      { id: 2, blackhole: true },
+      "nexthop 3, which is not declared, uses it, and it is a blackhole, which no group has beside others",
+    );
+    await refused(
+      { id: 4, link: "b2", gateway: "10.20.0.2" },
+      "route fd13::/48 table 254 priority 1024, which is not declared, uses it, and it is of IPv4",
+    );
+    await plan(t.nl, { nexthops: [{ id: 2, link: "b2", gateway: "10.20.0.2" }] });
+  });
+
   it("nexthops that the kernel would refuse, and what uses none", async () => {
     await using t = await lab();
     const nexthop = (

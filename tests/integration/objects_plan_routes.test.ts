@@ -122,7 +122,11 @@ describe("plan and apply of routes", { skip }, () => {
   it("change between next hops in links and by gateways, whose scopes differ", async () => {
     await using t = await lab();
     const destination = "10.13.0.0/24", gateway = { gateway: "10.20.0.2", link: "b2" };
-    const direct = { destination, nexthops: [{ link: "a1" }, { link: "b1" }] };
+    const direct = {
+      destination,
+      scope: "link",
+      nexthops: [{ link: "a1" }, { link: "b1" }],
+    } as const;
     await settle(t, { routes: [direct] });
     await settle(t, { routes: [{ destination, ...gateway }] });
     assert.equal(

@@ -29,7 +29,7 @@ export async function checkNexthops(
   const resilient = declared.filter((item) =>
     item.resilient && (item.resilient as Item).buckets === undefined
   );
-  if (uses.length === 0 && resilient.length === 0 && prune.nexthops === undefined) return;
+  if (uses.length === 0 && declared.length === 0 && prune.nexthops === undefined) return;
   const there = new Map((await nexthops.read(context)).map((item) => [item.id, item]));
   for (const { id } of resilient) {
     if (there.get(id)?.resilient !== undefined) continue;
@@ -57,25 +57,45 @@ export async function checkNexthops(
     }
   }
   const doomed = [...there].filter(([id, item]) => nexthops.pruned(item, prune) && !after.has(id));
-  await checkPruned(context, wanted, lost, new Set(doomed.map(([id]) => id)));
+  const changed = declared.some((item) => {
+    const is = there.get(item.id);
+    return is !== undefined && nexthops.differs(item, is).length > 0;
+  });
+  const why = (section: Section, item: Item, id: number) => {
+    const nexthop = changed ? after.get(id) : undefined;
+    return nexthop && unfit(section, item, nexthop, after, outer(item.link));
+  };
+  if (doomed.length === 0 && !changed) return;
+  await checkUndeclared(context, wanted, lost, new Set(doomed.map(([id]) => id)), why);
 }
 
-/** Refuses to prune what somebody uses that nobody declares: the kernel would let that go as well. */
-async function checkPruned(
+/**
+ * Refuses to prune what something uses that nobody declares, which the kernel would let go as well,
+ * and to make of it what is of no use to that.
+ */
+async function checkUndeclared(
   context: Context,
   wanted: ReadonlyMap<Section, ReadonlyMap<string, Item>>,
   lost: ReadonlySet<string>,
   doomed: ReadonlySet<unknown>,
+  unfit: (section: Section, item: Item, id: number) => string | undefined,
 ): Promise<void> {
   const { prune = {} } = context.desired;
-  for (const section of doomed.size === 0 ? [] : [nexthops, fdb, routes]) {
+  for (const section of [nexthops, fdb, routes]) {
     for (const item of await section.read(context)) {
       const all = used(item), [id] = all, key = section.key(item);
-      // A group outlives members.
-      if (id === undefined || !all.every((id) => doomed.has(id))) continue;
-      if (lost.has(String(item.link))) continue;
+      if (id === undefined || lost.has(String(item.link))) continue;
       if (wanted.get(section)!.has(key) || section.pruned(item, prune)) continue;
       const what = `${section.object} ${key}`;
+      for (const id of all) {
+        const why = unfit(section, item, id);
+        if (why === undefined) continue;
+        throw new TypeError(
+          `Cannot plan nexthop ${id}: ${what}, which is not declared, uses it, and it ${why}`,
+        );
+      }
+      // A group outlives members.
+      if (!all.every((id) => doomed.has(id))) continue;
       throw new TypeError(
         `Cannot plan: nexthop ${id}, to be pruned, would take ${what} along, which is not declared`,
       );
