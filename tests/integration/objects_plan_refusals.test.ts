@@ -377,6 +377,11 @@ describe("a plan refuses, with the path and the value,", { skip }, () => {
         "TypeError Cannot plan forwarding entry a2 02:00:00:00:00:01 self: " +
         "the table of a2 has no remote",
       ],
+      [
+        { fdb: [{ link: "sw", mac: "02:00:00:00:00:01", table: "self", sticky: true }] },
+        "TypeError Cannot plan forwarding entry sw 02:00:00:00:00:01 self: " +
+        "the table of sw has no sticky",
+      ],
       rule({ flowLabel: 5 }, "flowLabel", "absent, with IPv4", 5),
       rule({ dscp: 5, tos: 4 }, "tos", "absent, with dscp", 4),
       rule({ tos: 5 }, "tos", "a multiple of four", 5),

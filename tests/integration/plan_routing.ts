@@ -188,7 +188,8 @@ export function routing(random: () => number): Desired {
       destination: to,
       ...way,
       ...rec({
-        table: () => one(254, 77, 1000),
+        // A gateway alone is looked for in the route's own table first, where a default may have it.
+        table: () => "gateway" in way && !("link" in way) ? 254 : one(254, 77, 1000),
         priority: () => one(0, 10, 1024),
         source: () => six ? "fd20::1" : "10.20.0.1",
         scope: () => one("global", "link", "host", "site", 100),

@@ -117,7 +117,9 @@ async function checkTunnels(declared: readonly Item[], context: Context): Promis
       refuse(`${link} is not external, and has no other sourceVni than ${at.id}`);
     }
     if (item.mac === NO_MAC && kind !== undefined) refuse(`the table of ${link} has none of zeros`);
-    const own = item.table === "self" && kind !== "bridge" ? ["sticky", "externallyLearned"] : [];
+    // A bridge's own entries are permanent, and those are not sticky.
+    const others = kind === "bridge" ? ["sticky"] : ["sticky", "externallyLearned"];
+    const own = item.table === "self" ? others : [];
     const name = [...TUNNEL, ...own].find((name) =>
       item[name] !== undefined && item[name] !== false
     );
