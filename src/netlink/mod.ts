@@ -70,12 +70,12 @@ export type {
   AddressGeneration,
   LinkChanges,
   LinkFilter,
-  Links,
   LinkSettings,
   LinkTuning,
   NewLink,
   VethPeer,
-} from "./route/links.ts";
+} from "./route/link_settings.ts";
+export type { Links } from "./route/links.ts";
 export type { RouteType } from "./route/names.ts";
 export type {
   FdbEntry,

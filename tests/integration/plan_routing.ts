@@ -14,34 +14,23 @@ export function routing(random: () => number): Desired {
     Object.fromEntries(Object.entries(o).filter(() => r() < p).map(([k, v]) => [k, v()]));
   const many = <T>(max: number, f: () => T) =>
     Array.from({ length: Math.floor(r() * (max + 1)) }, f);
+  const tunnel = (type: string, source: string, destination: string) => ({
+    type,
+    ...rec({
+      source: () => source,
+      destination: () => destination,
+      id: () => one(0, 5),
+      ttl: () => one(0, 9),
+      tos: () => one(0, 8),
+      key: () => one(true, false),
+      checksum: () => one(true, false),
+      sequence: () => one(true, false),
+    }, .5),
+  });
   const encap = () =>
     one(
-      {
-        type: "ip",
-        ...rec({
-          source: () => "10.20.0.1",
-          destination: () => "192.0.2.7",
-          id: () => one(0, 5),
-          ttl: () => one(0, 9),
-          tos: () => one(0, 8),
-          key: () => one(true, false),
-          checksum: () => one(true, false),
-          sequence: () => one(true, false),
-        }, .5),
-      },
-      {
-        type: "ip6",
-        ...rec({
-          source: () => "fd20::1",
-          destination: () => "fd20::7",
-          id: () => one(0, 5),
-          ttl: () => one(0, 9),
-          tos: () => one(0, 8),
-          key: () => one(true, false),
-          checksum: () => one(true, false),
-          sequence: () => one(true, false),
-        }, .5),
-      },
+      tunnel("ip", "10.20.0.1", "192.0.2.7"),
+      tunnel("ip6", "fd20::1", "fd20::7"),
       {
         type: "seg6",
         mode: one("inline", "encap", "l2encap", "encap.red"),

@@ -4,7 +4,7 @@ import type { Handle, Parent } from "../route/tc/handle.ts";
 import type { NewAddress } from "../route/addresses.ts";
 import type { NewBridgeVlan } from "../route/bridge_vlans.ts";
 import type { NewFdbEntry } from "../route/fdb.ts";
-import type { LinkSettings, LinkTuning, NewLink } from "../route/links.ts";
+import type { LinkSettings, LinkTuning, NewLink } from "../route/link_settings.ts";
 import type { NewNeighbour } from "../route/neighbours.ts";
 import type { NewNexthop } from "../route/nexthop_settings.ts";
 import type { NewRoute } from "../route/routes.ts";

@@ -5,7 +5,7 @@ import { bad } from "../check.ts";
 import { linkName } from "../route/input.ts";
 import { kindData, kindOptionNames, kindOptions } from "../route/link_kinds.ts";
 import type { Link } from "../route/link.ts";
-import type { LinkChanges, NewLink } from "../route/links.ts";
+import type { LinkChanges, NewLink } from "../route/link_settings.ts";
 import { checkLimits, sameReach } from "./link_limits.ts";
 import {
   alike,

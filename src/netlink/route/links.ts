@@ -16,27 +16,9 @@ import { type AnyLink, LinkChange } from "./link_change.ts";
 import { alongWith } from "./link_kinds.ts";
 import { blamed } from "./link_namespace.ts";
 import { encoder, LinkAsk } from "./link_message.ts";
-import type {
-  AddressGeneration,
-  LinkChanges,
-  LinkFilter,
-  LinkSettings,
-  LinkTuning,
-  NewLink,
-  VethPeer,
-} from "./link_settings.ts";
+import type { LinkChanges, LinkFilter, NewLink } from "./link_settings.ts";
 import { checkObject, checkOptions } from "./shape.ts";
 import { type All, LIST, REQUEST } from "./shapes.ts";
-
-export type {
-  AddressGeneration,
-  LinkChanges,
-  LinkFilter,
-  LinkSettings,
-  LinkTuning,
-  NewLink,
-  VethPeer,
-};
 
 const { operations } = linkCodec.spec;
 const DELETE = operations.dellink.do![0];
